@@ -1,0 +1,1 @@
+/*! The file that crosses the gap. */

@@ -1,0 +1,313 @@
+/*!
+What a manifest refers to.
+
+Manifests are carried as the bytes the registry gave. This reader only finds their children, blobs and subject, and
+refuses a body that two readers could take for two different things (CVE-2021-41190): one whose own `mediaType`
+differs from the declared one, or that mixes `manifests` with `config` or `layers`.
+*/
+
+use std::{collections::BTreeMap, fmt};
+
+use oci_spec::image::Descriptor as OciDescriptor;
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Platform, digest::DigestError};
+
+/// The most a registry need accept as a manifest (distribution-spec, "Pushing Manifests"), and the most we read: 4 MiB.
+pub const MANIFEST_LIMIT: u64 = 4 << 20;
+
+/// The media types of manifests that can be carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum MediaType {
+    /// `application/vnd.docker.distribution.manifest.v2+json`
+    #[serde(rename = "application/vnd.docker.distribution.manifest.v2+json")]
+    DockerManifest,
+    /// `application/vnd.docker.distribution.manifest.list.v2+json`
+    #[serde(rename = "application/vnd.docker.distribution.manifest.list.v2+json")]
+    DockerList,
+    /// `application/vnd.oci.artifact.manifest.v1+json`, withdrawn but still met.
+    #[serde(rename = "application/vnd.oci.artifact.manifest.v1+json")]
+    OciArtifact,
+    /// `application/vnd.oci.image.index.v1+json`
+    #[serde(rename = "application/vnd.oci.image.index.v1+json")]
+    OciIndex,
+    /// `application/vnd.oci.image.manifest.v1+json`
+    #[serde(rename = "application/vnd.oci.image.manifest.v1+json")]
+    OciManifest,
+}
+
+impl MediaType {
+    /// Every one, in the order of preference that `Accept` shows.
+    pub const ALL: [Self; 5] = [
+        Self::OciIndex,
+        Self::DockerList,
+        Self::OciManifest,
+        Self::DockerManifest,
+        Self::OciArtifact,
+    ];
+
+    /// The type as it stands in `Content-Type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DockerManifest => "application/vnd.docker.distribution.manifest.v2+json",
+            Self::DockerList => "application/vnd.docker.distribution.manifest.list.v2+json",
+            Self::OciArtifact => "application/vnd.oci.artifact.manifest.v1+json",
+            Self::OciIndex => "application/vnd.oci.image.index.v1+json",
+            Self::OciManifest => "application/vnd.oci.image.manifest.v1+json",
+        }
+    }
+
+    /// Reads a `Content-Type` or `mediaType`, parameters ignored.
+    pub fn from_header(text: &str) -> Option<Self> {
+        let bare = text.split(';').next().unwrap_or_default().trim();
+        Self::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(bare))
+    }
+
+    /// Whether it lists other manifests.
+    pub fn is_index(self) -> bool {
+        matches!(self, Self::DockerList | Self::OciIndex)
+    }
+}
+
+impl fmt::Display for MediaType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a manifest refers to, by digest and size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Its type, as declared and confirmed by the body.
+    pub media_type: MediaType,
+    /// Child manifests of an index or list, in its order; empty otherwise.
+    pub children: Vec<Child>,
+    /// Config, layers and other blobs, in order; empty for an index.
+    pub blobs: Vec<Blob>,
+    /// The manifest this one is about, if it is a referrer (image-spec, `subject`).
+    pub subject: Option<Digest>,
+    /// `artifactType`, or else the config's media type, as a referrers list shows it (distribution-spec, "Listing Referrers").
+    pub artifact_type: Option<String>,
+    /// Annotations, as a referrers list shows them.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// A manifest inside an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Child {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its type as the index declares it, where that is a manifest type we know.
+    pub media_type: Option<MediaType>,
+    /// The machine it is for, where the index says.
+    pub platform: Option<Platform>,
+}
+
+/// A blob inside a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Blob {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl Manifest {
+    /// Reads a body whose type was declared elsewhere (`Content-Type`, a descriptor, the bundle's index).
+    pub fn parse(bytes: &[u8], declared: MediaType) -> Result<Self, ManifestError> {
+        let body = Body::read(bytes)?;
+        if let Some(own) = &body.media_type
+            && MediaType::from_header(own) != Some(declared)
+        {
+            return Err(ManifestError::Disagrees { declared, own: own.clone() });
+        }
+        body.into_manifest(declared)
+    }
+
+    /// Reads a body that nothing declares the type of, as in a directory written by `oc`: by its `mediaType`, else by
+    /// its config's, else by what it holds.
+    pub fn parse_undeclared(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let body = Body::read(bytes)?;
+        let media_type = body.guess()?;
+        body.into_manifest(media_type)
+    }
+}
+
+/// The fields that any of the manifest types uses.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    schema_version: Option<u64>,
+    media_type: Option<String>,
+    artifact_type: Option<String>,
+    config: Option<OciDescriptor>,
+    layers: Option<Vec<OciDescriptor>>,
+    blobs: Option<Vec<OciDescriptor>>,
+    manifests: Option<Vec<OciDescriptor>>,
+    subject: Option<OciDescriptor>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+impl Body {
+    fn read(bytes: &[u8]) -> Result<Self, ManifestError> {
+        if bytes.len() as u64 > MANIFEST_LIMIT {
+            return Err(ManifestError::TooLarge(bytes.len() as u64));
+        }
+        let body: Self = serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        match body.schema_version {
+            Some(1) => return Err(ManifestError::SchemaOne),
+            Some(2) | None => {}
+            Some(other) => return Err(ManifestError::Malformed(format!("schemaVersion is {other}, expected 2"))),
+        }
+        if body.manifests.is_some() && (body.config.is_some() || body.layers.is_some() || body.blobs.is_some()) {
+            return Err(ManifestError::Ambiguous);
+        }
+        Ok(body)
+    }
+
+    fn guess(&self) -> Result<MediaType, ManifestError> {
+        if let Some(own) = &self.media_type {
+            return MediaType::from_header(own).ok_or_else(|| ManifestError::Unknown(own.clone()));
+        }
+        let config = self.config.as_ref().map(|config| config.media_type().to_string());
+        Ok(match config.as_deref() {
+            Some("application/vnd.docker.container.image.v1+json") => MediaType::DockerManifest,
+            Some(_) => MediaType::OciManifest,
+            None if self.manifests.is_some() => MediaType::OciIndex,
+            None => MediaType::OciManifest,
+        })
+    }
+
+    fn into_manifest(self, media_type: MediaType) -> Result<Manifest, ManifestError> {
+        let missing = |field: &str| ManifestError::Malformed(format!("a {media_type} without {field:?}"));
+        let mut children = Vec::new();
+        let mut blobs = Vec::new();
+        match media_type {
+            MediaType::DockerList | MediaType::OciIndex => {
+                for entry in self.manifests.as_ref().ok_or_else(|| missing("manifests"))? {
+                    children.push(child(entry)?);
+                }
+            }
+            MediaType::DockerManifest | MediaType::OciManifest => {
+                blobs.push(blob(self.config.as_ref().ok_or_else(|| missing("config"))?)?);
+                for layer in self.layers.as_ref().ok_or_else(|| missing("layers"))? {
+                    blobs.push(blob(layer)?);
+                }
+            }
+            MediaType::OciArtifact => {
+                for entry in self.blobs.iter().flatten() {
+                    blobs.push(blob(entry)?);
+                }
+            }
+        }
+        let config_type = self.config.as_ref().map(|config| config.media_type().to_string());
+        Ok(Manifest {
+            media_type,
+            children,
+            blobs,
+            subject: self.subject.as_ref().map(digest).transpose()?,
+            artifact_type: self.artifact_type.filter(|text| !text.is_empty()).or(config_type),
+            annotations: self.annotations.unwrap_or_default(),
+        })
+    }
+}
+
+fn child(entry: &OciDescriptor) -> Result<Child, ManifestError> {
+    let platform = entry.platform().as_ref().map(|platform| Platform {
+        os: platform.os().to_string(),
+        architecture: platform.architecture().to_string(),
+        variant: platform.variant().clone(),
+    });
+    Ok(Child {
+        digest: digest(entry)?,
+        size: entry.size(),
+        media_type: MediaType::from_header(&entry.media_type().to_string()),
+        // `unknown/unknown` marks attestations, not a machine.
+        platform: platform.filter(|platform| platform.os != "unknown" && !platform.os.is_empty()),
+    })
+}
+
+fn blob(entry: &OciDescriptor) -> Result<Blob, ManifestError> {
+    Ok(Blob { digest: digest(entry)?, size: entry.size() })
+}
+
+fn digest(entry: &OciDescriptor) -> Result<Digest, ManifestError> {
+    Ok(entry.digest().to_string().parse()?)
+}
+
+/// Why a manifest cannot be carried.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// It could be read as an index and as an image.
+    #[error("the manifest mixes \"manifests\" with \"config\" or \"layers\"; such a body is refused (CVE-2021-41190)")]
+    Ambiguous,
+    /// It refers to content that cannot be carried.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// Its own type is not the declared one.
+    #[error("the manifest was declared as {declared} but calls itself {own:?}; such a body is refused (CVE-2021-41190)")]
+    Disagrees {
+        /// From `Content-Type`, the descriptor or the index.
+        declared: MediaType,
+        /// From the body.
+        own: String,
+    },
+    /// Not a manifest.
+    #[error("not an image manifest: {0}")]
+    Malformed(String),
+    /// A manifest of the first Docker schema, whose digest is not that of its bytes.
+    #[error("the manifest has Docker schema 1, which no current registry accepts; rebuild or re-push the image")]
+    SchemaOne,
+    /// More than [`MANIFEST_LIMIT`].
+    #[error("the manifest has {0} bytes, more than the 4 MiB that registries accept")]
+    TooLarge(u64),
+    /// A type nobody here knows.
+    #[error("the manifest calls itself {0:?}, which is not a manifest type this program carries")]
+    Unknown(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const D: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn image(extra: &str) -> String {
+        let config = format!(r#"{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{D}","size":2}}"#);
+        let layer = format!(r#"{{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"{D}","size":7}}"#);
+        format!(r#"{{"schemaVersion":2,"config":{config},"layers":[{layer}]{extra}}}"#)
+    }
+
+    #[test]
+    fn an_image_lists_config_then_layers() {
+        let manifest = Manifest::parse(image("").as_bytes(), MediaType::OciManifest);
+        let sizes = manifest.map(|m| m.blobs.iter().map(|b| b.size).collect::<Vec<_>>());
+        assert_eq!(sizes, Ok(vec![2, 7]));
+    }
+
+    #[test]
+    fn a_body_with_two_readings_is_refused() {
+        let mixed = image(r#","manifests":[]"#);
+        for declared in MediaType::ALL {
+            assert_eq!(Manifest::parse(mixed.as_bytes(), declared), Err(ManifestError::Ambiguous));
+        }
+        let other = image(r#","mediaType":"application/vnd.oci.image.index.v1+json""#);
+        let refused = Manifest::parse(other.as_bytes(), MediaType::OciManifest);
+        assert!(matches!(refused, Err(ManifestError::Disagrees { .. })), "{refused:?}");
+        let twice = image(r#","config":null"#);
+        assert!(Manifest::parse(twice.as_bytes(), MediaType::OciManifest).is_err());
+    }
+
+    #[test]
+    fn undeclared_types_are_found_as_oc_finds_them() {
+        let guessed = |text: &str| Manifest::parse_undeclared(text.as_bytes()).map(|m| m.media_type);
+        assert_eq!(guessed(&image("")), Ok(MediaType::OciManifest));
+        let docker = image("").replace("oci.image.config.v1", "docker.container.image.v1");
+        assert_eq!(guessed(&docker), Ok(MediaType::DockerManifest));
+        let entry = format!(r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{D}","size":7}}"#);
+        assert_eq!(guessed(&format!(r#"{{"schemaVersion":2,"manifests":[{entry}]}}"#)), Ok(MediaType::OciIndex));
+        assert_eq!(guessed(r#"{"schemaVersion":1}"#), Err(ManifestError::SchemaOne));
+    }
+}

@@ -1,0 +1,145 @@
+/*!
+What users type to name an image: `[docker://]HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`.
+
+The grammar and the Docker Hub defaults (`nginx` means `docker.io/library/nginx:latest`) are those of the
+distribution project's reference package, as `oci-spec` implements them; what comes out are our checked types.
+*/
+
+use std::{fmt, str::FromStr};
+
+use crate::{
+    Digest, Repository, Tag,
+    digest::DigestError,
+    name::NameError,
+};
+
+/// An image at a registry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reference {
+    /// `HOST[:PORT]` as users write it; `docker.io` for Docker Hub.
+    pub host: String,
+    /// Repository at that host.
+    pub repository: Repository,
+    /// The tag, also kept when a digest decides.
+    pub tag: Option<Tag>,
+    /// The digest, which decides when given.
+    pub digest: Option<Digest>,
+}
+
+impl Reference {
+    /// What to ask the registry for: the digest if there is one, else the tag, else `latest`.
+    pub fn selector(&self) -> Result<Selector, NameError> {
+        Ok(match (&self.digest, &self.tag) {
+            (Some(digest), _) => Selector::Digest(*digest),
+            (None, Some(tag)) => Selector::Tag(tag.clone()),
+            (None, None) => Selector::Tag("latest".parse()?),
+        })
+    }
+}
+
+impl FromStr for Reference {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let bare = text.strip_prefix("docker://").unwrap_or(text);
+        let parsed: oci_spec::distribution::Reference = bare
+            .parse()
+            .map_err(|error| ReferenceError::Malformed(text.to_owned(), format!("{error}")))?;
+        let digest = parsed.digest().map(str::parse).transpose()?;
+        // oci-spec adds `latest` only where neither tag nor digest was typed.
+        let tag = parsed.tag().map(str::parse).transpose()?;
+        Ok(Self {
+            host: parsed.registry().to_owned(),
+            repository: parsed.repository().parse()?,
+            tag,
+            digest,
+        })
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.host, self.repository)?;
+        self.tag.iter().try_for_each(|tag| write!(f, ":{tag}"))?;
+        self.digest.iter().try_for_each(|digest| write!(f, "@{digest}"))
+    }
+}
+
+/// The last part of a manifest URL: a tag or a digest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Selector {
+    /// By content.
+    Digest(Digest),
+    /// By name.
+    Tag(Tag),
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Digest(digest) => digest.fmt(f),
+            Self::Tag(tag) => tag.fmt(f),
+        }
+    }
+}
+
+impl From<Digest> for Selector {
+    fn from(digest: Digest) -> Self {
+        Self::Digest(digest)
+    }
+}
+
+impl From<Tag> for Selector {
+    fn from(tag: Tag) -> Self {
+        Self::Tag(tag)
+    }
+}
+
+/// Why a text does not name an image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReferenceError {
+    /// Its digest cannot be carried.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// Not a reference at all.
+    #[error("{0:?} is not an image reference ({1}): expected [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST]")]
+    Malformed(String, String),
+    /// Its repository or tag is not of the grammar.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        text.parse::<Reference>().map_or_else(|e| format!("error: {e}"), |r| r.to_string())
+    }
+
+    #[test]
+    fn defaults_are_docker_hubs() {
+        assert_eq!(shown("nginx"), "docker.io/library/nginx:latest");
+        assert_eq!(shown("docker://docker.io/nginx:1"), "docker.io/library/nginx:1");
+        assert_eq!(shown("me/app"), "docker.io/me/app:latest");
+    }
+
+    #[test]
+    fn ports_nesting_and_digests_are_kept() {
+        let digest = Digest::of(b"");
+        let text = format!("localhost:5000/a/b/c:v1@{digest}");
+        assert_eq!(shown(&text), text);
+        assert_eq!(shown(&format!("quay.io/a/b@{digest}")), format!("quay.io/a/b@{digest}"));
+        let parsed = text.parse::<Reference>().and_then(|r| Ok(r.selector()?));
+        assert_eq!(parsed, Ok(Selector::Digest(digest)));
+    }
+
+    #[test]
+    fn nonsense_and_sha512_get_a_sentence() {
+        for bad in ["", "UPPER/case", "a b", "host/repo:", "host/repo@sha256:12", "https://host/repo"] {
+            assert!(shown(bad).starts_with("error: "), "{bad:?} gave {}", shown(bad));
+        }
+        let sha512 = format!("quay.io/a/b@sha512:{}", "0".repeat(128));
+        assert!(shown(&sha512).contains("only sha256"), "{}", shown(&sha512));
+    }
+}
