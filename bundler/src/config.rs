@@ -203,7 +203,7 @@ struct Head {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Not what a cluster takes.
-    #[error("{}: {1}", .0.display())]
+    #[error("{}: {reason}", .0.display(), reason = .1)]
     Broken(PathBuf, #[source] ObjectsError),
     /// A directory without manifests.
     #[error("{}: the directory holds no manifests; expected *.yaml, *.yml or *.json files", .0.display())]
@@ -251,7 +251,7 @@ pub enum ConfigError {
     #[error("{}: symbolic links are not followed; name the file it points to", .0.display())]
     Symlink(PathBuf),
     /// The system refused.
-    #[error("cannot read {}: {1}", .0.display())]
+    #[error("cannot read {}: {reason}", .0.display(), reason = .1)]
     Unreadable(PathBuf, #[source] io::Error),
 }
 

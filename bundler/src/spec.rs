@@ -197,10 +197,10 @@ fn explain(error: &str) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum SpecError {
     /// Not a spec.
-    #[error("{}: {1}", .0.display())]
+    #[error("{}: {reason}", .0.display(), reason = .1)]
     Malformed(PathBuf, String),
     /// The system refused.
-    #[error("cannot read {}: {1}", .0.display())]
+    #[error("cannot read {}: {reason}", .0.display(), reason = .1)]
     Unreadable(PathBuf, #[source] io::Error),
 }
 
