@@ -221,7 +221,10 @@ fn what_kubectl_would_lose_silently_is_refused() {
             "1.2 cannot be a key; put it in quotes",
         ),
         (format!("{ONE}data: {{a: .inf}}\n"), "not a finite number"),
-        (format!("{ONE}data: [\n"), "line 5"),
+        (
+            format!("{ONE}data: [\n"),
+            "(line 4, column 7): unclosed bracket",
+        ),
         (format!("{ONE}data: {{a: *nobody}}\n"), "nobody"),
     ] {
         assert!(
