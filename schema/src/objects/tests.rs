@@ -225,7 +225,10 @@ fn what_kubectl_would_lose_silently_is_refused() {
             format!("{ONE}data: [\n"),
             "(line 4, column 7): unclosed bracket",
         ),
-        (format!("{ONE}data: {{a: *nobody}}\n"), "nobody"),
+        (
+            format!("{ONE}data: {{a: *nobody}}\n"),
+            "(line 4, column 11): reference to unknown value",
+        ),
     ] {
         assert!(
             message(&text).contains(expected),
