@@ -22,6 +22,7 @@ mod random;
 mod sequential;
 mod sums;
 mod tape;
+mod unpack;
 mod validate;
 mod verifying;
 mod writer;
@@ -34,10 +35,11 @@ pub use index::{
 };
 pub use keys::{KeyError, KeyId, PublicKey, Signature, SigningKey, TrustedKeys};
 pub use open::{Contents, INDEX_LIMIT, Opened, Unverified, Verified};
-pub use path::{BundlePath, PathError};
+pub use path::{BundlePath, ConfigPath, PathError};
 pub use random::Random;
 pub use sequential::{Entry, Sequential};
 pub use tape::{Placement, SignError, Tape};
+pub use unpack::Unpacking;
 pub use verifying::Verifying;
 pub use writer::TapeWriter;
 

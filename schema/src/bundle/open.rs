@@ -20,7 +20,7 @@ use super::{
     index::Index,
     keys::{KeyId, Signature, TrustedKeys},
     random::Random,
-    sequential::{self, Sequential},
+    sequential::{self, Entry, Sequential},
     tape::{INDEX_NAME, Tape, signature_name},
 };
 
@@ -177,6 +177,27 @@ pub enum Contents {
     Random(Random),
     /// Once, front to back.
     Sequential(Sequential),
+}
+
+impl Contents {
+    /// The layout of the bundle.
+    pub fn tape(&self) -> &Tape {
+        match self {
+            Self::Random(random) => random.tape(),
+            Self::Sequential(sequential) => sequential.tape(),
+        }
+    }
+
+    /// Offers every entry in order and returns after all of it was verified, as [`Sequential::visit`] does.
+    pub fn visit<E: From<Error>>(
+        self,
+        visitor: impl FnMut(&mut Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::Random(random) => random.visit(visitor),
+            Self::Sequential(sequential) => sequential.visit(visitor),
+        }
+    }
 }
 
 impl fmt::Debug for Medium {

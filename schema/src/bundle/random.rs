@@ -11,8 +11,10 @@ use std::{
     sync::Arc,
 };
 
+use crate::Digest;
+
 use super::{
-    Error,
+    Entry, Error,
     directory::Directory,
     header,
     index::{Index, Kind},
@@ -54,6 +56,11 @@ impl Random {
         self.tape.index()
     }
 
+    /// The layout of the bundle.
+    pub fn tape(&self) -> &Tape {
+        &self.tape
+    }
+
     /// Checks everything that is not content: headers, padding, length and end; in a directory, that exactly the
     /// listed files are there, of the right kind and size, and that tags and links lead where they should.
     pub fn check_frame(&self) -> Result<(), Error> {
@@ -66,30 +73,64 @@ impl Random {
     /// The content of the file at `position`, verified as it is read. A tag or a hard link has none of its own:
     /// read the file it leads to.
     pub fn open(&self, position: usize) -> Result<Verifying<Box<dyn Read + Send>>, Error> {
-        let placed = self
-            .tape
-            .placement(position)
-            .filter(|placed| matches!(placed.file.kind(), Kind::Regular));
-        let placed = placed
+        let file = self
+            .index()
+            .files
+            .get(position)
+            .filter(|file| matches!(file.kind(), Kind::Regular));
+        let file = file
             .ok_or_else(|| Error::Invalid(format!("file {position} has no content of its own")))?;
-        let name = placed.file.path.to_string();
-        let inner: Box<dyn Read + Send> = match self.store.as_ref() {
+        Ok(Verifying::new(
+            self.content(position)?,
+            file.path.to_string(),
+            file.size,
+            file.digest,
+        ))
+    }
+
+    fn content(&self, position: usize) -> Result<Box<dyn Read + Send>, Error> {
+        let placed = self.tape.placement(position);
+        let placed =
+            placed.ok_or_else(|| Error::Invalid(format!("there is no file {position}")))?;
+        Ok(match self.store.as_ref() {
             Store::Tape(_) => Box::new(At {
                 store: Arc::clone(&self.store),
                 offset: placed.content,
             }),
             Store::Directory(directory) => Box::new(directory.open(&placed.file.path)?),
-        };
-        Ok(Verifying::new(
-            inner,
-            name,
-            placed.file.size,
-            placed.file.digest,
-        ))
+        })
     }
 
-    /// Positions of the files that stand elsewhere as full copies though the index calls them hard links (an unpacked
-    /// directory that was copied by a tool that does not keep links), and so have content to check.
+    /// Offers every entry in order, verified, frame and links included.
+    pub(super) fn visit<E: From<Error>>(
+        &self,
+        mut visitor: impl FnMut(&mut Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.check_frame()?;
+        for (position, file) in self.index().files.iter().enumerate() {
+            let mut inner = match file.kind() {
+                Kind::Regular => self.content(position)?,
+                Kind::HardLink(_) | Kind::Symlink(_) => Box::new(io::empty()),
+            };
+            let digest = if file.stored() == 0 {
+                Digest::of(b"")
+            } else {
+                file.digest
+            };
+            let body = Verifying::new(&mut inner, file.path.to_string(), file.stored(), digest);
+            let mut entry = Entry {
+                position,
+                file,
+                body,
+            };
+            visitor(&mut entry)?;
+            entry.body.drain()?;
+        }
+        Ok(self.check_copies()?)
+    }
+
+    /// Hashes files that stand as full copies though the index calls them hard links: an unpacked directory may have
+    /// been copied by a tool that does not keep links.
     pub fn check_copies(&self) -> Result<(), Error> {
         match self.store.as_ref() {
             Store::Tape(_) => Ok(()),

@@ -11,12 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    Error, header,
-    index::{File, Index},
-    tape::Tape,
-    verifying::Verifying,
-};
+use super::{Error, header, index::File, tape::Tape, verifying::Verifying};
 
 /// The entries of a verified bundle, in order.
 pub struct Sequential {
@@ -40,9 +35,9 @@ impl Sequential {
         Self { tape, medium }
     }
 
-    /// What the bundle holds.
-    pub fn index(&self) -> &Index {
-        self.tape.index()
+    /// The layout of the bundle.
+    pub fn tape(&self) -> &Tape {
+        &self.tape
     }
 
     /// Offers every entry in order and returns after the verified end. An error of the visitor ends it.

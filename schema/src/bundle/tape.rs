@@ -15,6 +15,8 @@ use super::{
 pub struct Tape {
     index: Index,
     head: Vec<u8>,
+    index_length: usize,
+    signature: Signature,
     /// Offset of each file's header, and after them that of the end blocks.
     offsets: Vec<u64>,
 }
@@ -70,6 +72,8 @@ impl Tape {
         Ok(Self {
             index,
             head,
+            index_length: bytes.len(),
+            signature: *signature,
             offsets,
         })
     }
@@ -82,6 +86,15 @@ impl Tape {
     /// Everything before the first listed file: `bundle.json` and its signature with their headers and padding.
     pub fn head(&self) -> &[u8] {
         &self.head
+    }
+
+    /// The names and contents of the files in the head.
+    pub fn head_files(&self) -> [(String, &[u8]); 2] {
+        let index = &self.head[header::BLOCK as usize..][..self.index_length];
+        [
+            (INDEX_NAME.to_owned(), index),
+            (signature_name(self.signature.key), &self.signature.bytes),
+        ]
     }
 
     /// Length of the whole bundle in bytes.

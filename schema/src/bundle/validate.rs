@@ -92,6 +92,12 @@ fn each_file(files: &[File], manifests: &HashSet<Digest>) -> Result<(), Error> {
         if file.size > limit {
             return broken(format!("{path} has {} bytes, more than {limit}", file.size));
         }
+        if (file.size == 0) != (file.digest == Digest::of(b"")) {
+            return broken(format!(
+                "{path} has {} bytes and digest {}",
+                file.size, file.digest
+            ));
+        }
         kind(file, &earlier, manifests)?;
         if earlier.insert(path, file).is_some() {
             return broken(format!("{path} is listed twice"));
