@@ -33,14 +33,14 @@ impl Unpacking {
             path: target.to_owned(),
             source,
         };
-        match fs::read_dir(target) {
-            Ok(mut entries) if entries.next().is_some() => {
-                let reason = "the directory is not empty; name one that is empty or does not exist";
-                return Err(failed(io::Error::new(io::ErrorKind::AlreadyExists, reason)));
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        let occupied = match fs::read_dir(target) {
+            Ok(mut entries) => entries.next().is_some(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(failed(error)),
+        };
+        if occupied {
+            let reason = "the directory is not empty; name one that is empty or does not exist";
+            return Err(failed(io::Error::new(io::ErrorKind::AlreadyExists, reason)));
         }
         let name = target
             .file_name()
@@ -79,12 +79,25 @@ impl Unpacking {
     /// Writes `bundle.json` and the signature, without which the directory could not be verified again.
     pub fn head(&self, tape: &Tape) -> Result<(), Error> {
         for (name, bytes) in tape.head_files() {
-            self.attempt(&name, |path| {
-                make_parent(path)?;
-                fs::write(path, bytes)
-            })?;
+            self.plain(&name, bytes)?;
         }
         Ok(())
+    }
+
+    /// Whether an interrupted run began to write this very bundle.
+    pub fn has_head(&self, tape: &Tape) -> bool {
+        let same = |(name, bytes): (String, &[u8])| {
+            fs::read(self.partial.join(name)).is_ok_and(|found| found == bytes)
+        };
+        tape.head_files().into_iter().all(same)
+    }
+
+    /// Writes a small file that no index lists; `name` must be safe.
+    pub fn plain(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.attempt(name, |path| {
+            make_parent(path)?;
+            fs::write(path, bytes)
+        })
     }
 
     /// Creates a regular file anew.

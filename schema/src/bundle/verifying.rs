@@ -47,11 +47,16 @@ impl<R: Read> Verifying<R> {
     }
 
     /// Reads all of it, verified. For content whose size is bounded by the format.
-    pub fn into_bytes(mut self) -> Result<Vec<u8>, Error> {
+    pub fn read_whole(&mut self) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::with_capacity(self.remaining as usize);
         self.read_to_end(&mut bytes)
             .map_err(|error| Error::from_io(error, self.entry.as_str()))?;
         Ok(bytes)
+    }
+
+    /// Bytes still to come.
+    pub fn remaining(&self) -> u64 {
+        self.remaining
     }
 
     fn compare(&mut self) -> Result<(), Error> {
