@@ -1,0 +1,115 @@
+/*! One registry, one repository there: cheap handles that share connections, tokens and patience. */
+
+use std::{fmt, sync::Arc};
+
+use reqwest::Method;
+use url::Url;
+
+use super::{
+    Error, Options,
+    credentials::Store,
+    tls::Clients,
+    token::{Access, Logins},
+};
+use crate::Repository;
+
+/// A registry host with its connections, certificates and logins. Cloning shares them.
+#[derive(Debug, Clone)]
+pub struct Registry(pub(super) Arc<Shared>);
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub host: String,
+    pub base: Url,
+    pub clients: Clients,
+    pub logins: Logins,
+    pub retries: u32,
+}
+
+impl Registry {
+    /// Prepares for `HOST[:PORT]` as users write it (`docker.io` is Docker Hub). Reads the certificate and credential
+    /// files, and connects to nothing yet; fails with [`Error::Config`] where a file or the host is not usable.
+    pub fn new(host: &str, options: &Options) -> Result<Self, Error> {
+        let address = match host {
+            "docker.io" | "index.docker.io" => "registry-1.docker.io",
+            host => host,
+        };
+        let scheme = if options.plain_http { "http" } else { "https" };
+        let plausible = address.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'));
+        let base = Url::parse(&format!("{scheme}://{address}/v2/"))
+            .ok()
+            .filter(|_| plausible && !address.is_empty())
+            .ok_or_else(|| Error::Config(format!("{host:?} is not a registry: expected HOST or HOST:PORT")))?;
+        let clients = Clients::new(host, options)?;
+        let store = Store::read(options.authfile.as_deref())?;
+        let logins = Logins::new(host, options.plain_http, options.retries, clients.api.clone(), store);
+        Ok(Self(Arc::new(Shared { host: host.to_owned(), base, clients, logins, retries: options.retries })))
+    }
+
+    /// The host as it was given.
+    pub fn host(&self) -> &str {
+        &self.0.host
+    }
+
+    /// A repository there; nothing is asked yet.
+    pub fn repository(&self, repository: &Repository) -> Remote {
+        Remote { shared: self.0.clone(), repository: repository.clone() }
+    }
+}
+
+/// One repository at one registry. Every request retries what may pass, logs in where asked, and names itself in errors.
+#[derive(Clone)]
+pub struct Remote {
+    pub(super) shared: Arc<Shared>,
+    pub(super) repository: Repository,
+}
+
+impl Remote {
+    /// The registry host as it was given.
+    pub fn host(&self) -> &str {
+        &self.shared.host
+    }
+
+    /// The repository.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// `HOST/REPOSITORY` followed by what is asked there, as errors tell it.
+    pub(super) fn target(&self, what: &dyn fmt::Display) -> String {
+        let text = what.to_string();
+        let separator = if text.starts_with("sha256:") { "@" } else { ":" };
+        format!("{}/{}{separator}{text}", self.shared.host, self.repository)
+    }
+
+    /// `/v2/REPOSITORY/…`; the parts are of grammars that need no escaping.
+    pub(super) fn url(&self, rest: &str) -> Url {
+        let mut url = self.shared.base.clone();
+        url.set_path(&format!("/v2/{}/{rest}", self.repository));
+        url
+    }
+
+    pub(super) fn pull(&self) -> Access {
+        Access::pull(&self.repository)
+    }
+
+    pub(super) fn push(&self) -> Access {
+        Access::push(&self.repository)
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Remote({}/{})", self.shared.host, self.repository)
+    }
+}
+
+/// What to check when a registry denies something.
+pub(super) fn hint(method: &Method) -> &'static str {
+    match *method {
+        Method::GET | Method::HEAD => {
+            "check that the repository exists and that the credentials may pull from it (`podman login`, --authfile)"
+        }
+        _ => "the project or repository may not exist there, or the credentials lack the right to push to it",
+    }
+}

@@ -1,0 +1,292 @@
+/*!
+What can go wrong with a registry, told by who has to act: the user, the network, the registry, or the caller's bytes.
+
+Whether another attempt can help is a property of the error ([`Error::is_transient`]), never read off its text.
+*/
+
+use std::{error::Error as StdError, io, time::Duration};
+
+use reqwest::{StatusCode, header};
+use rustls::{AlertDescription, CertificateError};
+
+use crate::Digest;
+
+/// Why a registry could not be used. Each message names the host, and the repository and selector where there is one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No way to log in was found, or the login was refused. The user's to mend.
+    #[error("cannot log in to {host}: {detail}")]
+    Auth {
+        /// Registry host.
+        host: String,
+        /// What happened and what to do.
+        detail: String,
+    },
+    /// A flag, a certificate file or a credentials file is wrong. The user's to mend.
+    #[error("{0}")]
+    Config(String),
+    /// The connection broke or stalled. Another attempt may help.
+    #[error("{target}: the connection to {host} was cut or stalled ({detail}); check the network and run again")]
+    Cut {
+        /// Registry host.
+        host: String,
+        /// What was being moved.
+        target: String,
+        /// What the transport said.
+        detail: String,
+    },
+    /// 401 or 403 with what credentials there are. The user's to mend.
+    #[error("{target}: access denied ({status}{detail}); {hint}")]
+    Denied {
+        /// What was asked for.
+        target: String,
+        /// 401 or 403.
+        status: u16,
+        /// What the registry said, empty or opening with `: `.
+        detail: String,
+        /// What to check.
+        hint: &'static str,
+    },
+    /// The registry gave other content than was named. The registry's fault.
+    #[error("{target}: expected content {expected}, the registry gave {found}; the registry or a proxy altered it")]
+    Digest {
+        /// What was asked for.
+        target: String,
+        /// The digest it must have.
+        expected: Digest,
+        /// The digest it has.
+        found: Digest,
+    },
+    /// Any other refusal. The registry's; 408, 429 and 5xx may pass.
+    #[error("{target}: the registry answered {status}{detail}")]
+    Http {
+        /// What was asked for.
+        target: String,
+        /// The status code.
+        status: u16,
+        /// What the registry said, empty or opening with `: `.
+        detail: String,
+        /// How long it asked to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// 404 for something that has to be there. The user's to check.
+    #[error("{target}: not found{detail}; check the name, and that the image still exists there")]
+    NotFound {
+        /// What was asked for.
+        target: String,
+        /// What the registry said, empty or opening with `: `.
+        detail: String,
+    },
+    /// The answer is not what the distribution spec allows. The registry's fault, or it is no registry.
+    #[error("{target}: {detail}")]
+    Protocol {
+        /// What was asked for.
+        target: String,
+        /// What was expected and found.
+        detail: String,
+    },
+    /// The bytes to upload could not be read. The caller's own error, as it came out of its [`super::BlobSource`].
+    #[error("{0}")]
+    Source(#[source] io::Error),
+    /// The two sides do not trust each other. The user's to mend.
+    #[error("no trusted connection to {host}: {detail}")]
+    Tls {
+        /// Host of the connection.
+        host: String,
+        /// What is wrong and what to do.
+        detail: String,
+    },
+    /// Nobody answers there. The network's, or a wrong name.
+    #[error("cannot reach {host}: {detail}")]
+    Unreachable {
+        /// Host of the connection.
+        host: String,
+        /// What is wrong and what to do.
+        detail: String,
+        /// Whether it may pass by itself.
+        transient: bool,
+    },
+}
+
+impl Error {
+    /// Whether the same request may succeed a moment later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Cut { .. } => true,
+            Self::Http { status, .. } => matches!(status, 408 | 429 | 500..=599) && !matches!(status, 501 | 505),
+            Self::Unreachable { transient, .. } => *transient,
+            _ => false,
+        }
+    }
+
+    /// How long the registry asked to wait, where it did.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Http { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Sorts out what the transport reports for a request about `target` at `host`.
+    pub(super) fn transport(error: reqwest::Error, host: &str, target: &str) -> Self {
+        let host = error.url().and_then(authority).unwrap_or_else(|| host.to_owned());
+        let error = error.without_url();
+        let detail = root_cause(&error);
+        if let Some(tls) = find::<rustls::Error>(&error) {
+            return tls_error(tls, host);
+        }
+        if error.is_dns() {
+            let transient = detail.contains("emporary");
+            let detail = format!("its name cannot be resolved ({detail}); check the spelling, DNS and the proxy settings");
+            return Self::Unreachable { host, detail, transient };
+        }
+        if error.is_connect() {
+            let detail = format!("{detail}; check the address, the firewall and the proxy settings");
+            return Self::Unreachable { host, detail, transient: true };
+        }
+        if error.is_builder() {
+            return Self::Config(format!("a request to {host} cannot be made: {detail}"));
+        }
+        Self::Cut { host, target: target.to_owned(), detail }
+    }
+}
+
+fn authority(url: &url::Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+fn tls_error(error: &rustls::Error, host: String) -> Error {
+    let ca = "give the issuing CA with --ca-file, or put it in certs.d";
+    let detail = match error {
+        rustls::Error::InvalidMessage(_) => {
+            let detail = "it does not speak TLS on that port; if it is meant to serve plain HTTP, give --plain-http";
+            return Error::Unreachable { host, detail: detail.to_owned(), transient: false };
+        }
+        rustls::Error::InvalidCertificate(problem) => match problem {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "its certificate has expired; renew it there, and check this machine's clock".to_owned()
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "its certificate is not valid yet; check this machine's clock".to_owned()
+            }
+            CertificateError::UnknownIssuer => format!("its certificate is signed by an unknown CA; {ca} (--ca-file)"),
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another name; use the name that stands in the certificate".to_owned()
+            }
+            other => format!("its certificate is refused ({other}); {ca}"),
+        },
+        rustls::Error::AlertReceived(
+            alert @ (AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::HandshakeFailure),
+        ) => format!("it refused the handshake ({alert:?}); it may want a client certificate: --client-cert and --client-key"),
+        other => format!("the TLS handshake failed ({other})"),
+    };
+    Error::Tls { host, detail }
+}
+
+/// The first error of that type in the chain, looking also inside `io::Error`, whose `source` skips what it wraps.
+pub(super) fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = inner(error);
+    }
+    None
+}
+
+fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    let mut last = error;
+    while let Some(next) = inner(last) {
+        last = next;
+    }
+    clean(&last.to_string())
+}
+
+/// Text from elsewhere, made fit for a message: no control characters, at most 200 characters.
+pub(super) fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// The error for an answer that is a refusal. `body` is what was read of it (at most 8 KiB).
+pub(super) fn refused(status: StatusCode, headers: &header::HeaderMap, body: &[u8], target: String, hint: &'static str) -> Error {
+    let detail = said(body);
+    match status.as_u16() {
+        401 | 403 => Error::Denied { target, status: status.as_u16(), detail, hint },
+        404 => Error::NotFound { target, detail },
+        status => Error::Http { target, status, detail, retry_after: retry_after(headers) },
+    }
+}
+
+/// `errors[].code` and `message` of the distribution spec ("Error Codes"), else nothing but the well-known plain texts.
+fn said(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        errors: Vec<Item>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Item {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        message: String,
+    }
+    if let Ok(body) = serde_json::from_slice::<Body>(body) {
+        let items: Vec<_> = body.errors.iter().map(|item| format!("{} {}", item.code, item.message)).collect();
+        let text = clean(items.join(", ").trim());
+        return if text.is_empty() { text } else { format!(": {text}") };
+    }
+    if body.starts_with(b"Client sent an HTTP request to an HTTPS server") {
+        return ": it wants HTTPS there; leave out --plain-http".to_owned();
+    }
+    String::new()
+}
+
+/// `Retry-After` in seconds or as a date; the wait is capped where it is used.
+fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    Duration::try_from(at.duration_since(jiff::Timestamp::now())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registrys_words_are_quoted_without_control_characters() {
+        let body = br#"{"errors":[{"code":"DENIED","message":"no\u001b[31m\npush"}]}"#;
+        assert_eq!(said(body), ": DENIED no[31m push");
+        assert_eq!(said(b"<html>login"), "");
+        let long = format!(r#"{{"errors":[{{"message":"{}"}}]}}"#, "x".repeat(5000));
+        assert!(said(long.as_bytes()).len() < 210);
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let http = |status| Error::Http { target: String::new(), status, detail: String::new(), retry_after: None };
+        for status in [408, 429, 500, 502, 503, 504] {
+            assert!(http(status).is_transient(), "{status}");
+        }
+        for status in [400, 405, 409, 413, 501] {
+            assert!(!http(status).is_transient(), "{status}");
+        }
+    }
+}

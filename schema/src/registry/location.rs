@@ -1,0 +1,112 @@
+/*!
+Where a `Location` header leads, and whether that is still the registry: the one place that decides which requests may
+carry an `Authorization`.
+*/
+
+use url::Url;
+
+/// Scheme, host and port are the same: credentials may go there.
+pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host_str() == other.host_str()
+        && one.port_or_known_default() == other.port_or_known_default()
+}
+
+/// Resolves a `Location` against the URL that was asked; `None` where it is no place to go.
+///
+/// A registry behind a proxy that ends TLS often writes `http://` for itself: on the same host that is read as https.
+/// Any other step down from https is refused.
+pub(super) fn resolve(asked: &Url, location: &str) -> Option<Url> {
+    let mut url = asked.join(location).ok()?;
+    if asked.scheme() == "https" && url.scheme() == "http" {
+        let itself = url.host_str() == asked.host_str() && (url.port().is_none() || url.port() == asked.port());
+        if !itself {
+            return None;
+        }
+        let port = asked.port();
+        url.set_scheme("https").ok()?;
+        url.set_port(port).ok()?;
+    }
+    let usable = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    (usable && url.host_str().is_some()).then_some(url)
+}
+
+/// `0-N` or `bytes=0-N` of an upload's `Range`: how many bytes the registry holds, if it can be continued there.
+///
+/// `0-0` is what registries also say of an upload that holds nothing, so it counts as nothing.
+pub(super) fn upload_offset(range: &str, size: u64) -> Option<u64> {
+    let bare = range.trim();
+    let bare = bare.strip_prefix("bytes=").unwrap_or(bare);
+    let last: u64 = bare.strip_prefix("0-")?.parse().ok()?;
+    (last > 0 && last < size).then_some(last + 1)
+}
+
+/// `bytes A-B/TOTAL` of a `206`: first and last byte, and the total where it is told.
+pub(super) fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
+    let rest = text.trim().strip_prefix("bytes")?.trim_start_matches([' ', '=']);
+    let (range, total) = rest.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    let total = match total.trim() {
+        "*" => None,
+        total => Some(total.parse().ok()?),
+    };
+    (first <= last).then_some((first, last, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn resolved(asked: &str, location: &str) -> Option<String> {
+        resolve(&Url::parse(asked).ok()?, location).map(|url| url.to_string())
+    }
+
+    #[test]
+    fn locations_are_joined_and_never_step_down_from_https() {
+        let asked = "https://r:5000/v2/a/blobs/uploads/";
+        let table = [
+            ("/v2/a/blobs/uploads/1?_state=x%3D", Some("https://r:5000/v2/a/blobs/uploads/1?_state=x%3D")),
+            ("1?x=y", Some("https://r:5000/v2/a/blobs/uploads/1?x=y")),
+            ("https://other/u", Some("https://other/u")),
+            ("http://r:5000/u", Some("https://r:5000/u")),
+            ("http://r/u", Some("https://r:5000/u")),
+            ("http://r:81/u", None),
+            ("http://other/u", None),
+            ("file:///etc/passwd", None),
+            ("https://me:pw@other/u", None),
+        ];
+        for (location, expected) in table {
+            assert_eq!(resolved(asked, location).as_deref(), expected, "{location}");
+        }
+        assert_eq!(resolved("http://r/", "http://other/u").as_deref(), Some("http://other/u"));
+    }
+
+    #[test]
+    fn ranges_are_read_as_registries_write_them() {
+        assert_eq!(upload_offset("0-99", 200), Some(100));
+        assert_eq!(upload_offset("bytes=0-199", 200), Some(200));
+        for bad in ["0-0", "0-200", "1-5", "", "0-", "0-x", "0--1"] {
+            assert_eq!(upload_offset(bad, 200), None, "{bad:?}");
+        }
+        assert_eq!(content_range("bytes 5-9/20"), Some((5, 9, Some(20))));
+        assert_eq!(content_range("bytes 5-9/*"), Some((5, 9, None)));
+        for bad in ["bytes 9-5/20", "bytes */20", "5-9/20", "bytes 5-9", ""] {
+            assert_eq!(content_range(bad), None, "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_survived(text in ".*") {
+            let _ = (upload_offset(&text, 10), content_range(&text), resolved("https://r/", &text));
+        }
+
+        #[test]
+        fn https_stays_https(location in "(https?:)?(//[a-z:@0-9]{0,8})?/[a-z?=]{0,8}") {
+            prop_assert!(resolved("https://r:5/v2/", &location).is_none_or(|url| url.starts_with("https:")));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+/*! When to try again: exponential back-off with jitter, longer where the registry says so, and never for ever. */
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+use super::Error;
+
+/// The longest wait a `Retry-After` can impose.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// The first wait.
+const FIRST_WAIT: Duration = Duration::from_millis(if cfg!(test) { 2 } else { 250 });
+
+/// What is left of the attempts for one operation.
+#[derive(Debug)]
+pub(super) struct Patience {
+    retries: u32,
+    waits: ExponentialBackoff,
+}
+
+impl Patience {
+    /// Patience for that many further attempts.
+    pub(super) fn new(retries: u32) -> Self {
+        Self { retries, waits: waits(retries) }
+    }
+
+    /// Waits before the next attempt, or gives the error back where no further one is due.
+    pub(super) async fn wait(&mut self, error: Error) -> Result<(), Error> {
+        if !error.is_transient() {
+            return Err(error);
+        }
+        let Some(wait) = self.waits.next() else { return Err(error) };
+        let wait = wait.max(error.retry_after().unwrap_or_default().min(LONGEST_WAIT));
+        tracing::debug!(%error, ?wait, "trying again");
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// Progress was made: all attempts are due again.
+    pub(super) fn reset(&mut self) {
+        self.waits = waits(self.retries);
+    }
+}
+
+fn waits(retries: u32) -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(FIRST_WAIT)
+        .with_max_delay(Duration::from_secs(20))
+        .with_max_times(usize::try_from(retries).unwrap_or(usize::MAX))
+        .with_jitter()
+        .build()
+}

@@ -1,0 +1,148 @@
+/*!
+Sending one request: with the login it needs, following redirects ourselves so that credentials stay with the registry,
+and reading no more of an answer than was bargained for.
+*/
+
+use reqwest::{
+    Client, Method, RequestBuilder, Response, StatusCode,
+    header::{AUTHORIZATION, HeaderValue, LOCATION, WWW_AUTHENTICATE},
+};
+use url::Url;
+
+use super::{
+    Error,
+    client::{Remote, hint},
+    error, location,
+    retry::Patience,
+    token::Access,
+};
+
+/// Most redirects that are followed.
+const REDIRECTS: usize = 10;
+
+/// Most bytes read of an error's body.
+const ERROR_LIMIT: usize = 8 << 10;
+
+/// Most bytes of a body that is taken whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit(pub u64);
+
+/// A request whose body, if any, is at hand: it can be sent again.
+pub(super) struct Call<'a> {
+    pub client: &'a Client,
+    pub method: Method,
+    pub url: Url,
+    pub access: Access,
+    pub target: String,
+    /// Adds headers and body.
+    pub fill: &'a (dyn Fn(RequestBuilder) -> RequestBuilder + Send + Sync),
+}
+
+impl Remote {
+    /// Sends, logs in where asked, retries what may pass. The answer's status is 2xx or one of `expected`.
+    pub(super) async fn call(&self, call: &Call<'_>, expected: &[u16]) -> Result<Response, Error> {
+        let mut patience = Patience::new(self.shared.retries);
+        loop {
+            match self.call_once(call, expected).await {
+                Ok(response) => return Ok(response),
+                Err(error) => patience.wait(error).await?,
+            }
+        }
+    }
+
+    /// As [`Self::call`], but a single attempt, logins apart.
+    pub(super) async fn call_once(&self, call: &Call<'_>, expected: &[u16]) -> Result<Response, Error> {
+        let mut logins = 0;
+        loop {
+            let header = self.shared.logins.header(&call.access).await?;
+            let response = self.follow(call, header.as_ref()).await?;
+            let status = response.status();
+            if status == StatusCode::UNAUTHORIZED
+                && location::same_origin(response.url(), &self.shared.base)
+                && logins < 2
+                && self.challenged(&response, &call.access, header.as_ref()).await?
+            {
+                logins += 1;
+                continue;
+            }
+            if status.is_success() || expected.contains(&status.as_u16()) {
+                return Ok(response);
+            }
+            return Err(refusal(response, call.target.clone(), hint(&call.method)).await);
+        }
+    }
+
+    /// Takes in a 401; whether to try again.
+    pub(super) async fn challenged(
+        &self,
+        response: &Response,
+        access: &Access,
+        shown: Option<&HeaderValue>,
+    ) -> Result<bool, Error> {
+        let lines = response.headers().get_all(WWW_AUTHENTICATE);
+        let lines: Vec<_> = lines.iter().filter_map(|line| line.to_str().ok()).map(str::to_owned).collect();
+        self.shared.logins.challenged(access, &lines, shown).await
+    }
+
+    async fn follow(&self, call: &Call<'_>, authorization: Option<&HeaderValue>) -> Result<Response, Error> {
+        let mut url = call.url.clone();
+        for _ in 0..=REDIRECTS {
+            let ours = location::same_origin(&url, &self.shared.base);
+            let mut request = (call.fill)(call.client.request(call.method.clone(), url.clone()));
+            if let Some(value) = authorization.filter(|_| ours) {
+                request = request.header(AUTHORIZATION, value.clone());
+            }
+            let sent = request.send().await;
+            let response = sent.map_err(|error| Error::transport(error, &self.shared.host, &call.target))?;
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(response);
+            }
+            let place = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            let next = place.and_then(|place| location::resolve(&url, place));
+            let Some(next) = next else {
+                return Err(self.protocol(call, "the registry redirects to nowhere, or from https to http; refused"));
+            };
+            let reading = matches!(call.method, Method::GET | Method::HEAD);
+            if !reading && !(location::same_origin(&next, &url) && matches!(response.status().as_u16(), 307 | 308)) {
+                return Err(self.protocol(call, "the registry redirects an upload to another place; refused"));
+            }
+            url = next;
+        }
+        Err(self.protocol(call, "the registry redirects more than 10 times; refused"))
+    }
+
+    fn protocol(&self, call: &Call<'_>, detail: &str) -> Error {
+        Error::Protocol { target: call.target.clone(), detail: detail.to_owned() }
+    }
+}
+
+/// The error for an answer that is a refusal, with what the registry says of it.
+pub(super) async fn refusal(mut response: Response, target: String, hint: &'static str) -> Error {
+    let mut body = Vec::new();
+    while body.len() < ERROR_LIMIT {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(chunk.get(..ERROR_LIMIT - body.len()).unwrap_or(&chunk)),
+            _ => break,
+        }
+    }
+    error::refused(response.status(), response.headers(), &body, target, hint)
+}
+
+/// A body that is taken whole, if it is not larger than it may be.
+pub(super) async fn read(mut response: Response, Limit(limit): Limit, host: &str, target: &str) -> Result<Vec<u8>, Error> {
+    let too_large = || Error::Protocol {
+        target: target.to_owned(),
+        detail: format!("the answer has more than {limit} bytes, which nothing of its kind needs; refused"),
+    };
+    if response.content_length().is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| Error::transport(error, host, target))? {
+        if body.len() as u64 + chunk.len() as u64 > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

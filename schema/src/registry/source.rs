@@ -1,0 +1,132 @@
+/*!
+Bytes on their way to a registry.
+
+An upload may have to be sent again from an offset, so it starts from something that can be opened there, and a failure
+to read it must come back as the caller's own error, not as whatever the HTTP library makes of it.
+*/
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::{
+    Stream, StreamExt,
+    stream::{self, BoxStream},
+};
+
+use super::Error;
+
+/// Bytes to upload, readable again from an offset when an upload has to be resumed.
+pub trait BlobSource: Send + Sync {
+    /// The bytes from `offset` to the end.
+    ///
+    /// An error means that they cannot be had (again) from there. The stream itself verifies the digest, and yields an
+    /// error in place of the last chunk when it differs. Every error comes out of the push as [`Error::Source`].
+    fn open(&self, offset: u64) -> Result<BoxStream<'static, io::Result<Bytes>>, io::Error>;
+}
+
+impl BlobSource for Bytes {
+    fn open(&self, offset: u64) -> Result<BoxStream<'static, io::Result<Bytes>>, io::Error> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
+        let rest = self.slice(start..);
+        // Slices share the memory; they only keep one write from being the whole blob.
+        let step = |rest: Bytes| async move {
+            (!rest.is_empty()).then(|| {
+                let mut rest = rest;
+                let chunk = rest.split_to(rest.len().min(256 << 10));
+                (Ok(chunk), rest)
+            })
+        };
+        Ok(stream::unfold(rest, step).boxed())
+    }
+}
+
+/// What became of a body while it was being sent.
+#[derive(Debug, Clone)]
+pub(super) struct Watch(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    failure: Option<io::Error>,
+    moved: Instant,
+    left: u64,
+}
+
+impl Watch {
+    /// The caller's error, if there was one.
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.state().failure.take().map(Error::Source)
+    }
+
+    /// Returns once nothing has moved for `idle`, or for `commit` after the last byte went out.
+    pub(super) async fn stalled(&self, idle: Duration, commit: Duration) {
+        loop {
+            let (moved, left) = {
+                let state = self.state();
+                (state.moved, state.left)
+            };
+            let until = moved + if left == 0 { commit } else { idle };
+            if Instant::now() >= until {
+                return;
+            }
+            tokio::time::sleep_until(until.into()).await;
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Exactly `length` bytes of a source, or an error; the [`Watch`] tells which.
+pub(super) struct Exact {
+    inner: BoxStream<'static, io::Result<Bytes>>,
+    watch: Watch,
+}
+
+impl Exact {
+    pub(super) fn new(inner: BoxStream<'static, io::Result<Bytes>>, length: u64) -> (Self, Watch) {
+        let watch = Watch(Arc::new(Mutex::new(State { failure: None, moved: Instant::now(), left: length })));
+        (Self { inner, watch: watch.clone() }, watch)
+    }
+
+    fn fail(&self, error: io::Error) -> Poll<Option<io::Result<Bytes>>> {
+        let stand_in = io::Error::new(error.kind(), "the source of the upload failed");
+        self.watch.state().failure = Some(error);
+        Poll::Ready(Some(Err(stand_in)))
+    }
+}
+
+impl Stream for Exact {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = match self.inner.poll_next_unpin(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(next) => next,
+        };
+        let invalid = |text| io::Error::new(io::ErrorKind::InvalidData, text);
+        match next {
+            Some(Err(error)) => self.fail(error),
+            Some(Ok(chunk)) => {
+                let length = chunk.len() as u64;
+                let left = {
+                    let mut state = self.watch.state();
+                    state.moved = Instant::now();
+                    state.left.checked_sub(length).inspect(|left| state.left = *left)
+                };
+                match left {
+                    Some(_) => Poll::Ready(Some(Ok(chunk))),
+                    None => self.fail(invalid("the source has more bytes than the blob")),
+                }
+            }
+            None if self.watch.state().left > 0 => self.fail(invalid("the source has fewer bytes than the blob")),
+            None => Poll::Ready(None),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+/*!
+An upload session: where its next request goes, and how to ask the registry what it has of it.
+*/
+
+use reqwest::{
+    Method, Response,
+    header::{CONTENT_LENGTH, HeaderMap, HeaderName, LOCATION, RANGE},
+};
+use url::Url;
+
+use super::{
+    Error, Remote, location,
+    send::Call,
+    token::Access,
+};
+use crate::{Digest, manifest::Blob};
+
+/// A session that a registry has opened. Dropping it unused is fine: registries clear such sessions away.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    pub(super) url: Url,
+    /// Smallest chunk the registry takes, bytes.
+    pub(super) chunk_min: u64,
+}
+
+impl Upload {
+    /// Reads the session out of the answer to a request for `asked`; `None` without a usable `Location`.
+    pub(super) fn of(response: &Response) -> Option<Self> {
+        let place = text(response.headers(), &LOCATION)?;
+        let chunk_min = text(response.headers(), &HeaderName::from_static("oci-chunk-min-length"));
+        Some(Self {
+            url: location::resolve(response.url(), place)?,
+            chunk_min: chunk_min.and_then(|text| text.parse().ok()).unwrap_or(0),
+        })
+    }
+
+    /// Where to finish the upload: the location with `digest` added to its query.
+    pub(super) fn finish(&self, digest: &Digest) -> Url {
+        let mut url = self.url.clone();
+        // Added by hand: re-encoding the registry's own part of the query could change it.
+        let query = match url.query() {
+            Some(query) if !query.is_empty() => format!("{query}&digest={digest}"),
+            _ => format!("digest={digest}"),
+        };
+        url.set_query(Some(&query));
+        url
+    }
+
+    /// Takes over the new location of an answer, if it has one.
+    pub(super) fn moved(&mut self, response: &Response) {
+        if let Some(next) = Self::of(response) {
+            self.url = next.url;
+            self.chunk_min = self.chunk_min.max(next.chunk_min);
+        }
+    }
+}
+
+impl Remote {
+    /// Opens a session (distribution-spec, "POST then PUT").
+    pub(super) async fn start_upload(&self, blob: &Blob) -> Result<Upload, Error> {
+        let response = self.post_uploads(blob, &[], self.push()).await?;
+        self.session(&response, blob)
+    }
+
+    /// `POST uploads/` with a query.
+    pub(super) async fn post_uploads(&self, blob: &Blob, query: &[(&str, &str)], access: Access) -> Result<Response, Error> {
+        let mut url = self.url("blobs/uploads/");
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let call = Call {
+            client: &self.shared.clients.api,
+            method: Method::POST,
+            url,
+            access,
+            target: self.target(&blob.digest),
+            fill: &|request| request.header(CONTENT_LENGTH, 0),
+        };
+        self.call(&call, &[]).await
+    }
+
+    /// The session that an answer opened.
+    pub(super) fn session(&self, response: &Response, blob: &Blob) -> Result<Upload, Error> {
+        Upload::of(response).ok_or_else(|| Error::Protocol {
+            target: self.target(&blob.digest),
+            detail: "the registry opened an upload without a usable Location".to_owned(),
+        })
+    }
+
+    /// Asks what the registry has of an upload; the offset to go on from, where it can be continued.
+    pub(super) async fn upload_status(&self, upload: &mut Upload, blob: &Blob) -> Option<u64> {
+        let call = Call {
+            client: &self.shared.clients.api,
+            method: Method::GET,
+            url: upload.url.clone(),
+            access: self.push(),
+            target: self.target(&blob.digest),
+            fill: &|request| request,
+        };
+        let response = self.call_once(&call, &[]).await.ok()?;
+        upload.moved(&response);
+        location::upload_offset(text(response.headers(), &RANGE)?, blob.size)
+    }
+}
+
+/// A header's text.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
