@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use reqwest::Method;
 use url::Url;
 
 use super::{
@@ -101,15 +100,5 @@ impl Remote {
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Remote({}/{})", self.shared.host, self.repository)
-    }
-}
-
-/// What to check when a registry denies something.
-pub(super) fn hint(method: &Method) -> &'static str {
-    match *method {
-        Method::GET | Method::HEAD => {
-            "check that the repository exists and that the credentials may pull from it (`podman login`, --authfile)"
-        }
-        _ => "the project or repository may not exist there, or the credentials lack the right to push to it",
     }
 }

@@ -6,7 +6,7 @@ Whether another attempt can help is a property of the error ([`Error::is_transie
 
 use std::{error::Error as StdError, io, time::Duration};
 
-use reqwest::{StatusCode, header};
+use reqwest::{Method, StatusCode, header};
 use rustls::{AlertDescription, CertificateError};
 
 use crate::Digest;
@@ -71,12 +71,14 @@ pub enum Error {
         retry_after: Option<Duration>,
     },
     /// 404 for something that has to be there. The user's to check.
-    #[error("{target}: not found{detail}; check the name, and that the image still exists there")]
+    #[error("{target}: not found{detail}; {hint}")]
     NotFound {
         /// What was asked for.
         target: String,
         /// What the registry said, empty or opening with `: `.
         detail: String,
+        /// What to check.
+        hint: &'static str,
     },
     /// The answer is not what the distribution spec allows. The registry's fault, or it is no registry.
     #[error("{target}: {detail}")]
@@ -87,8 +89,8 @@ pub enum Error {
         detail: String,
     },
     /// The bytes to upload could not be read. The caller's own error, as it came out of its [`super::BlobSource`].
-    #[error("{0}")]
-    Source(#[source] io::Error),
+    #[error(transparent)]
+    Source(io::Error),
     /// The two sides do not trust each other. The user's to mend.
     #[error("no trusted connection to {host}: {detail}")]
     Tls {
@@ -142,6 +144,11 @@ impl Error {
             return Self::Unreachable { host, detail, transient };
         }
         if error.is_connect() {
+            let ended = find::<io::Error>(&error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
+            if ended {
+                let detail = "it ended the TLS handshake; if it is meant to serve plain HTTP, give --plain-http";
+                return Self::Unreachable { host, detail: detail.to_owned(), transient: true };
+            }
             let detail = format!("{detail}; check the address, the firewall and the proxy settings");
             return Self::Unreachable { host, detail, transient: true };
         }
@@ -223,11 +230,25 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// The error for an answer that is a refusal. `body` is what was read of it (at most 8 KiB).
-pub(super) fn refused(status: StatusCode, headers: &header::HeaderMap, body: &[u8], target: String, hint: &'static str) -> Error {
+pub(super) fn refused(
+    method: &Method,
+    status: StatusCode,
+    headers: &header::HeaderMap,
+    body: &[u8],
+    target: String,
+) -> Error {
     let detail = said(body);
+    let reading = matches!(*method, Method::GET | Method::HEAD);
+    let pushing = "the project or repository may not exist there, or the credentials lack the right to push to it";
     match status.as_u16() {
-        401 | 403 => Error::Denied { target, status: status.as_u16(), detail, hint },
-        404 => Error::NotFound { target, detail },
+        status @ (401 | 403) => {
+            let pulling = "check that it exists and that the credentials may pull it (`podman login`, --authfile)";
+            Error::Denied { target, status, detail, hint: if reading { pulling } else { pushing } }
+        }
+        404 => {
+            let pulling = "check the name, and that the image still exists there";
+            Error::NotFound { target, detail, hint: if reading { pulling } else { pushing } }
+        }
         status => Error::Http { target, status, detail, retry_after: retry_after(headers) },
     }
 }

@@ -58,8 +58,8 @@ impl Remote {
         let whole = len == blob.size;
         let mut buffer = BytesMut::with_capacity(usize::try_from(len).unwrap_or_default());
         let mut patience = Patience::new(self.shared.retries);
+        let mut furthest = 0;
         while (buffer.len() as u64) < len {
-            let before = buffer.len();
             match self.fill(blob, offset, end, &mut buffer).await {
                 Ok(true) => {}
                 Ok(false) if whole && !buffer.is_empty() => {
@@ -69,7 +69,9 @@ impl Remote {
                 }
                 Ok(false) => return Ok(Slice::Unsupported),
                 Err(error) => {
-                    if buffer.len() > before {
+                    // What is only fetched again is no progress.
+                    if buffer.len() > furthest {
+                        furthest = buffer.len();
                         patience.reset();
                     }
                     patience.wait(error).await?;

@@ -12,7 +12,6 @@ use url::Url;
 
 use super::{
     BlobSource, Error, Remote, Upload,
-    client::hint,
     location, manifests,
     retry::Patience,
     send,
@@ -257,7 +256,7 @@ impl Remote {
             self.challenged(&response, &access, header.as_ref()).await?;
         }
         if !response.status().is_success() {
-            return Err(send::refusal(response, target, hint(&method)).await);
+            return Err(send::refusal(&method, response, target).await);
         }
         Ok(response)
     }

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{
     Error,
-    client::{Remote, hint},
+    client::Remote,
     error, location,
     retry::Patience,
     token::Access,
@@ -68,7 +68,7 @@ impl Remote {
             if status.is_success() || expected.contains(&status.as_u16()) {
                 return Ok(response);
             }
-            return Err(refusal(response, call.target.clone(), hint(&call.method)).await);
+            return Err(refusal(&call.method, response, call.target.clone()).await);
         }
     }
 
@@ -117,7 +117,7 @@ impl Remote {
 }
 
 /// The error for an answer that is a refusal, with what the registry says of it.
-pub(super) async fn refusal(mut response: Response, target: String, hint: &'static str) -> Error {
+pub(super) async fn refusal(method: &Method, mut response: Response, target: String) -> Error {
     let mut body = Vec::new();
     while body.len() < ERROR_LIMIT {
         match response.chunk().await {
@@ -125,7 +125,7 @@ pub(super) async fn refusal(mut response: Response, target: String, hint: &'stat
             _ => break,
         }
     }
-    error::refused(response.status(), response.headers(), &body, target, hint)
+    error::refused(method, response.status(), response.headers(), &body, target)
 }
 
 /// A body that is taken whole, if it is not larger than it may be.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose};
-use reqwest::header::HeaderValue;
+use reqwest::{Method, header::HeaderValue};
 use serde::Deserialize;
 use url::Url;
 
@@ -239,7 +239,7 @@ impl Logins {
             return Err(self.error(&format!("its token service {site} answered {}: {who}", response.status().as_u16())));
         }
         if !response.status().is_success() {
-            return Err(send::refusal(response, target, "check the credentials").await);
+            return Err(send::refusal(&Method::GET, response, target).await);
         }
         let body = send::read(response, Limit(TOKEN_LIMIT), &self.host, &target).await?;
         self.token(&body, asked_at)
