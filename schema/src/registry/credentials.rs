@@ -44,28 +44,19 @@ impl Store {
     /// Reads `--authfile`, or else every file of the search order that exists.
     pub(super) fn read(authfile: Option<&Path>) -> Result<Self, Error> {
         if let Some(path) = authfile {
-            let file = AuthFile::read(path)?.ok_or_else(|| {
-                Error::Config(format!("--authfile {}: no such file", path.display()))
-            })?;
+            let file = AuthFile::read(path)?
+                .ok_or_else(|| Error::Config(format!("--authfile {}: no such file", path.display())))?;
             return Ok(Self(vec![file]));
         }
         let mut files = Vec::new();
-        for path in places(|name| {
-            std::env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        }) {
+        for path in places(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)) {
             files.extend(AuthFile::read(&path)?);
         }
         Ok(Self(files))
     }
 
     /// The credentials for a repository: of the first file that has any.
-    pub(super) async fn find(
-        &self,
-        host: &str,
-        repository: &Repository,
-    ) -> Result<Option<Credentials>, Error> {
+    pub(super) async fn find(&self, host: &str, repository: &Repository) -> Result<Option<Credentials>, Error> {
         for file in &self.0 {
             if let Some(found) = file.find(host, repository).await? {
                 return Ok(Some(found));
@@ -84,9 +75,7 @@ fn places(variable: impl Fn(&str) -> Option<PathBuf>) -> Vec<PathBuf> {
         variable("REGISTRY_AUTH_FILE"),
         variable("XDG_RUNTIME_DIR").map(|directory| directory.join("containers/auth.json")),
         Some(PathBuf::from(format!("/run/containers/{uid}/auth.json"))),
-        variable("XDG_CONFIG_HOME")
-            .or_else(|| under_home(".config"))
-            .map(|directory| directory.join("containers/auth.json")),
+        variable("XDG_CONFIG_HOME").or_else(|| under_home(".config")).map(|directory| directory.join("containers/auth.json")),
         variable("DOCKER_CONFIG").map(|directory| directory.join("config.json")),
         under_home(".docker/config.json"),
         under_home(".dockercfg"),
@@ -137,19 +126,9 @@ impl AuthFile {
     fn read(path: &Path) -> Result<Option<Self>, Error> {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                return Ok(None);
-            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
             Err(error) => {
-                return Err(Error::Config(format!(
-                    "credentials file {}: cannot be read: {error}",
-                    path.display()
-                )));
+                return Err(Error::Config(format!("credentials file {}: cannot be read: {error}", path.display())));
             }
         };
         Self::parse(path, &bytes).map(Some)
@@ -159,42 +138,24 @@ impl AuthFile {
         // serde_json's own message may quote a value, so only the place is told.
         let broken = |error: serde_json::Error| {
             let (path, line, column) = (path.display(), error.line(), error.column());
-            Error::Config(format!(
-                "credentials file {path}: not of the expected JSON shape at line {line} column {column}"
-            ))
+            Error::Config(format!("credentials file {path}: not of the expected JSON shape at line {line} column {column}"))
         };
         let old = path.file_name().is_some_and(|name| name == ".dockercfg");
         let json = if old {
             let auths = serde_json::from_slice(bytes).map_err(broken)?;
-            Json {
-                auths,
-                cred_helpers: BTreeMap::new(),
-                creds_store: None,
-            }
+            Json { auths, cred_helpers: BTreeMap::new(), creds_store: None }
         } else {
             serde_json::from_slice(bytes).map_err(broken)?
         };
         Ok(Self {
             path: path.to_owned(),
-            auths: json
-                .auths
-                .into_iter()
-                .map(|(key, entry)| (normal(&key), entry))
-                .collect(),
-            helpers: json
-                .cred_helpers
-                .into_iter()
-                .map(|(key, name)| (normal(&key), name))
-                .collect(),
+            auths: json.auths.into_iter().map(|(key, entry)| (normal(&key), entry)).collect(),
+            helpers: json.cred_helpers.into_iter().map(|(key, name)| (normal(&key), name)).collect(),
             store: json.creds_store.filter(|name| !name.is_empty()),
         })
     }
 
-    async fn find(
-        &self,
-        host: &str,
-        repository: &Repository,
-    ) -> Result<Option<Credentials>, Error> {
+    async fn find(&self, host: &str, repository: &Repository) -> Result<Option<Credentials>, Error> {
         let host = normal(host);
         let keys = keys(&host, repository);
         for key in &keys {
@@ -203,29 +164,21 @@ impl AuthFile {
             }
         }
         for key in &keys {
-            let Some(entry) = self.auths.get(key) else {
-                continue;
-            };
+            let Some(entry) = self.auths.get(key) else { continue };
             if let Some(found) = self.credentials(key, entry)? {
                 return Ok(Some(found));
             }
         }
         match &self.store {
             // Docker's own tools store Docker Hub under this name.
-            Some(name) if host == "docker.io" => {
-                helper::ask(name, "https://index.docker.io/v1/").await
-            }
+            Some(name) if host == "docker.io" => helper::ask(name, "https://index.docker.io/v1/").await,
             Some(name) => helper::ask(name, &host).await,
             None => Ok(None),
         }
     }
 
     fn credentials(&self, key: &str, entry: &Entry) -> Result<Option<Credentials>, Error> {
-        if let Some(SecretText(token)) = entry
-            .identitytoken
-            .as_ref()
-            .filter(|token| !token.0.is_empty())
-        {
+        if let Some(SecretText(token)) = entry.identitytoken.as_ref().filter(|token| !token.0.is_empty()) {
             return Ok(Some(Credentials::Identity(Secret(token.clone()))));
         }
         if let Some(SecretText(auth)) = entry.auth.as_ref().filter(|auth| !auth.0.is_empty()) {
@@ -236,9 +189,7 @@ impl AuthFile {
             return Ok(Some(decoded));
         }
         Ok(match (&entry.username, &entry.password) {
-            (Some(user), Some(SecretText(password))) if !user.is_empty() => {
-                Some(basic(user, password))
-            }
+            (Some(user), Some(SecretText(password))) if !user.is_empty() => Some(basic(user, password)),
             _ => None,
         })
     }
@@ -261,19 +212,11 @@ pub(super) fn basic(user: &str, password: &str) -> Credentials {
 
 /// A key without what docker adds to it: the scheme with any path, and Docker Hub's other names.
 fn normal(key: &str) -> String {
-    let bare = key
-        .strip_prefix("https://")
-        .or_else(|| key.strip_prefix("http://"));
-    let bare = bare
-        .map_or(key, |rest| rest.split('/').next().unwrap_or(rest))
-        .trim_end_matches('/');
-    let (host, path) = bare
-        .split_once('/')
-        .map_or((bare, None), |(host, path)| (host, Some(path)));
+    let bare = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
+    let bare = bare.map_or(key, |rest| rest.split('/').next().unwrap_or(rest)).trim_end_matches('/');
+    let (host, path) = bare.split_once('/').map_or((bare, None), |(host, path)| (host, Some(path)));
     match (host, path) {
-        ("index.docker.io" | "registry-1.docker.io" | "docker.io", None | Some("v1" | "v2")) => {
-            "docker.io".to_owned()
-        }
+        ("index.docker.io" | "registry-1.docker.io" | "docker.io", None | Some("v1" | "v2")) => "docker.io".to_owned(),
         _ => bare.to_owned(),
     }
 }
@@ -331,19 +274,14 @@ mod tests {
             ("<odd", "a", "token x"),
         ];
         for (host, repository, expected) in table {
-            assert_eq!(
-                user(&json, host, repository).await?,
-                expected,
-                "{host}/{repository}"
-            );
+            assert_eq!(user(&json, host, repository).await?, expected, "{host}/{repository}");
         }
         Ok(())
     }
 
     #[test]
     fn the_search_order_is_podmans_then_dockers() {
-        let set =
-            |name: &str| (name != "XDG_CONFIG_HOME").then(|| PathBuf::from(format!("/{name}")));
+        let set = |name: &str| (name != "XDG_CONFIG_HOME").then(|| PathBuf::from(format!("/{name}")));
         let uid = rustix::process::getuid().as_raw();
         let expected = [
             "/REGISTRY_AUTH_FILE",
@@ -360,31 +298,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_broken_file_is_named_and_not_quoted() -> Result<()> {
-        let told = |json: &str| {
-            AuthFile::parse(Path::new("/x/auth.json"), json.as_bytes())
-                .err()
-                .map(|e| e.to_string())
-        };
+        let told = |json: &str| AuthFile::parse(Path::new("/x/auth.json"), json.as_bytes()).err().map(|e| e.to_string());
         let message = told(r#"{"auths":"hunter2"}"#).unwrap_or_default();
-        assert!(
-            message.contains("/x/auth.json")
-                && message.contains("line 1")
-                && !message.contains("hunter2"),
-            "{message}"
-        );
-        let bad = user(r#"{"auths":{"h":{"auth":"hunter2!"}}}"#, "h", "a")
-            .await
-            .err()
-            .map(|e| e.to_string());
+        assert!(message.contains("/x/auth.json") && message.contains("line 1") && !message.contains("hunter2"), "{message}");
+        let bad = user(r#"{"auths":{"h":{"auth":"hunter2!"}}}"#, "h", "a").await.err().map(|e| e.to_string());
         assert!(bad.is_some_and(|text| text.contains("\"h\"") && !text.contains("hunter2")));
         let missing = Store::read(Some(Path::new("/nonexistent/auth.json")));
-        assert!(
-            matches!(missing, Err(Error::Config(text)) if text.contains("--authfile /nonexistent/auth.json"))
-        );
-        let shown = format!(
-            "{:?}",
-            AuthFile::parse(Path::new("f"), br#"{"auths":{"h":{"password":"hunter2"}}}"#)?
-        );
+        assert!(matches!(missing, Err(Error::Config(text)) if text.contains("--authfile /nonexistent/auth.json")));
+        let shown = format!("{:?}", AuthFile::parse(Path::new("f"), br#"{"auths":{"h":{"password":"hunter2"}}}"#)?);
         assert!(!shown.contains("hunter2"), "{shown}");
         Ok(())
     }

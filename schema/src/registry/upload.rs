@@ -8,7 +8,11 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{Error, Remote, location, send::Call, token::Access};
+use super::{
+    Error, Remote, location,
+    send::Call,
+    token::Access,
+};
 use crate::{Digest, manifest::Blob};
 
 /// A session that a registry has opened. Dropping it unused is fine: registries clear such sessions away.
@@ -23,10 +27,7 @@ impl Upload {
     /// Reads the session out of the answer to a request for `asked`; `None` without a usable `Location`.
     pub(super) fn of(response: &Response) -> Option<Self> {
         let place = text(response.headers(), &LOCATION)?;
-        let chunk_min = text(
-            response.headers(),
-            &HeaderName::from_static("oci-chunk-min-length"),
-        );
+        let chunk_min = text(response.headers(), &HeaderName::from_static("oci-chunk-min-length"));
         Some(Self {
             url: location::resolve(response.url(), place)?,
             chunk_min: chunk_min.and_then(|text| text.parse().ok()).unwrap_or(0),
@@ -62,12 +63,7 @@ impl Remote {
     }
 
     /// `POST uploads/` with a query.
-    pub(super) async fn post_uploads(
-        &self,
-        blob: &Blob,
-        query: &[(&str, &str)],
-        access: Access,
-    ) -> Result<Response, Error> {
+    pub(super) async fn post_uploads(&self, blob: &Blob, query: &[(&str, &str)], access: Access) -> Result<Response, Error> {
         let mut url = self.url("blobs/uploads/");
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
