@@ -10,8 +10,8 @@ client under test beyond the parsed words of `schema`, so that one mistake canno
 pub mod certificates;
 pub mod faults;
 pub mod images;
-pub mod process;
-pub mod real;
+//pub mod process;
+//pub mod real;
 pub mod registry;
 
 /// Runs a future to its end on a runtime of its own, from code that is async or not.
