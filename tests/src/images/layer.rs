@@ -180,7 +180,7 @@ mod tests {
         io::copy(&mut flate2::read::GzDecoder::new(bytes.as_ref()), &mut plain)?;
         assert_eq!(Digest::of(&plain), layer.diff_id);
         assert!(tar::Archive::new(plain.as_slice()).entries()?.count() > 0);
-        assert_eq!(layer.blob.digest.to_string(), "GOLDEN");
+        assert_eq!(layer.blob.digest.to_string(), "sha256:845b881a20c66400d359410eb9bb9b24a09ff30e99f0da738de0bdb46b319266");
         Ok(())
     }
 }
