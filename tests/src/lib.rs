@@ -10,7 +10,7 @@ client under test beyond the parsed words of `schema`, so that one mistake canno
 pub mod certificates;
 pub mod faults;
 pub mod images;
-//pub mod process;
+pub mod process;
 //pub mod real;
 pub mod registry;
 
