@@ -11,7 +11,7 @@ pub mod certificates;
 pub mod faults;
 pub mod images;
 pub mod process;
-//pub mod real;
+pub mod real;
 pub mod registry;
 
 /// Runs a future to its end on a runtime of its own, from code that is async or not.

@@ -28,6 +28,7 @@ const GLANCE: Duration = Duration::from_millis(2);
 pub struct Program {
     command: Command,
     home: TempDir,
+    stdout_to_file: bool,
 }
 
 /// What a run left behind.
@@ -68,7 +69,7 @@ impl Program {
         for kept in ["PATH", "TMPDIR", "RUST_BACKTRACE"] {
             command.envs(std::env::var_os(kept).map(|value| (kept, value)));
         }
-        Ok(Self { command, home })
+        Ok(Self { command, home, stdout_to_file: false })
     }
 
     /// Its home directory, for credentials and the like; gone when the run is over.
@@ -94,6 +95,13 @@ impl Program {
         Ok(self)
     }
 
+    /// Sends its stdout to a new file instead of memory.
+    pub fn stdout_file(mut self, path: &Path) -> Result<Self> {
+        self.command.stdout(fs::File::create(path).with_context(|| format!("cannot create {}", path.display()))?);
+        self.stdout_to_file = true;
+        Ok(self)
+    }
+
     /// Runs it to its end.
     pub fn run(self) -> Result<Output> {
         self.kill_when(|| false)
@@ -101,7 +109,9 @@ impl Program {
 
     /// Runs it and kills it (SIGKILL) as soon as a condition holds; it may end before.
     pub fn kill_when(mut self, condition: impl Fn() -> bool) -> Result<Output> {
-        self.command.stdout(Stdio::piped());
+        if !self.stdout_to_file {
+            self.command.stdout(Stdio::piped());
+        }
         Running::start(self)?.wait(condition)
     }
 
