@@ -6,7 +6,10 @@ the two cases operators meet most: a private authority that the client must be t
 */
 
 use anyhow::{Context, Result};
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
 
 /// A private certificate authority.
 #[derive(Debug)]
@@ -30,9 +33,15 @@ impl Authority {
         let key = KeyPair::generate()?;
         let mut params = params("harness authority", &[])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
         let pem = params.self_signed(&key)?.pem();
-        Ok(Self { pem, issuer: Issuer::new(params, key) })
+        Ok(Self {
+            pem,
+            issuer: Issuer::new(params, key),
+        })
     }
 
     /// What `--ca-file` takes.
@@ -42,7 +51,10 @@ impl Authority {
 
     /// A certificate for a server on this machine: `127.0.0.1` and `localhost`.
     pub fn server(&self) -> Result<Identity> {
-        self.issue(params("server", &["127.0.0.1", "localhost"])?, ExtendedKeyUsagePurpose::ServerAuth)
+        self.issue(
+            params("server", &["127.0.0.1", "localhost"])?,
+            ExtendedKeyUsagePurpose::ServerAuth,
+        )
     }
 
     /// The same, but expired since the year 2001.
@@ -58,13 +70,22 @@ impl Authority {
         self.issue(params("client", &[])?, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
-    fn issue(&self, mut params: CertificateParams, purpose: ExtendedKeyUsagePurpose) -> Result<Identity> {
+    fn issue(
+        &self,
+        mut params: CertificateParams,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> Result<Identity> {
         params.extended_key_usages = vec![purpose];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &self.issuer).context("cannot sign a certificate")?;
-        Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem() })
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .context("cannot sign a certificate")?;
+        Ok(Identity {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        })
     }
 }
 

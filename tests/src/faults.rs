@@ -83,12 +83,21 @@ pub enum Action {
 impl Fault {
     /// On any request whose path contains this text; every one, until told otherwise.
     pub fn any(path: &str) -> Self {
-        Self { method: None, path: path.to_owned(), first: 1, times: usize::MAX, action: Action::Html }
+        Self {
+            method: None,
+            path: path.to_owned(),
+            first: 1,
+            times: usize::MAX,
+            action: Action::Html,
+        }
     }
 
     /// On requests of one method.
     pub fn on(method: &str, path: &str) -> Self {
-        Self { method: Some(method.to_owned()), ..Self::any(path) }
+        Self {
+            method: Some(method.to_owned()),
+            ..Self::any(path)
+        }
     }
 
     /// On GETs.
@@ -98,7 +107,11 @@ impl Fault {
 
     /// Only on the nth that fits, counted from 1.
     pub fn nth(self, nth: usize) -> Self {
-        Self { first: nth, times: 1, ..self }
+        Self {
+            first: nth,
+            times: 1,
+            ..self
+        }
     }
 
     /// On the first so many that fit.
@@ -146,11 +159,17 @@ pub(crate) struct Script(Mutex<Vec<(Fault, usize)>>);
 
 impl Script {
     pub fn add(&self, fault: Fault) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((fault, 0));
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((fault, 0));
     }
 
     pub fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     /// What happens to this request; counts it.
@@ -158,7 +177,12 @@ impl Script {
         let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut actions = Vec::new();
         for (fault, hits) in faults.iter_mut() {
-            if fault.method.as_deref().is_none_or(|wanted| wanted == method) && path.contains(&fault.path) {
+            if fault
+                .method
+                .as_deref()
+                .is_none_or(|wanted| wanted == method)
+                && path.contains(&fault.path)
+            {
                 *hits += 1;
                 if *hits >= fault.first && *hits - fault.first < fault.times {
                     actions.push(fault.action.clone());
@@ -171,10 +195,18 @@ impl Script {
 
 impl Action {
     /// Acts before the registry does; an answer takes its place. `challenge` is the registry's own 401.
-    pub(crate) async fn before(&self, asked: &mut Asked, challenge: impl FnOnce() -> Answer) -> Option<Answer> {
+    pub(crate) async fn before(
+        &self,
+        asked: &mut Asked,
+        challenge: impl FnOnce() -> Answer,
+    ) -> Option<Answer> {
         match self {
-            Self::Answer { status, retry_after } => {
-                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Self::Answer {
+                status,
+                retry_after,
+            } => {
+                let status =
+                    StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 let answer = Answer::error(status, "UNKNOWN", "told to fail by the fault script");
                 return Some(match retry_after {
                     Some(seconds) => answer.with(RETRY_AFTER, seconds.to_string()),
@@ -187,21 +219,27 @@ impl Action {
             }
             Self::Endless => {
                 let block = Bytes::from(vec![b' '; 64 << 10]);
-                let mut answer = Answer::empty(StatusCode::OK).with(CONTENT_TYPE, "application/json");
+                let mut answer =
+                    Answer::empty(StatusCode::OK).with(CONTENT_TYPE, "application/json");
                 answer.headers.remove(CONTENT_LENGTH);
                 answer.body = stream::repeat_with(move || Ok(block.clone())).boxed();
                 return Some(answer);
             }
             Self::Hang(gate) => gate.pass().await,
             Self::Html => {
-                let page = "<!DOCTYPE html><html><body>Please log in to the guest network</body></html>";
+                let page =
+                    "<!DOCTYPE html><html><body>Please log in to the guest network</body></html>";
                 return Some(Answer::bytes(StatusCode::OK, page).with(CONTENT_TYPE, "text/html"));
             }
             Self::IgnoreRange => {
                 asked.headers.remove(RANGE);
             }
             Self::Unauthorized => return Some(challenge()),
-            Self::ClaimLength(_) | Self::ContentRange(_) | Self::Cut { .. } | Self::Drip(_) | Self::Flip { .. } => {}
+            Self::ClaimLength(_)
+            | Self::ContentRange(_)
+            | Self::Cut { .. }
+            | Self::Drip(_)
+            | Self::Flip { .. } => {}
         }
         None
     }
@@ -210,11 +248,18 @@ impl Action {
     pub(crate) fn after(&self, mut answer: Answer) -> Answer {
         match self {
             Self::ClaimLength(more) => {
-                let length = answer.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+                let length = answer
+                    .headers
+                    .get(CONTENT_LENGTH)
+                    .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
                 let claimed = length.unwrap_or(0).saturating_add_signed(*more);
                 answer.headers.insert(CONTENT_LENGTH, claimed.into());
                 // A server that claims less would be stopped by its own HTTP library; one that claims more just ends.
-                answer.body = if *more > 0 { cut(answer.body, length.unwrap_or(0)) } else { answer.body };
+                answer.body = if *more > 0 {
+                    cut(answer.body, length.unwrap_or(0))
+                } else {
+                    answer.body
+                };
             }
             Self::ContentRange(text) => answer = answer.with(CONTENT_RANGE, text),
             Self::Cut { after } => answer.body = cut(answer.body, *after),
@@ -245,7 +290,10 @@ fn cut(body: Chunks, after: u64) -> Chunks {
     // The pause lets the server write out what it holds before the error makes it drop the connection.
     let end = stream::once(async {
         tokio::task::yield_now().await;
-        Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut by the fault script"))
+        Err(io::Error::new(
+            io::ErrorKind::ConnectionReset,
+            "cut by the fault script",
+        ))
     });
     head.chain(end).boxed()
 }
@@ -260,7 +308,11 @@ fn flip(body: Chunks, at: u64) -> Chunks {
             return Ok(bytes);
         }
         let mut bytes = bytes.to_vec();
-        bytes.iter_mut().skip((at - start) as usize).take(1).for_each(|byte| *byte ^= 1);
+        bytes
+            .iter_mut()
+            .skip((at - start) as usize)
+            .take(1)
+            .for_each(|byte| *byte ^= 1);
         Ok(bytes.into())
     });
     bent.boxed()
@@ -291,7 +343,11 @@ mod tests {
         let repository: Repository = "a/b".parse()?;
         let digest = registry.put_blob(&repository, vec![0; SIZE]);
         let blob = format!("{}/v2/a/b/blobs/{digest}", registry.url());
-        Ok(Bench { registry, repository, blob })
+        Ok(Bench {
+            registry,
+            repository,
+            blob,
+        })
     }
 
     fn client() -> Result<Client> {
@@ -313,7 +369,9 @@ mod tests {
     fn fetch(bench: &Bench, range: Option<&str>) -> Result<(u16, Vec<u8>, bool)> {
         block_on(async {
             let mut request = client()?.get(&bench.blob);
-            request = range.into_iter().fold(request, |request, range| request.header(RANGE, range));
+            request = range
+                .into_iter()
+                .fold(request, |request, range| request.header(RANGE, range));
             let response = request.send().await?;
             let status = response.status().as_u16();
             let (bytes, well) = drain(response).await;
@@ -325,29 +383,57 @@ mod tests {
     fn answers_are_cut_bent_and_misdescribed_exactly_as_told() -> Result<()> {
         let bench = bench(Settings::default())?;
         for after in [0, 1, 65_536, 100_000] {
-            bench.registry.fault(Fault::get("/blobs/").does(Action::Cut { after }));
+            bench
+                .registry
+                .fault(Fault::get("/blobs/").does(Action::Cut { after }));
             let (status, bytes, well) = fetch(&bench, None)?;
             assert_eq!((status, bytes.len() as u64, well), (200, after, false));
             bench.registry.heal();
         }
-        bench.registry.fault(Fault::get("/blobs/").nth(2).does(Action::Flip { at: 70_000 }));
+        bench.registry.fault(
+            Fault::get("/blobs/")
+                .nth(2)
+                .does(Action::Flip { at: 70_000 }),
+        );
         assert_eq!(fetch(&bench, None)?, (200, vec![0; SIZE], true));
         let (_, bytes, _) = fetch(&bench, None)?;
-        assert_eq!(bytes.iter().enumerate().filter(|(_, byte)| **byte != 0).collect::<Vec<_>>(), [(70_000, &1)]);
+        assert_eq!(
+            bytes
+                .iter()
+                .enumerate()
+                .filter(|(_, byte)| **byte != 0)
+                .collect::<Vec<_>>(),
+            [(70_000, &1)]
+        );
         assert_eq!(fetch(&bench, None)?, (200, vec![0; SIZE], true));
         for (more, well) in [(10, false), (-10, true)] {
-            bench.registry.fault(Fault::get("/blobs/").does(Action::ClaimLength(more)));
+            bench
+                .registry
+                .fault(Fault::get("/blobs/").does(Action::ClaimLength(more)));
             let (_, bytes, ended) = fetch(&bench, None)?;
-            assert_eq!((bytes.len(), ended), (SIZE.saturating_add_signed((more as isize).min(0)), well), "{more}");
+            assert_eq!(
+                (bytes.len(), ended),
+                (SIZE.saturating_add_signed((more as isize).min(0)), well),
+                "{more}"
+            );
             bench.registry.heal();
         }
-        bench.registry.fault(Fault::get("/blobs/").does(Action::IgnoreRange));
+        bench
+            .registry
+            .fault(Fault::get("/blobs/").does(Action::IgnoreRange));
         assert_eq!(fetch(&bench, Some("bytes=5-9"))?.0, 200);
         bench.registry.heal();
         assert_eq!(fetch(&bench, Some("bytes=5-9"))?, (206, vec![0; 5], true));
-        bench.registry.fault(Fault::any("/blobs/").times(1).does(Action::Answer { status: 503, retry_after: Some(7) }));
+        bench
+            .registry
+            .fault(Fault::any("/blobs/").times(1).does(Action::Answer {
+                status: 503,
+                retry_after: Some(7),
+            }));
         assert_eq!(fetch(&bench, None)?.0, 503);
-        bench.registry.fault(Fault::any("/blobs/").nth(2).does(Action::Unauthorized));
+        bench
+            .registry
+            .fault(Fault::any("/blobs/").nth(2).does(Action::Unauthorized));
         assert_eq!((fetch(&bench, None)?.0, fetch(&bench, None)?.0), (200, 401));
         Ok(())
     }
@@ -356,11 +442,17 @@ mod tests {
     fn a_closed_gate_holds_until_it_is_opened() -> Result<()> {
         let bench = bench(Settings::default())?;
         let gate = Gate::new();
-        bench.registry.fault(Fault::get("/blobs/").does(Action::Hang(gate.clone())));
+        bench
+            .registry
+            .fault(Fault::get("/blobs/").does(Action::Hang(gate.clone())));
         std::thread::scope(|scope| {
             let held = scope.spawn(|| fetch(&bench, None));
             let arrived = bench.registry.wait_for(|requests| requests.len() == 1);
-            let pending = bench.registry.requests().iter().all(|request| request.status.is_none());
+            let pending = bench
+                .registry
+                .requests()
+                .iter()
+                .all(|request| request.status.is_none());
             gate.open();
             arrived?;
             assert!(pending);
@@ -373,20 +465,43 @@ mod tests {
     #[test]
     fn a_cut_upload_is_kept_with_its_offset_or_forgotten() -> Result<()> {
         for keep in [true, false] {
-            let bench = bench(Settings { keep_cut_uploads: keep, ..Settings::default() })?;
-            bench.registry.fault(Fault::on("PATCH", "/uploads/").times(1).does(Action::CutUpload { after: 1000 }));
+            let bench = bench(Settings {
+                keep_cut_uploads: keep,
+                ..Settings::default()
+            })?;
+            bench.registry.fault(
+                Fault::on("PATCH", "/uploads/")
+                    .times(1)
+                    .does(Action::CutUpload { after: 1000 }),
+            );
             let (sent, status) = block_on(async {
                 let client = client()?;
-                let start = format!("{}/v2/{}/blobs/uploads/", bench.registry.url(), bench.repository);
+                let start = format!(
+                    "{}/v2/{}/blobs/uploads/",
+                    bench.registry.url(),
+                    bench.repository
+                );
                 let response = client.post(start).send().await?;
-                let location = response.headers().get("location").context("no Location")?.to_str()?.to_owned();
+                let location = response
+                    .headers()
+                    .get("location")
+                    .context("no Location")?
+                    .to_str()?
+                    .to_owned();
                 let session = format!("{}{location}", bench.registry.url());
                 let sent = client.patch(&session).body(vec![1; SIZE]).send().await;
                 anyhow::Ok((sent.is_ok(), client.get(&session).send().await?))
             })??;
             assert!(!sent);
-            let range = status.headers().get("range").and_then(|value| value.to_str().ok());
-            let expected = if keep { (204, Some("0-999")) } else { (404, None) };
+            let range = status
+                .headers()
+                .get("range")
+                .and_then(|value| value.to_str().ok());
+            let expected = if keep {
+                (204, Some("0-999"))
+            } else {
+                (404, None)
+            };
             assert_eq!((status.status().as_u16(), range), expected);
         }
         Ok(())

@@ -18,9 +18,13 @@ pub mod registry;
 pub fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> anyhow::Result<T> {
     std::thread::scope(|scope| {
         let worker = scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             Ok(runtime.block_on(future))
         });
-        worker.join().map_err(|_| anyhow::anyhow!("the future panicked"))?
+        worker
+            .join()
+            .map_err(|_| anyhow::anyhow!("the future panicked"))?
     })
 }

@@ -65,11 +65,20 @@ impl Program {
         fs::create_dir(&docker)?;
         fs::set_permissions(&runtime, fs::Permissions::from_mode(0o700))?;
         let mut command = Command::new(path);
-        command.stdin(Stdio::null()).env_clear().env("HOME", home.path()).env("XDG_RUNTIME_DIR", runtime).env("DOCKER_CONFIG", docker);
+        command
+            .stdin(Stdio::null())
+            .env_clear()
+            .env("HOME", home.path())
+            .env("XDG_RUNTIME_DIR", runtime)
+            .env("DOCKER_CONFIG", docker);
         for kept in ["PATH", "TMPDIR", "RUST_BACKTRACE"] {
             command.envs(std::env::var_os(kept).map(|value| (kept, value)));
         }
-        Ok(Self { command, home, stdout_to_file: false })
+        Ok(Self {
+            command,
+            home,
+            stdout_to_file: false,
+        })
     }
 
     /// Its home directory, for credentials and the like; gone when the run is over.
@@ -91,13 +100,17 @@ impl Program {
 
     /// Gives it a file as stdin; else stdin is empty.
     pub fn stdin_file(mut self, path: &Path) -> Result<Self> {
-        self.command.stdin(fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?);
+        self.command.stdin(
+            fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?,
+        );
         Ok(self)
     }
 
     /// Sends its stdout to a new file instead of memory.
     pub fn stdout_file(mut self, path: &Path) -> Result<Self> {
-        self.command.stdout(fs::File::create(path).with_context(|| format!("cannot create {}", path.display()))?);
+        self.command.stdout(
+            fs::File::create(path).with_context(|| format!("cannot create {}", path.display()))?,
+        );
         self.stdout_to_file = true;
         Ok(self)
     }
@@ -120,11 +133,15 @@ impl Program {
         self.command.stdout(Stdio::piped());
         let mut first = Running::start(self)?;
         let pipe = first.child.stdout.take();
-        next.command.stdin(pipe.map_or_else(Stdio::null, Stdio::from)).stdout(Stdio::piped());
+        next.command
+            .stdin(pipe.map_or_else(Stdio::null, Stdio::from))
+            .stdout(Stdio::piped());
         let second = Running::start(next)?;
         let follower = thread::spawn(move || second.wait(|| false));
         let first = first.wait(|| false)?;
-        let second = follower.join().map_err(|_| anyhow!("the reader of the second program panicked"))??;
+        let second = follower
+            .join()
+            .map_err(|_| anyhow!("the reader of the second program panicked"))??;
         Ok((first, second))
     }
 }
@@ -140,7 +157,12 @@ impl Output {
         if self.code == Some(code) {
             return Ok(self);
         }
-        bail!("exit code {:?} (signal {:?}), expected {code}; stderr:\n{}", self.code, self.signal, self.stderr)
+        bail!(
+            "exit code {:?} (signal {:?}), expected {code}; stderr:\n{}",
+            self.code,
+            self.signal,
+            self.stderr
+        )
     }
 }
 
@@ -157,7 +179,11 @@ impl Running {
         let child = program.command.stderr(Stdio::piped()).spawn();
         let mut child = child.with_context(|| format!("cannot start {}", name.display()))?;
         let stderr = child.stderr.take().map(collect);
-        Ok(Self { child, stderr, _home: program.home })
+        Ok(Self {
+            child,
+            stderr,
+            _home: program.home,
+        })
     }
 
     fn wait(mut self, condition: impl Fn() -> bool) -> Result<Output> {
@@ -202,14 +228,20 @@ fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
 }
 
 fn gathered(reader: Option<JoinHandle<Vec<u8>>>) -> Result<Vec<u8>> {
-    let Some(reader) = reader else { return Ok(Vec::new()) };
-    reader.join().map_err(|_| anyhow!("the reader of a pipe panicked"))
+    let Some(reader) = reader else {
+        return Ok(Vec::new());
+    };
+    reader
+        .join()
+        .map_err(|_| anyhow!("the reader of a pipe panicked"))
 }
 
 /// `VmHWM` in bytes.
 fn high_water(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes << 10)
 }
@@ -226,13 +258,30 @@ fn binaries() -> Result<PathBuf> {
 
 fn build() -> Result<PathBuf> {
     let directory = profile_directory()?;
-    let target = directory.parent().context("the target directory has no parent")?;
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--package", "bundler", "--package", "importer", "--target-dir"]);
-    command.arg(target).args((!cfg!(debug_assertions)).then_some("--release"));
-    let output = command.output().context("cannot run cargo; set BUNDLE_BIN_DIR to the directory of both programs")?;
+    let target = directory
+        .parent()
+        .context("the target directory has no parent")?;
+    let mut command =
+        Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+        "build",
+        "--package",
+        "bundler",
+        "--package",
+        "importer",
+        "--target-dir",
+    ]);
+    command
+        .arg(target)
+        .args((!cfg!(debug_assertions)).then_some("--release"));
+    let output = command
+        .output()
+        .context("cannot run cargo; set BUNDLE_BIN_DIR to the directory of both programs")?;
     if !output.status.success() {
-        bail!("cargo could not build the programs:\n{}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "cargo could not build the programs:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(directory)
 }
@@ -240,8 +289,13 @@ fn build() -> Result<PathBuf> {
 /// `target/debug` or `target/release`: tests run from `deps` below it, other programs from it.
 pub(crate) fn profile_directory() -> Result<PathBuf> {
     let executable = std::env::current_exe().context("cannot tell where this program is")?;
-    let directory = executable.ancestors().skip(1).find(|directory| !directory.ends_with("deps") && !directory.ends_with("examples"));
-    Ok(directory.context("this program lies at the root")?.to_owned())
+    let directory = executable
+        .ancestors()
+        .skip(1)
+        .find(|directory| !directory.ends_with("deps") && !directory.ends_with("examples"));
+    Ok(directory
+        .context("this program lies at the root")?
+        .to_owned())
 }
 
 #[cfg(test)]
@@ -252,10 +306,22 @@ mod tests {
     fn programs_see_a_clean_environment_and_pipes_join() -> Result<(), Box<dyn std::error::Error>> {
         let first = Program::at(Path::new("/bin/sh"))?.args(["-c", "env; echo told >&2; exit 3"]);
         let (first, second) = first.pipe_into(Program::at(Path::new("/bin/cat"))?)?;
-        assert_eq!((first.code, second.code, first.stderr.as_str()), (Some(3), Some(0), "told\n"));
+        assert_eq!(
+            (first.code, second.code, first.stderr.as_str()),
+            (Some(3), Some(0), "told\n")
+        );
         let text = second.text();
-        let names: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
-        assert!(names.contains(&"HOME") && !names.iter().any(|name| name.to_lowercase().ends_with("_proxy")), "{names:?}");
+        let names: Vec<&str> = text
+            .lines()
+            .filter_map(|line| Some(line.split_once('=')?.0))
+            .collect();
+        assert!(
+            names.contains(&"HOME")
+                && !names
+                    .iter()
+                    .any(|name| name.to_lowercase().ends_with("_proxy")),
+            "{names:?}"
+        );
         Ok(())
     }
 
@@ -265,10 +331,12 @@ mod tests {
         let mark = directory.path().join("mark");
         let script = format!("touch {}; while :; do :; done", mark.display());
         let glances = std::cell::Cell::new(0);
-        let output = Program::at(Path::new("/bin/sh"))?.args(["-c", &script]).kill_when(|| {
-            glances.set(glances.get() + i32::from(mark.exists()));
-            glances.get() > 3
-        })?;
+        let output = Program::at(Path::new("/bin/sh"))?
+            .args(["-c", &script])
+            .kill_when(|| {
+                glances.set(glances.get() + i32::from(mark.exists()));
+                glances.get() > 3
+            })?;
         assert_eq!((output.code, output.signal), (None, Some(9)));
         assert!(output.peak_rss > 0);
         Ok(())

@@ -42,7 +42,10 @@ pub struct Missing(String);
 pub fn tool(name: &str) -> Result<PathBuf, Missing> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = std::env::split_paths(&path).chain(["/usr/bin".into(), "/usr/sbin".into()]);
-    places.map(|place| place.join(name)).find(|path| path.is_file()).ok_or_else(|| Missing(name.to_owned()))
+    places
+        .map(|place| place.join(name))
+        .find(|path| path.is_file())
+        .ok_or_else(|| Missing(name.to_owned()))
 }
 
 /// Notes that the running test is skipped; an error where `REQUIRE_REAL=1`.
@@ -56,7 +59,8 @@ pub fn skip(missing: &Missing) -> Result<()> {
     io::stderr().write_all(line.as_bytes())?;
     let path = skipped_file()?;
     let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-    file.write_all(line.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+    file.write_all(line.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// `$SKIPPED_FILE`, else `target/skipped.txt`.
@@ -65,12 +69,19 @@ fn skipped_file() -> Result<PathBuf> {
         return Ok(path.into());
     }
     let profile = profile_directory()?;
-    Ok(profile.parent().context("the target directory has no parent")?.join("skipped.txt"))
+    Ok(profile
+        .parent()
+        .context("the target directory has no parent")?
+        .join("skipped.txt"))
 }
 
 impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} is not installed (Debian: apt-get install {})", self.0, self.0)
+        write!(
+            f,
+            "{} is not installed (Debian: apt-get install {})",
+            self.0, self.0
+        )
     }
 }
 
@@ -109,10 +120,24 @@ impl DockerRegistry {
         let config = directory.join("config.yml");
         fs::write(&config, configuration(directory, options)?)?;
         let mut command = Command::new(program);
-        command.arg("serve").arg(&config).env_remove("REGISTRY_HTTP_ADDR");
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let log = child.stderr.take().context("docker-registry has no stderr")?;
-        let mut registry = Self { addr: SocketAddr::from(([127, 0, 0, 1], 0)), child, tls: options.tls.is_some() };
+        command
+            .arg("serve")
+            .arg(&config)
+            .env_remove("REGISTRY_HTTP_ADDR");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let log = child
+            .stderr
+            .take()
+            .context("docker-registry has no stderr")?;
+        let mut registry = Self {
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            child,
+            tls: options.tls.is_some(),
+        };
         let (sender, receiver) = mpsc::channel();
         let mut copy = fs::File::create(directory.join("log"))?;
         // Port 0 makes the kernel choose, and the log tells what: no port can be taken by another in between.
@@ -125,7 +150,9 @@ impl DockerRegistry {
         });
         let heard = receiver.recv_timeout(Duration::from_secs(30));
         let shown = || fs::read_to_string(directory.join("log")).unwrap_or_default();
-        registry.addr = heard.ok().with_context(|| format!("docker-registry did not start:\n{}", shown()))?;
+        registry.addr = heard
+            .ok()
+            .with_context(|| format!("docker-registry did not start:\n{}", shown()))?;
         Ok(registry)
     }
 
@@ -136,7 +163,11 @@ impl DockerRegistry {
 
     /// `http://127.0.0.1:PORT`, or `https://…`.
     pub fn url(&self) -> String {
-        format!("{}://{}", if self.tls { "https" } else { "http" }, self.addr)
+        format!(
+            "{}://{}",
+            if self.tls { "https" } else { "http" },
+            self.addr
+        )
     }
 
     /// Its process, for measuring.
@@ -168,13 +199,20 @@ fn configuration(directory: &Path, options: &Options) -> Result<String> {
     );
     if options.basic {
         fs::write(at("htpasswd"), HTPASSWD)?;
-        text += &format!("auth:\n  htpasswd: {{realm: harness, path: {:?}}}\n", at("htpasswd"));
+        text += &format!(
+            "auth:\n  htpasswd: {{realm: harness, path: {:?}}}\n",
+            at("htpasswd")
+        );
     }
     text += "http:\n  addr: 127.0.0.1:0\n  secret: harness\n";
     if let Some(identity) = &options.tls {
         fs::write(at("cert.pem"), &identity.certificate)?;
         fs::write(at("key.pem"), &identity.key)?;
-        text += &format!("  tls: {{certificate: {:?}, key: {:?}}}\n", at("cert.pem"), at("key.pem"));
+        text += &format!(
+            "  tls: {{certificate: {:?}, key: {:?}}}\n",
+            at("cert.pem"),
+            at("key.pem")
+        );
     }
     Ok(text)
 }
@@ -182,7 +220,11 @@ fn configuration(directory: &Path, options: &Options) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{block_on, certificates::Authority, images::{Remote, Set}};
+    use crate::{
+        block_on,
+        certificates::Authority,
+        images::{Remote, Set},
+    };
 
     /// The images must please a real registry, and a real registry must start in each way that tests use.
     #[test]
@@ -190,15 +232,31 @@ mod tests {
         needs!("docker-registry");
         let directory = tempfile::tempdir()?;
         let authority = Authority::new()?;
-        let options = Options { basic: true, tls: Some(authority.server()?) };
+        let options = Options {
+            basic: true,
+            tls: Some(authority.server()?),
+        };
         let registry = DockerRegistry::start(directory.path(), &options)?;
         let root = reqwest::Certificate::from_pem(authority.pem().as_bytes())?;
-        let client = reqwest::Client::builder().no_proxy().tls_certs_only([root]).build()?;
-        let anonymous = Remote { url: registry.url(), client, login: None };
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([root])
+            .build()?;
+        let anonymous = Remote {
+            url: registry.url(),
+            client,
+            login: None,
+        };
         let set = Set::varied()?;
-        let refused = block_on(set.push(&anonymous))?.err().map(|error| format!("{error:#}")).unwrap_or_default();
+        let refused = block_on(set.push(&anonymous))?
+            .err()
+            .map(|error| format!("{error:#}"))
+            .unwrap_or_default();
         assert!(refused.contains("401"), "{refused}");
-        block_on(set.push(&Remote { login: Some(user()), ..anonymous }))??;
+        block_on(set.push(&Remote {
+            login: Some(user()),
+            ..anonymous
+        }))??;
         Ok(())
     }
 }

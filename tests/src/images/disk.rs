@@ -27,13 +27,19 @@ impl Set {
             let mut entry = json!({"mediaType": image.root.media_type, "digest": image.root.digest, "size": image.root.bytes.len()});
             if let (Some(tag), Some(fields)) = (&image.tag, entry.as_object_mut()) {
                 let name = format!("{}:{tag}", image.repository);
-                fields.insert("annotations".into(), json!({"org.opencontainers.image.ref.name": name}));
+                fields.insert(
+                    "annotations".into(),
+                    json!({"org.opencontainers.image.ref.name": name}),
+                );
             }
             entries.push(entry);
         }
         let index = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries});
         fs::write(directory.join("index.json"), index.to_string())?;
-        fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
+        fs::write(
+            directory.join("oci-layout"),
+            r#"{"imageLayoutVersion":"1.0.0"}"#,
+        )?;
         Ok(())
     }
 
@@ -42,7 +48,8 @@ impl Set {
         for image in &self.images {
             let repository = directory.join("v2").join(image.repository.as_str());
             let (blobs, manifests) = (repository.join("blobs"), repository.join("manifests"));
-            fs::create_dir_all(&blobs).with_context(|| format!("cannot create {}", blobs.display()))?;
+            fs::create_dir_all(&blobs)
+                .with_context(|| format!("cannot create {}", blobs.display()))?;
             fs::create_dir_all(&manifests)?;
             for blob in &image.blobs {
                 place(blob, &blobs.join(blob.digest.to_string()))?;
@@ -63,5 +70,9 @@ impl Set {
 }
 
 fn place(blob: &Blob, path: &Path) -> Result<()> {
-    if path.exists() { Ok(()) } else { blob.write_to(path) }
+    if path.exists() {
+        Ok(())
+    } else {
+        blob.write_to(path)
+    }
 }

@@ -69,14 +69,21 @@ impl Blob {
     /// Bytes at hand.
     pub fn new(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self { digest: Digest::of(&bytes), size: bytes.len() as u64, content: Content::Memory(bytes) }
+        Self {
+            digest: Digest::of(&bytes),
+            size: bytes.len() as u64,
+            content: Content::Memory(bytes),
+        }
     }
 
     /// Moves the bytes into a file of `directory`, named by the digest.
     pub fn spill(self, directory: &Path) -> Result<Self> {
         let path = directory.join(self.digest.hex());
         self.write_to(&path)?;
-        Ok(Self { content: Content::File(path.into()), ..self })
+        Ok(Self {
+            content: Content::File(path.into()),
+            ..self
+        })
     }
 
     /// Writes the bytes to a new file.
@@ -111,14 +118,22 @@ impl Layer {
             let most = (random.number() % (1 << 20)) as usize + 512;
             let length = left.min(most);
             let path = format!("usr/lib/part-{seed:x}/{number:04}.so");
-            tar.append_data(&mut header(length as u64), path, random.bytes(length).as_slice())?;
+            tar.append_data(
+                &mut header(length as u64),
+                path,
+                random.bytes(length).as_slice(),
+            )?;
             left -= length;
             if left == 0 {
                 break;
             }
         }
         let tar = tar.into_inner()?;
-        Ok(Self { diff_id: Digest::of(&tar), blob: Blob::new(gzip_stored(&tar)), gzip: true })
+        Ok(Self {
+            diff_id: Digest::of(&tar),
+            blob: Blob::new(gzip_stored(&tar)),
+            gzip: true,
+        })
     }
 
     /// An uncompressed layer holding one sparse file of `size` zero bytes; made on disk, never in memory.
@@ -134,8 +149,16 @@ impl Layer {
         let mut hasher = Hasher::default();
         io::copy(&mut File::open(&path)?, &mut hasher)?;
         let digest = hasher.finish();
-        let blob = Blob { digest, size: whole, content: Content::File(path.into()) };
-        Ok(Self { diff_id: digest, blob, gzip: false })
+        let blob = Blob {
+            digest,
+            size: whole,
+            content: Content::File(path.into()),
+        };
+        Ok(Self {
+            diff_id: digest,
+            blob,
+            gzip: false,
+        })
     }
 }
 
@@ -175,12 +198,20 @@ mod tests {
     #[test]
     fn layers_are_gzip_tars_and_never_change() -> Result<(), Box<dyn std::error::Error>> {
         let layer = Layer::new(7, 200_000)?;
-        let Content::Memory(bytes) = &layer.blob.content else { return Err("not in memory".into()) };
+        let Content::Memory(bytes) = &layer.blob.content else {
+            return Err("not in memory".into());
+        };
         let mut plain = Vec::new();
-        io::copy(&mut flate2::read::GzDecoder::new(bytes.as_ref()), &mut plain)?;
+        io::copy(
+            &mut flate2::read::GzDecoder::new(bytes.as_ref()),
+            &mut plain,
+        )?;
         assert_eq!(Digest::of(&plain), layer.diff_id);
         assert!(tar::Archive::new(plain.as_slice()).entries()?.count() > 0);
-        assert_eq!(layer.blob.digest.to_string(), "sha256:845b881a20c66400d359410eb9bb9b24a09ff30e99f0da738de0bdb46b319266");
+        assert_eq!(
+            layer.blob.digest.to_string(),
+            "sha256:845b881a20c66400d359410eb9bb9b24a09ff30e99f0da738de0bdb46b319266"
+        );
         Ok(())
     }
 }

@@ -55,14 +55,30 @@ pub struct Image {
 
 impl Image {
     /// An image for one machine, `linux/amd64`.
-    pub fn single(repository: &str, tag: &str, format: Format, layers: &[Layer]) -> anyhow::Result<Self> {
+    pub fn single(
+        repository: &str,
+        tag: &str,
+        format: Format,
+        layers: &[Layer],
+    ) -> anyhow::Result<Self> {
         let amd64 = platform("amd64");
         let (root, blobs) = manifest(format, &amd64, layers);
-        Ok(Self { repository: repository.parse()?, tag: Some(tag.parse()?), root, children: Vec::new(), blobs })
+        Ok(Self {
+            repository: repository.parse()?,
+            tag: Some(tag.parse()?),
+            root,
+            children: Vec::new(),
+            blobs,
+        })
     }
 
     /// An image for several machines, given as Linux architectures.
-    pub fn multi(repository: &str, tag: &str, format: Format, machines: &[(&str, Vec<Layer>)]) -> anyhow::Result<Self> {
+    pub fn multi(
+        repository: &str,
+        tag: &str,
+        format: Format,
+        machines: &[(&str, Vec<Layer>)],
+    ) -> anyhow::Result<Self> {
         let (mut children, mut blobs, mut entries) = (Vec::new(), Vec::new(), Vec::new());
         for (architecture, layers) in machines {
             let platform = platform(architecture);
@@ -78,42 +94,91 @@ impl Image {
             Format::Docker => MediaType::DockerList,
             Format::Oci => MediaType::OciIndex,
         };
-        let root = made(media_type, &json!({"schemaVersion": 2, "mediaType": media_type, "manifests": entries}));
-        Ok(Self { repository: repository.parse()?, tag: Some(tag.parse()?), root, children, blobs })
+        let root = made(
+            media_type,
+            &json!({"schemaVersion": 2, "mediaType": media_type, "manifests": entries}),
+        );
+        Ok(Self {
+            repository: repository.parse()?,
+            tag: Some(tag.parse()?),
+            root,
+            children,
+            blobs,
+        })
     }
 
     /// An artifact that is no image: an empty config and one blob (image-spec, "Guidelines for Artifact Usage").
-    pub fn artifact(repository: &str, tag: &str, artifact_type: &str, payload: &[u8]) -> anyhow::Result<Self> {
+    pub fn artifact(
+        repository: &str,
+        tag: &str,
+        artifact_type: &str,
+        payload: &[u8],
+    ) -> anyhow::Result<Self> {
         let (root, blobs) = artifact(artifact_type, payload, None);
-        Ok(Self { repository: repository.parse()?, tag: Some(tag.parse()?), root, children: Vec::new(), blobs })
+        Ok(Self {
+            repository: repository.parse()?,
+            tag: Some(tag.parse()?),
+            root,
+            children: Vec::new(),
+            blobs,
+        })
     }
 
     /// An untagged artifact about this image, found by the referrers API only.
     pub fn referrer(&self, artifact_type: &str, payload: &[u8]) -> Self {
         let (root, blobs) = artifact(artifact_type, payload, Some(&self.root));
-        Self { repository: self.repository.clone(), tag: None, root, children: Vec::new(), blobs }
+        Self {
+            repository: self.repository.clone(),
+            tag: None,
+            root,
+            children: Vec::new(),
+            blobs,
+        }
     }
 
     /// The fallback index, tagged `sha256-<hex>`, that names these referrers where there is no referrers API.
     pub fn fallback_index(&self, referrers: &[Image]) -> anyhow::Result<Self> {
-        let entries: Vec<Value> = referrers.iter().map(|referrer| descriptor(&referrer.root)).collect();
+        let entries: Vec<Value> = referrers
+            .iter()
+            .map(|referrer| descriptor(&referrer.root))
+            .collect();
         let media_type = MediaType::OciIndex;
-        let root = made(media_type, &json!({"schemaVersion": 2, "mediaType": media_type, "manifests": entries}));
+        let root = made(
+            media_type,
+            &json!({"schemaVersion": 2, "mediaType": media_type, "manifests": entries}),
+        );
         Ok(Self {
             repository: self.repository.clone(),
             tag: Some(format!("sha256-{}", self.root.digest.hex()).parse()?),
             root,
-            children: referrers.iter().map(|referrer| referrer.root.clone()).collect(),
-            blobs: referrers.iter().flat_map(|referrer| referrer.blobs.clone()).collect(),
+            children: referrers
+                .iter()
+                .map(|referrer| referrer.root.clone())
+                .collect(),
+            blobs: referrers
+                .iter()
+                .flat_map(|referrer| referrer.blobs.clone())
+                .collect(),
         })
     }
 
     /// A signature as cosign stores it, tagged `sha256-<hex>.sig`. Nothing in it is a real signature.
     pub fn signature(&self) -> anyhow::Result<Self> {
-        let payload = json!({"critical": {"image": {"docker-manifest-digest": self.root.digest}}}).to_string();
-        let (root, blobs) = artifact("application/vnd.dev.cosign.artifact.sig.v1+json", payload.as_bytes(), None);
+        let payload = json!({"critical": {"image": {"docker-manifest-digest": self.root.digest}}})
+            .to_string();
+        let (root, blobs) = artifact(
+            "application/vnd.dev.cosign.artifact.sig.v1+json",
+            payload.as_bytes(),
+            None,
+        );
         let tag = format!("sha256-{}.sig", self.root.digest.hex()).parse()?;
-        Ok(Self { repository: self.repository.clone(), tag: Some(tag), root, children: Vec::new(), blobs })
+        Ok(Self {
+            repository: self.repository.clone(),
+            tag: Some(tag),
+            root,
+            children: Vec::new(),
+            blobs,
+        })
     }
 
     /// `HOST/REPOSITORY:TAG`, or by digest without a tag.
@@ -157,13 +222,21 @@ fn manifest(format: Format, platform: &Platform, layers: &[Layer]) -> (Made, Vec
     let entry = |media_type: String, blob: &Blob| json!({"mediaType": media_type, "digest": blob.digest, "size": blob.size});
     let listed: Vec<Value> = layers
         .iter()
-        .map(|layer| entry(format!("{layer_type}{}", if layer.gzip { suffix } else { "" }), &layer.blob))
+        .map(|layer| {
+            entry(
+                format!("{layer_type}{}", if layer.gzip { suffix } else { "" }),
+                &layer.blob,
+            )
+        })
         .collect();
     let root = made(
         media_type,
         &json!({"schemaVersion": 2, "mediaType": media_type, "config": entry(config_type.into(), &config), "layers": listed}),
     );
-    let blobs = [config].into_iter().chain(layers.iter().map(|layer| layer.blob.clone())).collect();
+    let blobs = [config]
+        .into_iter()
+        .chain(layers.iter().map(|layer| layer.blob.clone()))
+        .collect();
     (root, blobs)
 }
 
@@ -187,9 +260,17 @@ fn descriptor(made: &Made) -> Value {
 
 fn made(media_type: MediaType, body: &Value) -> Made {
     let bytes = Bytes::from(body.to_string());
-    Made { digest: Digest::of(&bytes), media_type, bytes }
+    Made {
+        digest: Digest::of(&bytes),
+        media_type,
+        bytes,
+    }
 }
 
 fn platform(architecture: &str) -> Platform {
-    Platform { os: "linux".into(), architecture: architecture.into(), variant: None }
+    Platform {
+        os: "linux".into(),
+        architecture: architecture.into(),
+        variant: None,
+    }
 }

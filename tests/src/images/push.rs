@@ -33,10 +33,18 @@ impl Remote {
     /// An open registry.
     pub fn new(url: &str) -> Result<Self> {
         let client = Client::builder().no_proxy().build()?;
-        Ok(Self { url: url.to_owned(), client, login: None })
+        Ok(Self {
+            url: url.to_owned(),
+            client,
+            login: None,
+        })
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder, expected: StatusCode) -> Result<Response> {
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        expected: StatusCode,
+    ) -> Result<Response> {
         let request = match &self.login {
             Some(login) => request.basic_auth(&login.user, Some(&login.password)),
             None => request,
@@ -46,17 +54,32 @@ impl Remote {
         if status == expected {
             return Ok(response);
         }
-        anyhow::bail!("{url} answered {status}, expected {expected}: {}", response.text().await?)
+        anyhow::bail!(
+            "{url} answered {status}, expected {expected}: {}",
+            response.text().await?
+        )
     }
 
     async fn blob(&self, repository: &Repository, blob: &Blob) -> Result<()> {
         let start = format!("{}/v2/{repository}/blobs/uploads/", self.url);
-        let response = self.send(self.client.post(&start), StatusCode::ACCEPTED).await?;
-        let location = response.headers().get(LOCATION).context("an upload without Location")?;
+        let response = self
+            .send(self.client.post(&start), StatusCode::ACCEPTED)
+            .await?;
+        let location = response
+            .headers()
+            .get(LOCATION)
+            .context("an upload without Location")?;
         let mut target = Url::parse(&start)?.join(location.to_str()?)?;
-        target.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
-        let request = self.client.put(target).header(CONTENT_LENGTH, blob.size).header(CONTENT_TYPE, "application/octet-stream");
-        self.send(request.body(body(blob)?), StatusCode::CREATED).await?;
+        target
+            .query_pairs_mut()
+            .append_pair("digest", &blob.digest.to_string());
+        let request = self
+            .client
+            .put(target)
+            .header(CONTENT_LENGTH, blob.size)
+            .header(CONTENT_TYPE, "application/octet-stream");
+        self.send(request.body(body(blob)?), StatusCode::CREATED)
+            .await?;
         Ok(())
     }
 }
@@ -66,16 +89,28 @@ impl Image {
     pub fn place(&self, registry: &Embedded) -> Result<()> {
         for blob in &self.blobs {
             match &blob.content {
-                Content::File(path) => registry.put_blob_file(&self.repository, blob.digest, path)?,
+                Content::File(path) => {
+                    registry.put_blob_file(&self.repository, blob.digest, path)?
+                }
                 Content::Memory(bytes) => {
                     registry.put_blob(&self.repository, bytes.clone());
                 }
             }
         }
         for child in &self.children {
-            registry.put_manifest(&self.repository, None, child.media_type, child.bytes.clone());
+            registry.put_manifest(
+                &self.repository,
+                None,
+                child.media_type,
+                child.bytes.clone(),
+            );
         }
-        registry.put_manifest(&self.repository, self.tag.as_ref(), self.root.media_type, self.root.bytes.clone());
+        registry.put_manifest(
+            &self.repository,
+            self.tag.as_ref(),
+            self.root.media_type,
+            self.root.bytes.clone(),
+        );
         Ok(())
     }
 
@@ -84,16 +119,31 @@ impl Image {
         let mut done: BTreeSet<Digest> = BTreeSet::new();
         for blob in self.blobs.iter().filter(|blob| done.insert(blob.digest)) {
             let pushed = remote.blob(&self.repository, blob).await;
-            pushed.with_context(|| format!("cannot push {} to {}", blob.digest, self.repository))?;
+            pushed
+                .with_context(|| format!("cannot push {} to {}", blob.digest, self.repository))?;
         }
         for made in self.manifests() {
-            let tag = self.tag.as_ref().filter(|_| made.digest == self.root.digest);
+            let tag = self
+                .tag
+                .as_ref()
+                .filter(|_| made.digest == self.root.digest);
             let name = tag.map_or_else(|| made.digest.to_string(), ToString::to_string);
             let url = format!("{}/v2/{}/manifests/{name}", remote.url, self.repository);
-            let request = remote.client.put(url).header(CONTENT_TYPE, made.media_type.as_str()).body(made.bytes.clone());
+            let request = remote
+                .client
+                .put(url)
+                .header(CONTENT_TYPE, made.media_type.as_str())
+                .body(made.bytes.clone());
             let response = remote.send(request, StatusCode::CREATED).await?;
-            let digest = response.headers().get("docker-content-digest").and_then(|value| value.to_str().ok());
-            ensure!(digest.is_none_or(|digest| digest == made.digest.to_string()), "the registry took {} for {digest:?}", made.digest);
+            let digest = response
+                .headers()
+                .get("docker-content-digest")
+                .and_then(|value| value.to_str().ok());
+            ensure!(
+                digest.is_none_or(|digest| digest == made.digest.to_string()),
+                "the registry took {} for {digest:?}",
+                made.digest
+            );
         }
         Ok(())
     }
@@ -102,7 +152,9 @@ impl Image {
 impl Set {
     /// Places every image in an embedded registry, unlogged.
     pub fn place(&self, registry: &Embedded) -> Result<()> {
-        self.images.iter().try_for_each(|image| image.place(registry))
+        self.images
+            .iter()
+            .try_for_each(|image| image.place(registry))
     }
 
     /// Pushes every image to any registry.
@@ -125,7 +177,8 @@ fn body(blob: &Blob) -> Result<Body> {
                     block.truncate(length);
                     Bytes::from(std::mem::take(&mut block))
                 });
-                read.map(|bytes| (!bytes.is_empty()).then_some(bytes)).transpose()
+                read.map(|bytes| (!bytes.is_empty()).then_some(bytes))
+                    .transpose()
             });
             Ok(Body::wrap_stream(stream::iter(blocks)))
         }

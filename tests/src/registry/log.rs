@@ -59,19 +59,32 @@ impl Log {
     }
 
     pub fn all(&self) -> Vec<LoggedRequest> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.requests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Blocks until `condition` holds.
-    pub fn wait(&self, limit: Duration, condition: impl Fn(&[LoggedRequest]) -> bool) -> Result<()> {
+    pub fn wait(
+        &self,
+        limit: Duration,
+        condition: impl Fn(&[LoggedRequest]) -> bool,
+    ) -> Result<()> {
         let deadline = Instant::now() + limit;
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         while !condition(&requests) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                bail!("the registry waited {} s in vain; it got {requests:#?}", limit.as_secs());
+                bail!(
+                    "the registry waited {} s in vain; it got {requests:#?}",
+                    limit.as_secs()
+                );
             }
-            let (guard, _) = self.changed.wait_timeout(requests, left).unwrap_or_else(PoisonError::into_inner);
+            let (guard, _) = self
+                .changed
+                .wait_timeout(requests, left)
+                .unwrap_or_else(PoisonError::into_inner);
             requests = guard;
         }
         Ok(())

@@ -75,7 +75,11 @@ impl Answer {
     pub fn stream(status: StatusCode, body: Chunks, length: u64) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_LENGTH, length.into());
-        Self { status, headers, body }
+        Self {
+            status,
+            headers,
+            body,
+        }
     }
 
     /// The errors body of the spec ("Error Codes").

@@ -54,7 +54,10 @@ pub struct Embedded {
 impl Embedded {
     /// Starts a registry on a free port of 127.0.0.1.
     pub fn start(settings: Settings) -> Result<Self> {
-        let store = Arc::new(Store::new(settings.directory.as_deref()).context("cannot make the registry's directory")?);
+        let store = Arc::new(
+            Store::new(settings.directory.as_deref())
+                .context("cannot make the registry's directory")?,
+        );
         let acceptor = settings.tls.as_ref().map(tls::acceptor).transpose()?;
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         let front = listen()?;
@@ -72,14 +75,26 @@ impl Embedded {
             // Another name, not just another port: a client must not take it for the same host.
             redirect_url: redirect_port.map(|addr| format!("{scheme}://localhost:{}", addr.port())),
         });
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
         for (listener, door) in [(Some(front), Door::Front), (objects, Door::Objects)] {
             let Some(listener) = listener else { continue };
             let _inside = runtime.enter();
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            runtime.spawn(serve::accept(listener, acceptor.clone(), shared.clone(), door));
+            runtime.spawn(serve::accept(
+                listener,
+                acceptor.clone(),
+                shared.clone(),
+                door,
+            ));
         }
-        Ok(Self { addr, shared, runtime: Some(runtime) })
+        Ok(Self {
+            addr,
+            shared,
+            runtime: Some(runtime),
+        })
     }
 
     /// `127.0.0.1:PORT`, as image references begin.
@@ -114,7 +129,10 @@ impl Embedded {
 
     /// Requests to the token endpoint.
     pub fn token_requests(&self) -> usize {
-        self.requests().iter().filter(|request| request.path == "/token").count()
+        self.requests()
+            .iter()
+            .filter(|request| request.path == "/token")
+            .count()
     }
 
     /// Blocks until the requests so far fulfil a condition; an error after a minute.
@@ -139,11 +157,17 @@ impl Embedded {
 
     /// Whether any repository has any tag: "nothing was published".
     pub fn has_tags(&self) -> bool {
-        self.repositories().iter().any(|repository| !self.tags(repository).is_empty())
+        self.repositories()
+            .iter()
+            .any(|repository| !self.tags(repository).is_empty())
     }
 
     /// A manifest by tag or digest.
-    pub fn manifest(&self, repository: &Repository, selector: impl Into<Selector>) -> Option<Stored> {
+    pub fn manifest(
+        &self,
+        repository: &Repository,
+        selector: impl Into<Selector>,
+    ) -> Option<Stored> {
         self.shared.store.manifest(repository, &selector.into())
     }
 
@@ -161,22 +185,48 @@ impl Embedded {
     pub fn put_blob(&self, repository: &Repository, bytes: impl Into<Bytes>) -> Digest {
         let bytes = bytes.into();
         let digest = Digest::of(&bytes);
-        self.shared.store.put_blob(repository, digest, Content::Memory(bytes));
+        self.shared
+            .store
+            .put_blob(repository, digest, Content::Memory(bytes));
         digest
     }
 
     /// Places a blob that lies in a file, which must stay; `digest` is taken on trust.
-    pub fn put_blob_file(&self, repository: &Repository, digest: Digest, path: &Path) -> Result<()> {
-        let size = path.metadata().with_context(|| format!("cannot serve {}", path.display()))?.len();
-        self.shared.store.put_blob(repository, digest, Content::File(path.into(), size));
+    pub fn put_blob_file(
+        &self,
+        repository: &Repository,
+        digest: Digest,
+        path: &Path,
+    ) -> Result<()> {
+        let size = path
+            .metadata()
+            .with_context(|| format!("cannot serve {}", path.display()))?
+            .len();
+        self.shared
+            .store
+            .put_blob(repository, digest, Content::File(path.into(), size));
         Ok(())
     }
 
     /// Places a manifest, unlogged and with no check of what it refers to, so that broken content can be placed too.
-    pub fn put_manifest(&self, repository: &Repository, tag: Option<&Tag>, media_type: MediaType, bytes: impl Into<Bytes>) -> Digest {
+    pub fn put_manifest(
+        &self,
+        repository: &Repository,
+        tag: Option<&Tag>,
+        media_type: MediaType,
+        bytes: impl Into<Bytes>,
+    ) -> Digest {
         let bytes = bytes.into();
         let digest = Digest::of(&bytes);
-        self.shared.store.put_manifest(repository, tag.cloned(), Stored { digest, media_type, bytes });
+        self.shared.store.put_manifest(
+            repository,
+            tag.cloned(),
+            Stored {
+                digest,
+                media_type,
+                bytes,
+            },
+        );
         digest
     }
 
@@ -185,14 +235,27 @@ impl Embedded {
         let mut open = vec![Selector::Tag(tag.clone())];
         while let Some(selector) = open.pop() {
             let stored = self.manifest(repository, selector.clone());
-            let stored = stored.with_context(|| format!("{repository} has no manifest {selector}"))?;
+            let stored =
+                stored.with_context(|| format!("{repository} has no manifest {selector}"))?;
             let manifest = Manifest::parse(&stored.bytes, stored.media_type)?;
             for blob in manifest.blobs {
                 let content = self.shared.store.blob(repository, &blob.digest);
-                let size = content.with_context(|| format!("{repository} has no blob {}", blob.digest))?.size();
-                ensure!(size == blob.size, "{repository} holds {size} bytes of {}, expected {}", blob.digest, blob.size);
+                let size = content
+                    .with_context(|| format!("{repository} has no blob {}", blob.digest))?
+                    .size();
+                ensure!(
+                    size == blob.size,
+                    "{repository} holds {size} bytes of {}, expected {}",
+                    blob.digest,
+                    blob.size
+                );
             }
-            open.extend(manifest.children.into_iter().map(|child| Selector::Digest(child.digest)));
+            open.extend(
+                manifest
+                    .children
+                    .into_iter()
+                    .map(|child| Selector::Digest(child.digest)),
+            );
         }
         Ok(())
     }
@@ -201,12 +264,16 @@ impl Embedded {
 impl Drop for Embedded {
     fn drop(&mut self) {
         // Allowed inside async code too, where a blocking shutdown would panic.
-        self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
+        self.runtime
+            .take()
+            .into_iter()
+            .for_each(Runtime::shutdown_background);
     }
 }
 
 fn listen() -> Result<TcpListener> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on 127.0.0.1")?;
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on 127.0.0.1")?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

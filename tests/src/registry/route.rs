@@ -41,12 +41,21 @@ impl Route {
         if rest.is_empty() {
             return Ok(Self::Base);
         }
-        let name = |text: &str| text.parse::<Repository>().map_err(|_| NoRoute("NAME_INVALID"));
-        let digest = |text: &str| text.parse::<Digest>().map_err(|_| NoRoute("DIGEST_INVALID"));
+        let name = |text: &str| {
+            text.parse::<Repository>()
+                .map_err(|_| NoRoute("NAME_INVALID"))
+        };
+        let digest = |text: &str| {
+            text.parse::<Digest>()
+                .map_err(|_| NoRoute("DIGEST_INVALID"))
+        };
         if let Some(repository) = rest.strip_suffix("/tags/list") {
             return Ok(Self::Tags(name(repository)?));
         }
-        if let Some(repository) = rest.strip_suffix("/blobs/uploads/").or(rest.strip_suffix("/blobs/uploads")) {
+        if let Some(repository) = rest
+            .strip_suffix("/blobs/uploads/")
+            .or(rest.strip_suffix("/blobs/uploads"))
+        {
             return Ok(Self::Uploads(name(repository)?));
         }
         let (head, last) = rest.rsplit_once('/').ok_or(NoRoute("UNSUPPORTED"))?;
@@ -56,7 +65,9 @@ impl Route {
         let (repository, kind) = head.rsplit_once('/').ok_or(NoRoute("UNSUPPORTED"))?;
         match kind {
             "blobs" => Ok(Self::Blob(name(repository)?, digest(last)?)),
-            "manifests" if last.contains(':') => Ok(Self::Manifest(name(repository)?, digest(last)?.into())),
+            "manifests" if last.contains(':') => {
+                Ok(Self::Manifest(name(repository)?, digest(last)?.into()))
+            }
             "manifests" => {
                 let tag = last.parse().map_err(|_| NoRoute("TAG_INVALID"))?;
                 Ok(Self::Manifest(name(repository)?, Selector::Tag(tag)))
@@ -90,10 +101,22 @@ mod tests {
         let digest = Digest::of(b"");
         let route = |rest: &str| Route::parse(&format!("/v2/{repository}/{rest}"));
         assert_eq!(route("tags/list"), Ok(Route::Tags(repository.clone())));
-        assert_eq!(route(&format!("blobs/{digest}")), Ok(Route::Blob(repository.clone(), digest)));
-        assert_eq!(route("blobs/uploads/"), Ok(Route::Uploads(repository.clone())));
-        assert_eq!(route("blobs/uploads/7"), Ok(Route::Upload(repository.clone(), "7".into())));
-        assert_eq!(Route::parse("/v2/a/../manifests/x"), Err(NoRoute("NAME_INVALID")));
+        assert_eq!(
+            route(&format!("blobs/{digest}")),
+            Ok(Route::Blob(repository.clone(), digest))
+        );
+        assert_eq!(
+            route("blobs/uploads/"),
+            Ok(Route::Uploads(repository.clone()))
+        );
+        assert_eq!(
+            route("blobs/uploads/7"),
+            Ok(Route::Upload(repository.clone(), "7".into()))
+        );
+        assert_eq!(
+            Route::parse("/v2/a/../manifests/x"),
+            Err(NoRoute("NAME_INVALID"))
+        );
         Ok(())
     }
 }

@@ -64,7 +64,12 @@ pub(crate) enum Door {
 }
 
 /// Accepts connections until the runtime ends.
-pub(crate) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>, door: Door) {
+pub(crate) async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+    door: Door,
+) {
     while let Ok((stream, _)) = listener.accept().await {
         let (tls, shared) = (tls.clone(), shared.clone());
         tokio::spawn(async move {
@@ -86,10 +91,17 @@ pub(crate) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shar
 async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>, door: Door) {
     let service = service_fn(move |request| answer(shared.clone(), door, request));
     // An error here is a connection that a client or a fault broke; the log has what matters of it.
-    http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+    http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+        .ok();
 }
 
-async fn answer(shared: Arc<Shared>, door: Door, request: Request<Incoming>) -> io::Result<Response<impl hyper::body::Body<Data = Bytes, Error = io::Error>>> {
+async fn answer(
+    shared: Arc<Shared>,
+    door: Door,
+    request: Request<Incoming>,
+) -> io::Result<Response<impl hyper::body::Body<Data = Bytes, Error = io::Error>>> {
     let log = match door {
         Door::Front => shared.log.clone(),
         Door::Objects => shared.redirect_log.clone(),
@@ -100,7 +112,11 @@ async fn answer(shared: Arc<Shared>, door: Door, request: Request<Incoming>) -> 
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         query: query.clone(),
-        range: parts.headers.get(RANGE).and_then(|value| value.to_str().ok()).map(str::to_owned),
+        range: parts
+            .headers
+            .get(RANGE)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned),
         authorization_present: parts.headers.contains_key(AUTHORIZATION),
         status: None,
         received: 0,
@@ -129,7 +145,13 @@ async fn scripted(shared: &Shared, door: Door, asked: &mut Asked) -> io::Result<
     let (method, path) = (asked.method.clone(), asked.path.clone());
     let mut replaced = None;
     for action in &actions {
-        let challenge = || shared.guard.challenge(&Route::parse(&path).unwrap_or(Route::Base), &method, &shared.url);
+        let challenge = || {
+            shared.guard.challenge(
+                &Route::parse(&path).unwrap_or(Route::Base),
+                &method,
+                &shared.url,
+            )
+        };
         replaced = replaced.or(action.before(asked, challenge).await);
     }
     let answer = match (replaced, door) {
@@ -137,14 +159,27 @@ async fn scripted(shared: &Shared, door: Door, asked: &mut Asked) -> io::Result<
         (None, Door::Front) => front(shared, asked).await?,
         (None, Door::Objects) => object(shared, asked)?,
     };
-    Ok(actions.iter().fold(answer, |answer, action| action.after(answer)))
+    Ok(actions
+        .iter()
+        .fold(answer, |answer, action| action.after(answer)))
 }
 
 async fn front(shared: &Shared, asked: &mut Asked) -> io::Result<Answer> {
-    let Shared { settings, store, url, .. } = shared;
+    let Shared {
+        settings,
+        store,
+        url,
+        ..
+    } = shared;
     let route = match Route::parse(&asked.path) {
         Ok(route) => route,
-        Err(NoRoute(code)) => return Ok(Answer::error(StatusCode::NOT_FOUND, code, "no such endpoint")),
+        Err(NoRoute(code)) => {
+            return Ok(Answer::error(
+                StatusCode::NOT_FOUND,
+                code,
+                "no such endpoint",
+            ));
+        }
     };
     if route == Route::Token {
         return shared.guard.token(asked).await;
@@ -152,43 +187,97 @@ async fn front(shared: &Shared, asked: &mut Asked) -> io::Result<Answer> {
     if let Some(refusal) = shared.guard.refuse(asked, &route, url) {
         return Ok(refusal);
     }
-    let components = route.repository().map_or(0, |repository| repository.components().count());
+    let components = route
+        .repository()
+        .map_or(0, |repository| repository.components().count());
     if let Some(most) = settings.max_components.filter(|most| components > *most) {
         let message = format!("repository names have at most {most} path components here");
-        return Ok(Answer::error(StatusCode::BAD_REQUEST, "NAME_INVALID", &message));
+        return Ok(Answer::error(
+            StatusCode::BAD_REQUEST,
+            "NAME_INVALID",
+            &message,
+        ));
     }
-    let length = asked.header(CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
-    if settings.max_body.is_some_and(|most| length.unwrap_or(0) > most) {
-        return Ok(Answer::error(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", "the body is too large for this proxy"));
+    let length = asked
+        .header(CONTENT_LENGTH)
+        .and_then(|text| text.parse::<u64>().ok());
+    if settings
+        .max_body
+        .is_some_and(|most| length.unwrap_or(0) > most)
+    {
+        return Ok(Answer::error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "SIZE_INVALID",
+            "the body is too large for this proxy",
+        ));
     }
     // With absolute locations, clients that glue host and location together fail; without, those that do not.
-    let base = if settings.absolute_locations { url.as_str() } else { "" };
+    let base = if settings.absolute_locations {
+        url.as_str()
+    } else {
+        ""
+    };
     match route {
-        Route::Base => Ok(Answer::bytes(StatusCode::OK, "{}").with("docker-distribution-api-version", "registry/2.0")),
+        Route::Base => Ok(Answer::bytes(StatusCode::OK, "{}")
+            .with("docker-distribution-api-version", "registry/2.0")),
         Route::Blob(repository, digest) => match store.blob(&repository, &digest) {
-            _ if !matches!(asked.method, Method::GET | Method::HEAD) => Ok(Answer::error(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "blobs are not deleted here")),
+            _ if !matches!(asked.method, Method::GET | Method::HEAD) => Ok(Answer::error(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "UNSUPPORTED",
+                "blobs are not deleted here",
+            )),
             None => Ok(Answer::unknown("BLOB_UNKNOWN")),
-            Some(content) => match shared.redirect_url.as_ref().filter(|_| asked.method == Method::GET) {
-                Some(to) => Ok(Answer::empty(StatusCode::TEMPORARY_REDIRECT).with(LOCATION, format!("{to}/objects/{digest}?{SIGNATURE}"))),
+            Some(content) => match shared
+                .redirect_url
+                .as_ref()
+                .filter(|_| asked.method == Method::GET)
+            {
+                Some(to) => Ok(Answer::empty(StatusCode::TEMPORARY_REDIRECT)
+                    .with(LOCATION, format!("{to}/objects/{digest}?{SIGNATURE}"))),
                 None => blobs::read(asked, &digest, &content),
             },
         },
-        Route::Manifest(repository, selector) => manifests::serve(store, settings, base, asked, &repository, &selector).await,
-        Route::Referrers(repository, subject) => Ok(manifests::referrers(store, settings, asked, &repository, &subject)),
+        Route::Manifest(repository, selector) => {
+            manifests::serve(store, settings, base, asked, &repository, &selector).await
+        }
+        Route::Referrers(repository, subject) => Ok(manifests::referrers(
+            store,
+            settings,
+            asked,
+            &repository,
+            &subject,
+        )),
         Route::Tags(repository) => Ok(manifests::tags(store, settings, asked, &repository)),
         Route::Token => Ok(Answer::empty(StatusCode::NOT_FOUND)),
-        Route::Upload(repository, id) => blobs::session(store, settings, base, asked, &repository, &id).await,
-        Route::Uploads(repository) if asked.method == Method::POST => blobs::begin(store, settings, base, asked, &repository).await,
-        Route::Uploads(_) => Ok(Answer::error(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "uploads begin with POST")),
+        Route::Upload(repository, id) => {
+            blobs::session(store, settings, base, asked, &repository, &id).await
+        }
+        Route::Uploads(repository) if asked.method == Method::POST => {
+            blobs::begin(store, settings, base, asked, &repository).await
+        }
+        Route::Uploads(_) => Ok(Answer::error(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "UNSUPPORTED",
+            "uploads begin with POST",
+        )),
     }
 }
 
 /// The second listener, an object store: no names, no login, only signed addresses.
 fn object(shared: &Shared, asked: &Asked) -> io::Result<Answer> {
-    let digest: Option<Digest> = asked.path.strip_prefix("/objects/").and_then(|text| text.parse().ok());
-    let signed = SIGNATURE.split_once('=').is_some_and(|(key, value)| asked.parameter(key) == Some(value));
+    let digest: Option<Digest> = asked
+        .path
+        .strip_prefix("/objects/")
+        .and_then(|text| text.parse().ok());
+    let signed = SIGNATURE
+        .split_once('=')
+        .is_some_and(|(key, value)| asked.parameter(key) == Some(value));
     if !signed {
-        return Ok(Answer::error(StatusCode::FORBIDDEN, "DENIED", "the address is not signed"));
+        return Ok(Answer::error(
+            StatusCode::FORBIDDEN,
+            "DENIED",
+            "the address is not signed",
+        ));
     }
     match digest.and_then(|digest| Some((digest, shared.store.any_blob(&digest)?))) {
         Some((digest, content)) => blobs::read(asked, &digest, &content),
@@ -199,7 +288,9 @@ fn object(shared: &Shared, asked: &Asked) -> io::Result<Answer> {
 /// A query or a form as pairs.
 pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
     let url = reqwest::Url::parse(&format!("http://localhost/?{query}"));
-    url.iter().flat_map(|url| url.query_pairs().into_owned()).collect()
+    url.iter()
+        .flat_map(|url| url.query_pairs().into_owned())
+        .collect()
 }
 
 fn incoming(body: Incoming) -> Chunks {
@@ -222,5 +313,7 @@ fn sent(log: Arc<Log>, place: usize, body: Chunks) -> Chunks {
         counter.update(place, |logged| logged.sent += length);
     };
     let end = stream::once(async move { log.update(place, |logged| logged.complete = true) });
-    body.inspect(count).chain(end.filter_map(|()| async { None })).boxed()
+    body.inspect(count)
+        .chain(end.filter_map(|()| async { None }))
+        .boxed()
 }

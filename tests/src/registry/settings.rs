@@ -89,7 +89,10 @@ pub struct Tokens {
 impl Login {
     /// A user with a password.
     pub fn new(user: &str, password: &str) -> Self {
-        Self { user: user.to_owned(), password: password.to_owned() }
+        Self {
+            user: user.to_owned(),
+            password: password.to_owned(),
+        }
     }
 }
 
@@ -122,6 +125,11 @@ impl Default for Settings {
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { login: None, anonymous_pull: true, expires_in: Duration::from_secs(300), uses: None }
+        Self {
+            login: None,
+            anonymous_pull: true,
+            expires_in: Duration::from_secs(300),
+            uses: None,
+        }
     }
 }

@@ -57,7 +57,10 @@ impl Store {
             std::fs::create_dir_all(directory.join("blobs"))?;
             std::fs::create_dir_all(directory.join("uploads"))?;
         }
-        Ok(Self { directory: directory.map(Path::to_owned), state: Mutex::default() })
+        Ok(Self {
+            directory: directory.map(Path::to_owned),
+            state: Mutex::default(),
+        })
     }
 
     pub fn blob(&self, repository: &Repository, digest: &Digest) -> Option<Content> {
@@ -75,13 +78,22 @@ impl Store {
     pub fn put_blob(&self, repository: &Repository, digest: Digest, content: Content) {
         let mut state = self.state();
         state.blobs.entry(digest).or_insert(content);
-        state.repositories.entry(repository.clone()).or_default().blobs.insert(digest);
+        state
+            .repositories
+            .entry(repository.clone())
+            .or_default()
+            .blobs
+            .insert(digest);
     }
 
     /// Makes a blob of `from` visible in `to`, if it is there.
     pub fn mount(&self, from: &Repository, to: &Repository, digest: &Digest) -> bool {
         let found = self.blob(from, digest);
-        found.into_iter().map(|content| self.put_blob(to, *digest, content)).count() > 0
+        found
+            .into_iter()
+            .map(|content| self.put_blob(to, *digest, content))
+            .count()
+            > 0
     }
 
     pub fn manifest(&self, repository: &Repository, selector: &Selector) -> Option<Stored> {
@@ -98,7 +110,10 @@ impl Store {
     pub fn manifests(&self, repository: &Repository) -> Vec<Stored> {
         let state = self.state();
         let contents = state.repositories.get(repository);
-        contents.into_iter().flat_map(|contents| contents.manifests.values().cloned()).collect()
+        contents
+            .into_iter()
+            .flat_map(|contents| contents.manifests.values().cloned())
+            .collect()
     }
 
     pub fn put_manifest(&self, repository: &Repository, tag: Option<Tag>, stored: Stored) {
@@ -110,7 +125,10 @@ impl Store {
 
     /// Tags with their digests, sorted; `None` for a repository nobody pushed to.
     pub fn tags(&self, repository: &Repository) -> Option<BTreeMap<Tag, Digest>> {
-        self.state().repositories.get(repository).map(|contents| contents.tags.clone())
+        self.state()
+            .repositories
+            .get(repository)
+            .map(|contents| contents.tags.clone())
     }
 
     pub fn repositories(&self) -> Vec<Repository> {
@@ -129,7 +147,12 @@ impl Store {
                 Sink::File(File::create(&path)?, path)
             }
         };
-        let upload = Upload { repository: repository.clone(), size: 0, hasher: Hasher::default(), sink };
+        let upload = Upload {
+            repository: repository.clone(),
+            size: 0,
+            hasher: Hasher::default(),
+            sink,
+        };
         state.uploads.insert(id.clone(), upload);
         Ok(id)
     }
@@ -137,7 +160,10 @@ impl Store {
     /// Takes a session out for one request; while it is out, others see it as unknown.
     pub fn take(&self, repository: &Repository, id: &str) -> Option<Upload> {
         let mut state = self.state();
-        let owned = state.uploads.get(id).is_some_and(|upload| upload.repository == *repository);
+        let owned = state
+            .uploads
+            .get(id)
+            .is_some_and(|upload| upload.repository == *repository);
         owned.then(|| state.uploads.remove(id)).flatten()
     }
 
@@ -215,7 +241,12 @@ pub(crate) struct Writing {
 
 impl Writing {
     pub fn new(store: Arc<Store>, id: &str, upload: Upload, keep: bool) -> Self {
-        Self { store, id: id.to_owned(), upload: Some(upload), keep }
+        Self {
+            store,
+            id: id.to_owned(),
+            upload: Some(upload),
+            keep,
+        }
     }
 
     pub fn size(&self) -> u64 {
@@ -223,7 +254,9 @@ impl Writing {
     }
 
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.upload.as_mut().map_or(Ok(()), |upload| upload.append(bytes))
+        self.upload
+            .as_mut()
+            .map_or(Ok(()), |upload| upload.append(bytes))
     }
 
     /// The request came whole: the session goes on.

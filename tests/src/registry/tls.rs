@@ -22,7 +22,9 @@ pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor> {
     let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(verifier(tls.client_authority.as_deref())?);
-    let config = builder.with_single_cert(vec![certificate], key).context("cannot use the server certificate")?;
+    let config = builder
+        .with_single_cert(vec![certificate], key)
+        .context("cannot use the server certificate")?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -32,6 +34,9 @@ fn verifier(authority: Option<&str>) -> Result<Arc<dyn ClientCertVerifier>> {
     };
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.as_bytes())?)?;
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(aws_lc_rs::default_provider()));
+    let builder = WebPkiClientVerifier::builder_with_provider(
+        Arc::new(roots),
+        Arc::new(aws_lc_rs::default_provider()),
+    );
     Ok(builder.build()?)
 }
