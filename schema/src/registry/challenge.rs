@@ -15,7 +15,10 @@ pub(super) struct Challenge {
 impl Challenge {
     /// A parameter's value.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.parameters
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -25,18 +28,32 @@ pub(super) fn parse(line: &str) -> Vec<Challenge> {
     let mut rest = line;
     loop {
         rest = rest.trim_start_matches([' ', '\t', ',']);
-        let Some((name, after)) = token(rest) else { return challenges };
+        let Some((name, after)) = token(rest) else {
+            return challenges;
+        };
         let value = after.trim_start_matches([' ', '\t']);
         // `name = value` is a parameter; a name alone, or followed by another word, opens a challenge.
-        let value = value.strip_prefix('=').filter(|v| !v.starts_with('=') && !v.trim_end().is_empty());
-        match (value.map(|v| v.trim_start_matches([' ', '\t'])), challenges.last_mut()) {
+        let value = value
+            .strip_prefix('=')
+            .filter(|v| !v.starts_with('=') && !v.trim_end().is_empty());
+        match (
+            value.map(|v| v.trim_start_matches([' ', '\t'])),
+            challenges.last_mut(),
+        ) {
             (Some(text), Some(challenge)) => {
-                let Some((value, after)) = quoted(text).or_else(|| unquoted(text)) else { return challenges };
-                challenge.parameters.push((name.to_ascii_lowercase(), value));
+                let Some((value, after)) = quoted(text).or_else(|| unquoted(text)) else {
+                    return challenges;
+                };
+                challenge
+                    .parameters
+                    .push((name.to_ascii_lowercase(), value));
                 rest = after;
             }
             (None, _) if after.is_empty() || after.starts_with([' ', '\t', ',']) => {
-                challenges.push(Challenge { scheme: name.to_ascii_lowercase(), parameters: Vec::new() });
+                challenges.push(Challenge {
+                    scheme: name.to_ascii_lowercase(),
+                    parameters: Vec::new(),
+                });
                 rest = after;
             }
             _ => return challenges,
@@ -78,7 +95,10 @@ mod tests {
 
     fn challenge(scheme: &str, parameters: &[(&str, &str)]) -> Challenge {
         let own = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
-        Challenge { scheme: scheme.to_owned(), parameters: parameters.iter().map(own).collect() }
+        Challenge {
+            scheme: scheme.to_owned(),
+            parameters: parameters.iter().map(own).collect(),
+        }
     }
 
     #[test]
@@ -97,7 +117,10 @@ mod tests {
         ];
         assert_eq!(parse(two), expected);
         assert_eq!(parse("Negotiate, Basic realm=x").len(), 2);
-        assert_eq!(parse(r#"Bearer realm="never closed"#), [challenge("bearer", &[])]);
+        assert_eq!(
+            parse(r#"Bearer realm="never closed"#),
+            [challenge("bearer", &[])]
+        );
     }
 
     proptest! {

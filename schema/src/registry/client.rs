@@ -4,12 +4,7 @@ use std::{fmt, sync::Arc};
 
 use url::Url;
 
-use super::{
-    Error, Options,
-    credentials::Store,
-    tls::Clients,
-    token::{Access, Logins},
-};
+use super::{Error, Options, access::Access, credentials::Store, tls::Clients, token::Logins};
 use crate::Repository;
 
 /// A registry host with its connections, certificates and logins. Cloning shares them.
@@ -34,15 +29,33 @@ impl Registry {
             host => host,
         };
         let scheme = if options.plain_http { "http" } else { "https" };
-        let plausible = address.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'));
+        let plausible = address.bytes().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']')
+        });
         let base = Url::parse(&format!("{scheme}://{address}/v2/"))
             .ok()
             .filter(|_| plausible && !address.is_empty())
-            .ok_or_else(|| Error::Config(format!("{host:?} is not a registry: expected HOST or HOST:PORT")))?;
+            .ok_or_else(|| {
+                Error::Config(format!(
+                    "{host:?} is not a registry: expected HOST or HOST:PORT"
+                ))
+            })?;
         let clients = Clients::new(host, options)?;
         let store = Store::read(options.authfile.as_deref())?;
-        let logins = Logins::new(host, options.plain_http, options.retries, clients.api.clone(), store);
-        Ok(Self(Arc::new(Shared { host: host.to_owned(), base, clients, logins, retries: options.retries })))
+        let logins = Logins::new(
+            host,
+            options.plain_http,
+            options.retries,
+            clients.api.clone(),
+            store,
+        );
+        Ok(Self(Arc::new(Shared {
+            host: host.to_owned(),
+            base,
+            clients,
+            logins,
+            retries: options.retries,
+        })))
     }
 
     /// The host as it was given.
@@ -52,7 +65,10 @@ impl Registry {
 
     /// A repository there; nothing is asked yet.
     pub fn repository(&self, repository: &Repository) -> Remote {
-        Remote { shared: self.0.clone(), repository: repository.clone() }
+        Remote {
+            shared: self.0.clone(),
+            repository: repository.clone(),
+        }
     }
 }
 
@@ -77,7 +93,11 @@ impl Remote {
     /// `HOST/REPOSITORY` followed by what is asked there, as errors tell it.
     pub(super) fn target(&self, what: &dyn fmt::Display) -> String {
         let text = what.to_string();
-        let separator = if text.starts_with("sha256:") { "@" } else { ":" };
+        let separator = if text.starts_with("sha256:") {
+            "@"
+        } else {
+            ":"
+        };
         format!("{}/{}{separator}{text}", self.shared.host, self.repository)
     }
 

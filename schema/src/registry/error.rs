@@ -4,10 +4,9 @@ What can go wrong with a registry, told by who has to act: the user, the network
 Whether another attempt can help is a property of the error ([`Error::is_transient`]), never read off its text.
 */
 
-use std::{error::Error as StdError, io, time::Duration};
+use std::{io, time::Duration};
 
 use reqwest::{Method, StatusCode, header};
-use rustls::{AlertDescription, CertificateError};
 
 use crate::Digest;
 
@@ -27,7 +26,9 @@ pub enum Error {
     #[error("{0}")]
     Config(String),
     /// The connection broke or stalled. Another attempt may help.
-    #[error("{target}: the connection to {host} was cut or stalled ({detail}); check the network and run again")]
+    #[error(
+        "{target}: the connection to {host} was cut or stalled ({detail}); check the network and run again"
+    )]
     Cut {
         /// Registry host.
         host: String,
@@ -49,7 +50,9 @@ pub enum Error {
         hint: &'static str,
     },
     /// The registry gave other content than was named. The registry's fault.
-    #[error("{target}: expected content {expected}, the registry gave {found}; the registry or a proxy altered it")]
+    #[error(
+        "{target}: expected content {expected}, the registry gave {found}; the registry or a proxy altered it"
+    )]
     Digest {
         /// What was asked for.
         target: String,
@@ -116,7 +119,9 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Cut { .. } => true,
-            Self::Http { status, .. } => matches!(status, 408 | 429 | 500..=599) && !matches!(status, 501 | 505),
+            Self::Http { status, .. } => {
+                matches!(status, 408 | 429 | 500..=599) && !matches!(status, 501 | 505)
+            }
             Self::Unreachable { transient, .. } => *transient,
             _ => false,
         }
@@ -129,104 +134,15 @@ impl Error {
             _ => None,
         }
     }
-
-    /// Sorts out what the transport reports for a request about `target` at `host`.
-    pub(super) fn transport(error: reqwest::Error, host: &str, target: &str) -> Self {
-        let host = error.url().and_then(authority).unwrap_or_else(|| host.to_owned());
-        let error = error.without_url();
-        let detail = root_cause(&error);
-        if let Some(tls) = find::<rustls::Error>(&error) {
-            return tls_error(tls, host);
-        }
-        if error.is_dns() {
-            let transient = detail.contains("emporary");
-            let detail = format!("its name cannot be resolved ({detail}); check the spelling, DNS and the proxy settings");
-            return Self::Unreachable { host, detail, transient };
-        }
-        if error.is_connect() {
-            let ended = find::<io::Error>(&error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
-            if ended {
-                let detail = "it ended the TLS handshake; if it is meant to serve plain HTTP, give --plain-http";
-                return Self::Unreachable { host, detail: detail.to_owned(), transient: true };
-            }
-            let detail = format!("{detail}; check the address, the firewall and the proxy settings");
-            return Self::Unreachable { host, detail, transient: true };
-        }
-        if error.is_builder() {
-            return Self::Config(format!("a request to {host} cannot be made: {detail}"));
-        }
-        Self::Cut { host, target: target.to_owned(), detail }
-    }
-}
-
-fn authority(url: &url::Url) -> Option<String> {
-    let host = url.host_str()?;
-    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
-}
-
-fn tls_error(error: &rustls::Error, host: String) -> Error {
-    let ca = "give the issuing CA with --ca-file, or put it in certs.d";
-    let detail = match error {
-        rustls::Error::InvalidMessage(_) => {
-            let detail = "it does not speak TLS on that port; if it is meant to serve plain HTTP, give --plain-http";
-            return Error::Unreachable { host, detail: detail.to_owned(), transient: false };
-        }
-        rustls::Error::InvalidCertificate(problem) => match problem {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "its certificate has expired; renew it there, and check this machine's clock".to_owned()
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "its certificate is not valid yet; check this machine's clock".to_owned()
-            }
-            CertificateError::UnknownIssuer => format!("its certificate is signed by an unknown CA; {ca} (--ca-file)"),
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "its certificate is for another name; use the name that stands in the certificate".to_owned()
-            }
-            other => format!("its certificate is refused ({other}); {ca}"),
-        },
-        rustls::Error::AlertReceived(
-            alert @ (AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::HandshakeFailure),
-        ) => format!("it refused the handshake ({alert:?}); it may want a client certificate: --client-cert and --client-key"),
-        other => format!("the TLS handshake failed ({other})"),
-    };
-    Error::Tls { host, detail }
-}
-
-/// The first error of that type in the chain, looking also inside `io::Error`, whose `source` skips what it wraps.
-pub(super) fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        next = inner(error);
-    }
-    None
-}
-
-fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(wrapped) => Some(wrapped),
-        None => error.source(),
-    }
-}
-
-fn root_cause(error: &(dyn StdError + 'static)) -> String {
-    let mut last = error;
-    while let Some(next) = inner(last) {
-        last = next;
-    }
-    clean(&last.to_string())
 }
 
 /// Text from elsewhere, made fit for a message: no control characters, at most 200 characters.
 pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).take(200).collect()
+    text.chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| !c.is_control())
+        .take(200)
+        .collect()
 }
 
 /// The error for an answer that is a refusal. `body` is what was read of it (at most 8 KiB).
@@ -239,17 +155,31 @@ pub(super) fn refused(
 ) -> Error {
     let detail = said(body);
     let reading = matches!(*method, Method::GET | Method::HEAD);
-    let pushing = "the project or repository may not exist there, or the credentials lack the right to push to it";
+    let pushing = "the project or repository may not exist there, or the credentials are wrong or lack the right to push to it";
     match status.as_u16() {
         status @ (401 | 403) => {
             let pulling = "check that it exists and that the credentials may pull it (`podman login`, --authfile)";
-            Error::Denied { target, status, detail, hint: if reading { pulling } else { pushing } }
+            Error::Denied {
+                target,
+                status,
+                detail,
+                hint: if reading { pulling } else { pushing },
+            }
         }
         404 => {
             let pulling = "check the name, and that the image still exists there";
-            Error::NotFound { target, detail, hint: if reading { pulling } else { pushing } }
+            Error::NotFound {
+                target,
+                detail,
+                hint: if reading { pulling } else { pushing },
+            }
         }
-        status => Error::Http { target, status, detail, retry_after: retry_after(headers) },
+        status => Error::Http {
+            target,
+            status,
+            detail,
+            retry_after: retry_after(headers),
+        },
     }
 }
 
@@ -267,9 +197,17 @@ fn said(body: &[u8]) -> String {
         message: String,
     }
     if let Ok(body) = serde_json::from_slice::<Body>(body) {
-        let items: Vec<_> = body.errors.iter().map(|item| format!("{} {}", item.code, item.message)).collect();
+        let items: Vec<_> = body
+            .errors
+            .iter()
+            .map(|item| format!("{} {}", item.code, item.message))
+            .collect();
         let text = clean(items.join(", ").trim());
-        return if text.is_empty() { text } else { format!(": {text}") };
+        return if text.is_empty() {
+            text
+        } else {
+            format!(": {text}")
+        };
     }
     if body.starts_with(b"Client sent an HTTP request to an HTTPS server") {
         return ": it wants HTTPS there; leave out --plain-http".to_owned();
@@ -302,7 +240,12 @@ mod tests {
 
     #[test]
     fn only_what_may_pass_is_tried_again() {
-        let http = |status| Error::Http { target: String::new(), status, detail: String::new(), retry_after: None };
+        let http = |status| Error::Http {
+            target: String::new(),
+            status,
+            detail: String::new(),
+            retry_after: None,
+        };
         for status in [408, 429, 500, 502, 503, 504] {
             assert!(http(status).is_transient(), "{status}");
         }

@@ -54,9 +54,13 @@ pub(super) async fn ask(name: &str, server: &str) -> Result<Option<Credentials>,
         if said.contains("credentials not found") {
             return Ok(None);
         }
-        return Err(failed(format!("failed ({}): {}", output.status, clean(said.trim()))));
+        return Err(failed(format!(
+            "failed ({}): {}",
+            output.status,
+            clean(said.trim())
+        )));
     }
-    let answer: Answer =
-        serde_json::from_slice(&output.stdout).map_err(|_| failed("did not answer with the expected JSON".to_owned()))?;
+    let answer: Answer = serde_json::from_slice(&output.stdout)
+        .map_err(|_| failed("did not answer with the expected JSON".to_owned()))?;
     Ok(Some(basic(&answer.username, &answer.secret)))
 }

@@ -19,7 +19,8 @@ pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
 pub(super) fn resolve(asked: &Url, location: &str) -> Option<Url> {
     let mut url = asked.join(location).ok()?;
     if asked.scheme() == "https" && url.scheme() == "http" {
-        let itself = url.host_str() == asked.host_str() && (url.port().is_none() || url.port() == asked.port());
+        let itself = url.host_str() == asked.host_str()
+            && (url.port().is_none() || url.port() == asked.port());
         if !itself {
             return None;
         }
@@ -27,7 +28,9 @@ pub(super) fn resolve(asked: &Url, location: &str) -> Option<Url> {
         url.set_scheme("https").ok()?;
         url.set_port(port).ok()?;
     }
-    let usable = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    let usable = matches!(url.scheme(), "http" | "https")
+        && url.username().is_empty()
+        && url.password().is_none();
     (usable && url.host_str().is_some()).then_some(url)
 }
 
@@ -43,7 +46,10 @@ pub(super) fn upload_offset(range: &str, size: u64) -> Option<u64> {
 
 /// `bytes A-B/TOTAL` of a `206`: first and last byte, and the total where it is told.
 pub(super) fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
-    let rest = text.trim().strip_prefix("bytes")?.trim_start_matches([' ', '=']);
+    let rest = text
+        .trim()
+        .strip_prefix("bytes")?
+        .trim_start_matches([' ', '=']);
     let (range, total) = rest.split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
@@ -68,7 +74,10 @@ mod tests {
     fn locations_are_joined_and_never_step_down_from_https() {
         let asked = "https://r:5000/v2/a/blobs/uploads/";
         let table = [
-            ("/v2/a/blobs/uploads/1?_state=x%3D", Some("https://r:5000/v2/a/blobs/uploads/1?_state=x%3D")),
+            (
+                "/v2/a/blobs/uploads/1?_state=x%3D",
+                Some("https://r:5000/v2/a/blobs/uploads/1?_state=x%3D"),
+            ),
             ("1?x=y", Some("https://r:5000/v2/a/blobs/uploads/1?x=y")),
             ("https://other/u", Some("https://other/u")),
             ("http://r:5000/u", Some("https://r:5000/u")),
@@ -81,7 +90,10 @@ mod tests {
         for (location, expected) in table {
             assert_eq!(resolved(asked, location).as_deref(), expected, "{location}");
         }
-        assert_eq!(resolved("http://r/", "http://other/u").as_deref(), Some("http://other/u"));
+        assert_eq!(
+            resolved("http://r/", "http://other/u").as_deref(),
+            Some("http://other/u")
+        );
     }
 
     #[test]

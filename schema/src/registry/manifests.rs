@@ -51,7 +51,10 @@ impl Remote {
 
     /// The digest a manifest has there, or `None` where there is none of that name.
     pub async fn find_manifest(&self, selector: &Selector) -> Result<Option<Digest>, Error> {
-        let response = match self.call(&self.ask(Method::HEAD, selector), &[404, 405]).await {
+        let response = match self
+            .call(&self.ask(Method::HEAD, selector), &[404, 405])
+            .await
+        {
             // Registries without HEAD, or that answer it with an error of their own making, do know GET.
             Err(Error::Http { .. }) | Err(Error::NotFound { .. }) => None,
             other => Some(other?),
@@ -79,9 +82,16 @@ impl Remote {
     }
 
     /// Puts a manifest, bytes as they are. What the registry then calls it must be their digest.
-    pub async fn put_manifest(&self, selector: &Selector, media_type: MediaType, bytes: Bytes) -> Result<PutManifest, Error> {
+    pub async fn put_manifest(
+        &self,
+        selector: &Selector,
+        media_type: MediaType,
+        bytes: Bytes,
+    ) -> Result<PutManifest, Error> {
         let fill = |request: reqwest::RequestBuilder| {
-            request.header(CONTENT_TYPE, media_type.as_str()).body(bytes.clone())
+            request
+                .header(CONTENT_TYPE, media_type.as_str())
+                .body(bytes.clone())
         };
         let call = Call {
             client: &self.shared.clients.api,
@@ -94,8 +104,14 @@ impl Remote {
         let response = self.call(&call, &[]).await?;
         let expected = Digest::of(&bytes);
         match declared(&response) {
-            Some(found) if found != expected => Err(Error::Digest { target: call.target, expected, found }),
-            _ => Ok(PutManifest { subject_handled: response.headers().contains_key("oci-subject") }),
+            Some(found) if found != expected => Err(Error::Digest {
+                target: call.target,
+                expected,
+                found,
+            }),
+            _ => Ok(PutManifest {
+                subject_handled: response.headers().contains_key("oci-subject"),
+            }),
         }
     }
 
@@ -106,7 +122,11 @@ impl Remote {
             url: self.url(&format!("manifests/{selector}")),
             access: self.pull(),
             target: self.target(selector),
-            fill: &|request| MediaType::ALL.iter().fold(request, |request, kind| request.header(ACCEPT, kind.as_str())),
+            fill: &|request| {
+                MediaType::ALL.iter().fold(request, |request, kind| {
+                    request.header(ACCEPT, kind.as_str())
+                })
+            },
         }
     }
 
@@ -114,37 +134,74 @@ impl Remote {
         let call = self.ask(Method::GET, selector);
         let response = self.call_once(&call, &[]).await?;
         let (kind, said) = (content_type(&response), declared(&response));
-        let protocol = |detail: String| Error::Protocol { target: call.target.clone(), detail };
+        let protocol = |detail: String| Error::Protocol {
+            target: call.target.clone(),
+            detail,
+        };
         if kind.starts_with("text/html") {
-            return Err(protocol(format!("{} answered with a web page; is it a registry?", self.shared.host)));
+            return Err(protocol(format!(
+                "{} answered with a web page; is it a registry?",
+                self.shared.host
+            )));
         }
-        let body = send::read(response, Limit(MANIFEST_LIMIT), &self.shared.host, &call.target).await?;
+        let body = send::read(
+            response,
+            Limit(MANIFEST_LIMIT),
+            &self.shared.host,
+            &call.target,
+        )
+        .await?;
         let digest = Digest::of(&body);
         let asked = match selector {
             Selector::Digest(digest) => Some(*digest),
             Selector::Tag(_) => None,
         };
-        if let Some(expected) = asked.into_iter().chain(said).find(|expected| *expected != digest) {
-            return Err(Error::Digest { target: call.target, expected, found: digest });
+        if let Some(expected) = asked
+            .into_iter()
+            .chain(said)
+            .find(|expected| *expected != digest)
+        {
+            return Err(Error::Digest {
+                target: call.target,
+                expected,
+                found: digest,
+            });
         }
         let media_type = match MediaType::from_header(&kind) {
             Some(media_type) => media_type,
-            None => Manifest::parse_undeclared(&body).map(|manifest| manifest.media_type).map_err(|error| match error {
-                ManifestError::Malformed(_) => protocol(format!("expected a manifest, found {kind:?} content")),
-                error => protocol(error.to_string()),
-            })?,
+            None => Manifest::parse_undeclared(&body)
+                .map(|manifest| manifest.media_type)
+                .map_err(|error| match error {
+                    ManifestError::Malformed(_) => {
+                        protocol(format!("expected a manifest, found {kind:?} content"))
+                    }
+                    error => protocol(error.to_string()),
+                })?,
         };
-        Ok(RawManifest { bytes: body.into(), media_type, digest })
+        Ok(RawManifest {
+            bytes: body.into(),
+            media_type,
+            digest,
+        })
     }
 }
 
 /// `Content-Type` in lower case, fit for a message; empty where there is none.
 pub(super) fn content_type(response: &Response) -> String {
-    let value = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let value = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     super::error::clean(&value.unwrap_or_default().to_ascii_lowercase())
 }
 
 /// `Docker-Content-Digest`, where it is a digest we can check.
 pub(super) fn declared(response: &Response) -> Option<Digest> {
-    response.headers().get("docker-content-digest")?.to_str().ok()?.parse().ok()
+    response
+        .headers()
+        .get("docker-content-digest")?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }

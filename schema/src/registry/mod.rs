@@ -6,6 +6,8 @@ certificates, secrets that stay with their host) is in no crate. One [`Registry`
 tokens; a [`Remote`] is one repository there; every error is an [`Error`] that says whose fault it is.
 */
 
+mod access;
+mod authfile;
 mod challenge;
 mod client;
 mod credentials;
@@ -21,12 +23,17 @@ mod send;
 mod source;
 mod tls;
 mod token;
+mod transport;
 mod upload;
 
 #[cfg(test)]
-mod scripted;
+mod login_tests;
 #[cfg(test)]
-mod server_tests;
+mod pull_tests;
+#[cfg(test)]
+mod push_tests;
+#[cfg(test)]
+mod scripted;
 
 use std::path::PathBuf;
 

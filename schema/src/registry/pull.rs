@@ -44,17 +44,25 @@ impl Remote {
             return Ok(false);
         }
         match length(response.headers()) {
-            Some(found) if found != blob.size => Err(self.lies(blob, &format!("has {found} bytes"))),
+            Some(found) if found != blob.size => {
+                Err(self.lies(blob, &format!("has {found} bytes")))
+            }
             _ => Ok(true),
         }
     }
 
     /// `len` bytes from `offset`, both within the blob. Continues where it was cut; progress renews the retries.
     pub async fn blob_range(&self, blob: &Blob, offset: u64, len: u64) -> Result<Slice, Error> {
-        let end = offset.checked_add(len).filter(|end| *end <= blob.size).ok_or_else(|| Error::Protocol {
-            target: self.target(&blob.digest),
-            detail: format!("{len} bytes from {offset} were asked of a blob of {} bytes", blob.size),
-        })?;
+        let end = offset
+            .checked_add(len)
+            .filter(|end| *end <= blob.size)
+            .ok_or_else(|| Error::Protocol {
+                target: self.target(&blob.digest),
+                detail: format!(
+                    "{len} bytes from {offset} were asked of a blob of {} bytes",
+                    blob.size
+                ),
+            })?;
         let whole = len == blob.size;
         let mut buffer = BytesMut::with_capacity(usize::try_from(len).unwrap_or_default());
         let mut patience = Patience::new(self.shared.retries);
@@ -65,7 +73,9 @@ impl Remote {
                 Ok(false) if whole && !buffer.is_empty() => {
                     // It was cut, and cannot be continued: from the start, without renewing the retries.
                     buffer.clear();
-                    patience.wait(self.cut(blob, "it cannot be continued by range")).await?;
+                    patience
+                        .wait(self.cut(blob, "it cannot be continued by range"))
+                        .await?;
                 }
                 Ok(false) => return Ok(Slice::Unsupported),
                 Err(error) => {
@@ -83,7 +93,10 @@ impl Remote {
 
     /// The whole blob in order: never more than its size, and an error where there is less. After a cut it goes on by
     /// range, or from the start, skipping. The digest is not checked: callers hash what they are given.
-    pub fn blob_stream(&self, blob: &Blob) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
+    pub fn blob_stream(
+        &self,
+        blob: &Blob,
+    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
         let state = Reading {
             remote: self.clone(),
             blob: *blob,
@@ -100,7 +113,13 @@ impl Remote {
     }
 
     /// Appends what one request gives. False where the registry does not do ranges.
-    async fn fill(&self, blob: &Blob, offset: u64, end: u64, buffer: &mut BytesMut) -> Result<bool, Error> {
+    async fn fill(
+        &self,
+        blob: &Blob,
+        offset: u64,
+        end: u64,
+        buffer: &mut BytesMut,
+    ) -> Result<bool, Error> {
         let from = offset + buffer.len() as u64;
         let (mut response, stop) = match self.get(blob, from, end).await? {
             Answer::Part(response, last) => (response, last + 1),
@@ -110,9 +129,16 @@ impl Remote {
         let target = self.target(&blob.digest);
         loop {
             let at = offset + buffer.len() as u64;
-            let chunk = response.chunk().await.map_err(|error| Error::transport(error, &self.shared.host, &target))?;
+            let chunk = response
+                .chunk()
+                .await
+                .map_err(|error| Error::transport(error, &self.shared.host, &target))?;
             let Some(chunk) = chunk else {
-                return if at == stop { Ok(true) } else { Err(self.cut(blob, "the body ended early")) };
+                return if at == stop {
+                    Ok(true)
+                } else {
+                    Err(self.cut(blob, "the body ended early"))
+                };
             };
             if at + chunk.len() as u64 > stop {
                 return Err(self.lies(blob, "sends more bytes than it has"));
@@ -123,7 +149,8 @@ impl Remote {
 
     /// Asks for the bytes from `from` to before `end`; without a range where that is everything.
     async fn get(&self, blob: &Blob, from: u64, end: u64) -> Result<Answer, Error> {
-        let range = (from > 0 || end < blob.size).then(|| format!("bytes={from}-{}", end.saturating_sub(1)));
+        let range = (from > 0 || end < blob.size)
+            .then(|| format!("bytes={from}-{}", end.saturating_sub(1)));
         let fill = |request: reqwest::RequestBuilder| match &range {
             Some(range) => request.header(RANGE, range),
             None => request,
@@ -132,7 +159,11 @@ impl Remote {
         let response = self.call_once(&call, &[]).await?;
         let told = length(response.headers());
         if response.status() == StatusCode::PARTIAL_CONTENT {
-            let text = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let text = response
+                .headers()
+                .get(CONTENT_RANGE)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default();
             return match location::content_range(text) {
                 Some((first, last, total))
                     if first == from
@@ -144,7 +175,13 @@ impl Remote {
                 }
                 _ => {
                     let text = super::error::clean(text);
-                    Err(self.lies(blob, &format!("answers the range {} with {text:?}", range.as_deref().unwrap_or("none"))))
+                    Err(self.lies(
+                        blob,
+                        &format!(
+                            "answers the range {} with {text:?}",
+                            range.as_deref().unwrap_or("none")
+                        ),
+                    ))
                 }
             };
         }
@@ -162,7 +199,9 @@ impl Remote {
         client: &'a reqwest::Client,
         method: Method,
         blob: &Blob,
-        fill: Option<&'a (dyn Fn(reqwest::RequestBuilder) -> reqwest::RequestBuilder + Send + Sync)>,
+        fill: Option<
+            &'a (dyn Fn(reqwest::RequestBuilder) -> reqwest::RequestBuilder + Send + Sync),
+        >,
     ) -> Call<'a> {
         Call {
             client,
@@ -175,12 +214,22 @@ impl Remote {
     }
 
     fn cut(&self, blob: &Blob, detail: &str) -> Error {
-        Error::Cut { host: self.shared.host.clone(), target: self.target(&blob.digest), detail: detail.to_owned() }
+        Error::Cut {
+            host: self.shared.host.clone(),
+            target: self.target(&blob.digest),
+            detail: detail.to_owned(),
+        }
     }
 
     fn lies(&self, blob: &Blob, detail: &str) -> Error {
-        let detail = format!("expected a blob of {} bytes, but what the registry gives {detail}", blob.size);
-        Error::Protocol { target: self.target(&blob.digest), detail }
+        let detail = format!(
+            "expected a blob of {} bytes, but what the registry gives {detail}",
+            blob.size
+        );
+        Error::Protocol {
+            target: self.target(&blob.digest),
+            detail,
+        }
     }
 }
 
@@ -219,7 +268,10 @@ impl Reading {
             if self.given == self.blob.size {
                 return Ok(None);
             }
-            let answer = self.remote.get(&self.blob, self.given, self.blob.size).await?;
+            let answer = self
+                .remote
+                .get(&self.blob, self.given, self.blob.size)
+                .await?;
             let (response, skip) = match answer {
                 Answer::Part(response, _) => (response, 0),
                 Answer::Whole(response) => (response, self.given),
@@ -229,11 +281,21 @@ impl Reading {
         };
         let target = self.remote.target(&self.blob.digest);
         let chunk = response.chunk().await;
-        let Some(mut chunk) = chunk.map_err(|error| Error::transport(error, &self.remote.shared.host, &target))? else {
+        let Some(mut chunk) =
+            chunk.map_err(|error| Error::transport(error, &self.remote.shared.host, &target))?
+        else {
             self.response = None;
-            return if self.given == self.blob.size { Ok(None) } else { Err(self.remote.cut(&self.blob, "the body ended early")) };
+            return if self.given == self.blob.size {
+                Ok(None)
+            } else {
+                Err(self.remote.cut(&self.blob, "the body ended early"))
+            };
         };
-        let skipped = chunk.split_to(chunk.len().min(usize::try_from(self.skip).unwrap_or(usize::MAX)));
+        let skipped = chunk.split_to(
+            chunk
+                .len()
+                .min(usize::try_from(self.skip).unwrap_or(usize::MAX)),
+        );
         self.skip -= skipped.len() as u64;
         if self.given + chunk.len() as u64 > self.blob.size {
             return Err(self.remote.lies(&self.blob, "sends more bytes than it has"));
@@ -244,5 +306,11 @@ impl Reading {
 
 /// `Content-Length` as it was sent, which for HEAD is not that of the answer's own body.
 fn length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+    headers
+        .get(CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }

@@ -11,14 +11,8 @@ use reqwest::{
 use url::Url;
 
 use super::{
-    BlobSource, Error, Remote, Upload,
-    location, manifests,
-    retry::Patience,
-    send,
-    source::Exact,
-    tls::IDLE,
-    token::Access,
-    upload::text,
+    BlobSource, Error, Remote, Upload, access::Access, location, manifests, retry::Patience, send,
+    source::Exact, tls::IDLE, upload::text,
 };
 use crate::{Repository, manifest::Blob};
 
@@ -49,11 +43,17 @@ impl Remote {
     pub async fn mount(&self, blob: &Blob, from: &Repository) -> Result<Mount, Error> {
         let digest = blob.digest.to_string();
         let query = [("mount", digest.as_str()), ("from", from.as_str())];
-        match self.post_uploads(blob, &query, Access::mount(&self.repository, from)).await {
+        match self
+            .post_uploads(blob, &query, Access::mount(&self.repository, from))
+            .await
+        {
             Ok(response) if response.status() == StatusCode::CREATED => Ok(Mount::Done),
             Ok(response) => Ok(Mount::Refused(self.session(&response, blob)?)),
             // Not being allowed to mount says nothing about being allowed to push.
-            Err(error) if !error.is_transient() && !matches!(error, Error::Tls { .. } | Error::Config(_)) => {
+            Err(error)
+                if !error.is_transient()
+                    && !matches!(error, Error::Tls { .. } | Error::Config(_)) =>
+            {
                 Ok(Mount::Refused(self.start_upload(blob).await?))
             }
             Err(error) => Err(error),
@@ -62,7 +62,12 @@ impl Remote {
 
     /// Uploads a blob, into a session that [`Remote::mount`] left or a new one. What the registry already has of it
     /// after a failure is not sent again where it can be gone on with.
-    pub async fn push_blob(&self, blob: &Blob, source: &dyn BlobSource, session: Option<Upload>) -> Result<(), Error> {
+    pub async fn push_blob(
+        &self,
+        blob: &Blob,
+        source: &dyn BlobSource,
+        session: Option<Upload>,
+    ) -> Result<(), Error> {
         let mut patience = Patience::new(self.shared.retries);
         let (mut session, mut offset, mut way, mut logins) = (session, 0, Way::Whole, 0);
         loop {
@@ -72,17 +77,27 @@ impl Remote {
             };
             match error {
                 Error::Denied { status: 401, .. } if logins < 2 && session.is_some() => logins += 1,
-                Error::Http { status: 405 | 411 | 413 | 501, .. } if way == Way::Whole => {
+                Error::Http {
+                    status: 405 | 411 | 413 | 501,
+                    ..
+                } if way == Way::Whole => {
                     tracing::debug!(%error, "pushing in chunks");
                     way = Way::Chunks(CHUNK);
                     (session, offset) = (None, 0);
                     continue;
                 }
-                Error::Http { status: 413, .. } if matches!(way, Way::Chunks(size) if size > CHUNK_MIN) => {
-                    way = Way::Chunks(if let Way::Chunks(size) = way { size / 2 } else { CHUNK });
+                Error::Http { status: 413, .. } if matches!(way, Way::Chunks(size) if size > CHUNK_MIN) =>
+                {
+                    way = Way::Chunks(if let Way::Chunks(size) = way {
+                        size / 2
+                    } else {
+                        CHUNK
+                    });
                 }
                 // A session that is gone, or that has lost count, is begun anew.
-                Error::NotFound { .. } | Error::Http { status: 416, .. } if session.is_some() && logins < 2 => {
+                Error::NotFound { .. } | Error::Http { status: 416, .. }
+                    if session.is_some() && logins < 2 =>
+                {
                     logins += 1;
                     session = None;
                 }
@@ -122,18 +137,29 @@ impl Remote {
         };
         match way {
             Way::Chunks(size) => {
-                self.chunks(blob, source, upload, offset, size.max(upload.chunk_min)).await?;
+                self.chunks(blob, source, upload, offset, size.max(upload.chunk_min))
+                    .await?;
                 self.finish(blob, upload).await
             }
             Way::Whole if offset == 0 => {
                 let bytes = source.open(0).map_err(Error::Source)?;
-                let response = self.transfer(Method::PUT, upload.finish(&blob.digest), blob, bytes, blob.size, None).await?;
+                let response = self
+                    .transfer(
+                        Method::PUT,
+                        upload.finish(&blob.digest),
+                        blob,
+                        bytes,
+                        blob.size,
+                        None,
+                    )
+                    .await?;
                 self.committed(&response, blob)
             }
             Way::Whole => {
                 if offset < blob.size {
                     let bytes = source.open(offset).map_err(Error::Source)?;
-                    self.patch(blob, upload, bytes, offset, blob.size - offset).await?;
+                    self.patch(blob, upload, bytes, offset, blob.size - offset)
+                        .await?;
                 }
                 self.finish(blob, upload).await
             }
@@ -151,7 +177,10 @@ impl Remote {
     ) -> Result<(), Error> {
         let short = || {
             let kind = std::io::ErrorKind::InvalidData;
-            Error::Source(std::io::Error::new(kind, "the source has fewer bytes than the blob"))
+            Error::Source(std::io::Error::new(
+                kind,
+                "the source has fewer bytes than the blob",
+            ))
         };
         let mut bytes = source.open(offset).map_err(Error::Source)?;
         let mut rest = Bytes::new();
@@ -160,13 +189,21 @@ impl Remote {
             let (mut pieces, mut missing) = (Vec::new(), length);
             while missing > 0 {
                 if rest.is_empty() {
-                    rest = bytes.next().await.ok_or_else(short)?.map_err(Error::Source)?;
+                    rest = bytes
+                        .next()
+                        .await
+                        .ok_or_else(short)?
+                        .map_err(Error::Source)?;
                 }
-                let piece = rest.split_to(rest.len().min(usize::try_from(missing).unwrap_or(usize::MAX)));
+                let piece = rest.split_to(
+                    rest.len()
+                        .min(usize::try_from(missing).unwrap_or(usize::MAX)),
+                );
                 missing -= piece.len() as u64;
                 pieces.push(Ok(piece));
             }
-            self.patch(blob, upload, stream::iter(pieces).boxed(), offset, length).await?;
+            self.patch(blob, upload, stream::iter(pieces).boxed(), offset, length)
+                .await?;
             offset += length;
         }
         // The source's own check may come as an error after the last byte.
@@ -185,14 +222,28 @@ impl Remote {
         length: u64,
     ) -> Result<(), Error> {
         let range = format!("{offset}-{}", offset + length - 1);
-        let response = self.transfer(Method::PATCH, upload.url.clone(), blob, bytes, length, Some(range)).await?;
+        let response = self
+            .transfer(
+                Method::PATCH,
+                upload.url.clone(),
+                blob,
+                bytes,
+                length,
+                Some(range),
+            )
+            .await?;
         upload.moved(&response);
-        let held = text(response.headers(), &RANGE).map(|range| range.trim().trim_start_matches("bytes="));
+        let held =
+            text(response.headers(), &RANGE).map(|range| range.trim().trim_start_matches("bytes="));
         match held.and_then(|range| range.strip_prefix("0-")?.parse::<u64>().ok()) {
             Some(last) if last + 1 != offset + length => Err(Error::Cut {
                 host: self.shared.host.clone(),
                 target: self.target(&blob.digest),
-                detail: format!("the registry kept {} of {} bytes", last + 1, offset + length),
+                detail: format!(
+                    "the registry kept {} of {} bytes",
+                    last + 1,
+                    offset + length
+                ),
             }),
             _ => Ok(()),
         }
@@ -200,19 +251,33 @@ impl Remote {
 
     async fn finish(&self, blob: &Blob, upload: &Upload) -> Result<(), Error> {
         let nothing = stream::empty().boxed();
-        let response = self.transfer(Method::PUT, upload.finish(&blob.digest), blob, nothing, 0, None).await?;
+        let response = self
+            .transfer(
+                Method::PUT,
+                upload.finish(&blob.digest),
+                blob,
+                nothing,
+                0,
+                None,
+            )
+            .await?;
         self.committed(&response, blob)
     }
 
     fn committed(&self, response: &Response, blob: &Blob) -> Result<(), Error> {
         match manifests::declared(response) {
-            Some(found) if found != blob.digest => {
-                Err(Error::Digest { target: self.target(&blob.digest), expected: blob.digest, found })
-            }
+            Some(found) if found != blob.digest => Err(Error::Digest {
+                target: self.target(&blob.digest),
+                expected: blob.digest,
+                found,
+            }),
             _ if response.status() == StatusCode::CREATED => Ok(()),
             _ => Err(Error::Protocol {
                 target: self.target(&blob.digest),
-                detail: format!("expected 201 for a finished upload, the registry answered {}", response.status().as_u16()),
+                detail: format!(
+                    "expected 201 for a finished upload, the registry answered {}",
+                    response.status().as_u16()
+                ),
             }),
         }
     }
@@ -229,17 +294,27 @@ impl Remote {
     ) -> Result<Response, Error> {
         let (access, target) = (self.push(), self.target(&blob.digest));
         let ours = location::same_origin(&url, &self.shared.base);
-        let header = if ours { self.shared.logins.header(&access).await? } else { None };
+        let header = if ours {
+            self.shared.logins.header(&access).await?
+        } else {
+            None
+        };
         let (body, watch) = Exact::new(bytes, length);
         let mut request = self.shared.clients.upload.request(method.clone(), url);
-        request = request.header(CONTENT_TYPE, "application/octet-stream").header(CONTENT_LENGTH, length);
+        request = request
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .header(CONTENT_LENGTH, length);
         if let Some(range) = range {
             request = request.header(CONTENT_RANGE, range);
         }
         if let Some(value) = &header {
             request = request.header(AUTHORIZATION, value.clone());
         }
-        request = if length > 0 { request.body(Body::wrap_stream(body)) } else { request.body("") };
+        request = if length > 0 {
+            request.body(Body::wrap_stream(body))
+        } else {
+            request.body("")
+        };
         let sent = tokio::select! {
             sent = request.send() => sent.map_err(|error| Error::transport(error, &self.shared.host, &target)),
             () = watch.stalled(IDLE, IDLE * 5) => Err(Error::Cut {

@@ -22,7 +22,10 @@ pub(super) struct Patience {
 impl Patience {
     /// Patience for that many further attempts.
     pub(super) fn new(retries: u32) -> Self {
-        Self { retries, waits: waits(retries) }
+        Self {
+            retries,
+            waits: waits(retries),
+        }
     }
 
     /// Waits before the next attempt, or gives the error back where no further one is due.
@@ -30,7 +33,9 @@ impl Patience {
         if !error.is_transient() {
             return Err(error);
         }
-        let Some(wait) = self.waits.next() else { return Err(error) };
+        let Some(wait) = self.waits.next() else {
+            return Err(error);
+        };
         let wait = wait.max(error.retry_after().unwrap_or_default().min(LONGEST_WAIT));
         tracing::debug!(%error, ?wait, "trying again");
         tokio::time::sleep(wait).await;

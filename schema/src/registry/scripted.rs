@@ -8,10 +8,52 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use bytes::Bytes;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
 };
+
+use super::{Options, Registry, Remote};
+use crate::{Digest, Selector, manifest::Blob};
+
+pub(super) type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+pub(super) const MANIFEST: &[u8] = br#"{"schemaVersion":2,"manifests":[]}"#;
+pub(super) const INDEX: (&str, &str) = ("Content-Type", "application/vnd.oci.image.index.v1+json");
+
+pub(super) fn remote_with(
+    host: &str,
+    authfile: Option<&std::path::Path>,
+) -> Result<Remote, Box<dyn std::error::Error>> {
+    let empty = tempfile::NamedTempFile::new()?;
+    std::fs::write(empty.path(), "{}")?;
+    let authfile = authfile.unwrap_or(empty.path()).to_owned();
+    let options = Options {
+        plain_http: true,
+        authfile: Some(authfile),
+        retries: 3,
+        ..Options::default()
+    };
+    Ok(Registry::new(host, &options)?.repository(&"a/b".parse()?))
+}
+
+pub(super) fn remote(server: &Scripted) -> Result<Remote, Box<dyn std::error::Error>> {
+    remote_with(&server.host, None)
+}
+
+pub(super) fn content(size: usize) -> (Bytes, Blob) {
+    let bytes: Bytes = (0..size).map(|n| (n * 7 % 251) as u8).collect();
+    let blob = Blob {
+        digest: Digest::of(&bytes),
+        size: size as u64,
+    };
+    (bytes, blob)
+}
+
+pub(super) fn tag() -> Result<Selector, crate::name::NameError> {
+    Ok(Selector::Tag("v1".parse()?))
+}
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
@@ -26,7 +68,10 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -52,7 +97,10 @@ pub(super) fn say(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Say {
 
 /// The head of an answer that announces `length` bytes.
 pub(super) fn head(status: u16, headers: &[(&str, &str)], length: usize) -> Vec<u8> {
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
     format!("HTTP/1.1 {status} Said\r\nContent-Length: {length}\r\n{lines}\r\n").into_bytes()
 }
 
@@ -64,7 +112,9 @@ pub(super) struct Scripted {
 
 impl Scripted {
     /// Serves on a free port. The script gets each request and how many came before it.
-    pub(super) async fn serve(script: impl Fn(&Asked, usize) -> Say + Send + Sync + 'static) -> io::Result<Self> {
+    pub(super) async fn serve(
+        script: impl Fn(&Asked, usize) -> Say + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let host = listener.local_addr()?.to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -80,12 +130,19 @@ impl Scripted {
 
     /// Everything asked so far.
     pub(super) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The request lines so far that hold a text.
     pub(super) fn lines(&self, part: &str) -> Vec<String> {
-        self.asked().into_iter().map(|asked| asked.line).filter(|line| line.contains(part)).collect()
+        self.asked()
+            .into_iter()
+            .map(|asked| asked.line)
+            .filter(|line| line.contains(part))
+            .collect()
     }
 }
 
@@ -96,16 +153,33 @@ async fn converse(
 ) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
-        let Some(mut asked) = request(&mut stream).await? else { return Ok(()) };
+        let Some(mut asked) = request(&mut stream).await? else {
+            return Ok(());
+        };
         let said = {
             let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
             log.push(asked.clone());
             script(&asked, log.len() - 1)
         };
-        let length = asked.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-        asked.body.resize(if let Say::Hang(most) = said { length.min(most) } else { length }, 0);
+        let length = asked
+            .header("content-length")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
+        asked.body.resize(
+            if let Say::Hang(most) = said {
+                length.min(most)
+            } else {
+                length
+            },
+            0,
+        );
         stream.read_exact(&mut asked.body).await?;
-        if let Some(entry) = log.lock().unwrap_or_else(PoisonError::into_inner).iter_mut().rfind(|a| a.line == asked.line) {
+        if let Some(entry) = log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter_mut()
+            .rfind(|a| a.line == asked.line)
+        {
             entry.body = asked.body;
         }
         match said {
@@ -135,7 +209,13 @@ async fn request(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Asked>>
         stream.read_line(&mut header).await?;
         match header.trim_end().split_once(": ") {
             Some((name, value)) => headers.push((name.to_ascii_lowercase(), value.to_owned())),
-            None => return Ok(Some(Asked { line, headers, body: Vec::new() })),
+            None => {
+                return Ok(Some(Asked {
+                    line,
+                    headers,
+                    body: Vec::new(),
+                }));
+            }
         }
     }
 }

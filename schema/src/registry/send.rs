@@ -9,13 +9,7 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{
-    Error,
-    client::Remote,
-    error, location,
-    retry::Patience,
-    token::Access,
-};
+use super::{Error, access::Access, client::Remote, error, location, retry::Patience};
 
 /// Most redirects that are followed.
 const REDIRECTS: usize = 10;
@@ -51,7 +45,11 @@ impl Remote {
     }
 
     /// As [`Self::call`], but a single attempt, logins apart.
-    pub(super) async fn call_once(&self, call: &Call<'_>, expected: &[u16]) -> Result<Response, Error> {
+    pub(super) async fn call_once(
+        &self,
+        call: &Call<'_>,
+        expected: &[u16],
+    ) -> Result<Response, Error> {
         let mut logins = 0;
         loop {
             let header = self.shared.logins.header(&call.access).await?;
@@ -60,7 +58,9 @@ impl Remote {
             if status == StatusCode::UNAUTHORIZED
                 && location::same_origin(response.url(), &self.shared.base)
                 && logins < 2
-                && self.challenged(&response, &call.access, header.as_ref()).await?
+                && self
+                    .challenged(&response, &call.access, header.as_ref())
+                    .await?
             {
                 logins += 1;
                 continue;
@@ -80,11 +80,19 @@ impl Remote {
         shown: Option<&HeaderValue>,
     ) -> Result<bool, Error> {
         let lines = response.headers().get_all(WWW_AUTHENTICATE);
-        let lines: Vec<_> = lines.iter().filter_map(|line| line.to_str().ok()).map(str::to_owned).collect();
+        let lines: Vec<_> = lines
+            .iter()
+            .filter_map(|line| line.to_str().ok())
+            .map(str::to_owned)
+            .collect();
         self.shared.logins.challenged(access, &lines, shown).await
     }
 
-    async fn follow(&self, call: &Call<'_>, authorization: Option<&HeaderValue>) -> Result<Response, Error> {
+    async fn follow(
+        &self,
+        call: &Call<'_>,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response, Error> {
         let mut url = call.url.clone();
         for _ in 0..=REDIRECTS {
             let ours = location::same_origin(&url, &self.shared.base);
@@ -93,18 +101,30 @@ impl Remote {
                 request = request.header(AUTHORIZATION, value.clone());
             }
             let sent = request.send().await;
-            let response = sent.map_err(|error| Error::transport(error, &self.shared.host, &call.target))?;
+            let response =
+                sent.map_err(|error| Error::transport(error, &self.shared.host, &call.target))?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(response);
             }
-            let place = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            let place = response
+                .headers()
+                .get(LOCATION)
+                .and_then(|value| value.to_str().ok());
             let next = place.and_then(|place| location::resolve(&url, place));
             let Some(next) = next else {
-                return Err(self.protocol(call, "the registry redirects to nowhere, or from https to http; refused"));
+                return Err(self.protocol(
+                    call,
+                    "the registry redirects to nowhere, or from https to http; refused",
+                ));
             };
-            let reading = matches!(call.method, Method::GET | Method::HEAD);
-            if !reading && !(location::same_origin(&next, &url) && matches!(response.status().as_u16(), 307 | 308)) {
-                return Err(self.protocol(call, "the registry redirects an upload to another place; refused"));
+            let replayable = matches!(call.method, Method::GET | Method::HEAD)
+                || (location::same_origin(&next, &url)
+                    && matches!(response.status().as_u16(), 307 | 308));
+            if !replayable {
+                return Err(self.protocol(
+                    call,
+                    "the registry redirects an upload to another place; refused",
+                ));
             }
             url = next;
         }
@@ -112,7 +132,10 @@ impl Remote {
     }
 
     fn protocol(&self, call: &Call<'_>, detail: &str) -> Error {
-        Error::Protocol { target: call.target.clone(), detail: detail.to_owned() }
+        Error::Protocol {
+            target: call.target.clone(),
+            detail: detail.to_owned(),
+        }
     }
 }
 
@@ -121,7 +144,9 @@ pub(super) async fn refusal(method: &Method, mut response: Response, target: Str
     let mut body = Vec::new();
     while body.len() < ERROR_LIMIT {
         match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(chunk.get(..ERROR_LIMIT - body.len()).unwrap_or(&chunk)),
+            Ok(Some(chunk)) => {
+                body.extend_from_slice(chunk.get(..ERROR_LIMIT - body.len()).unwrap_or(&chunk))
+            }
             _ => break,
         }
     }
@@ -129,16 +154,30 @@ pub(super) async fn refusal(method: &Method, mut response: Response, target: Str
 }
 
 /// A body that is taken whole, if it is not larger than it may be.
-pub(super) async fn read(mut response: Response, Limit(limit): Limit, host: &str, target: &str) -> Result<Vec<u8>, Error> {
+pub(super) async fn read(
+    mut response: Response,
+    Limit(limit): Limit,
+    host: &str,
+    target: &str,
+) -> Result<Vec<u8>, Error> {
     let too_large = || Error::Protocol {
         target: target.to_owned(),
-        detail: format!("the answer has more than {limit} bytes, which nothing of its kind needs; refused"),
+        detail: format!(
+            "the answer has more than {limit} bytes, which nothing of its kind needs; refused"
+        ),
     };
-    if response.content_length().is_some_and(|length| length > limit) {
+    if response
+        .content_length()
+        .is_some_and(|length| length > limit)
+    {
         return Err(too_large());
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| Error::transport(error, host, target))? {
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| Error::transport(error, host, target))?
+    {
         if body.len() as u64 + chunk.len() as u64 > limit {
             return Err(too_large());
         }

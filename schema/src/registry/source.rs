@@ -32,7 +32,9 @@ pub trait BlobSource: Send + Sync {
 
 impl BlobSource for Bytes {
     fn open(&self, offset: u64) -> Result<BoxStream<'static, io::Result<Bytes>>, io::Error> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
+        let start = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(self.len());
         let rest = self.slice(start..);
         // Slices share the memory; they only keep one write from being the whole blob.
         let step = |rest: Bytes| async move {
@@ -91,8 +93,18 @@ pub(super) struct Exact {
 
 impl Exact {
     pub(super) fn new(inner: BoxStream<'static, io::Result<Bytes>>, length: u64) -> (Self, Watch) {
-        let watch = Watch(Arc::new(Mutex::new(State { failure: None, moved: Instant::now(), left: length })));
-        (Self { inner, watch: watch.clone() }, watch)
+        let watch = Watch(Arc::new(Mutex::new(State {
+            failure: None,
+            moved: Instant::now(),
+            left: length,
+        })));
+        (
+            Self {
+                inner,
+                watch: watch.clone(),
+            },
+            watch,
+        )
     }
 
     fn fail(&self, error: io::Error) -> Poll<Option<io::Result<Bytes>>> {
@@ -118,14 +130,19 @@ impl Stream for Exact {
                 let left = {
                     let mut state = self.watch.state();
                     state.moved = Instant::now();
-                    state.left.checked_sub(length).inspect(|left| state.left = *left)
+                    state
+                        .left
+                        .checked_sub(length)
+                        .inspect(|left| state.left = *left)
                 };
                 match left {
                     Some(_) => Poll::Ready(Some(Ok(chunk))),
                     None => self.fail(invalid("the source has more bytes than the blob")),
                 }
             }
-            None if self.watch.state().left > 0 => self.fail(invalid("the source has fewer bytes than the blob")),
+            None if self.watch.state().left > 0 => {
+                self.fail(invalid("the source has fewer bytes than the blob"))
+            }
             None => Poll::Ready(None),
         }
     }

@@ -33,7 +33,11 @@ impl Clients {
     /// Reads the certificates for `host` and sets up the connections.
     pub(super) fn new(host: &str, options: &Options) -> Result<Self, Error> {
         let trust = Trust::read(host, options)?;
-        let bulk = |builder: ClientBuilder| builder.http1_only().pool_max_idle_per_host(options.concurrency.max(1));
+        let bulk = |builder: ClientBuilder| {
+            builder
+                .http1_only()
+                .pool_max_idle_per_host(options.concurrency.max(1))
+        };
         Ok(Self {
             api: trust.build(|builder| builder.read_timeout(IDLE))?,
             bulk: trust.build(|builder| bulk(builder).read_timeout(IDLE))?,
@@ -50,7 +54,11 @@ struct Trust {
 
 impl Trust {
     fn read(host: &str, options: &Options) -> Result<Self, Error> {
-        let mut trust = Self { authorities: Vec::new(), identity: None, skip_verify: options.insecure_skip_tls_verify };
+        let mut trust = Self {
+            authorities: Vec::new(),
+            identity: None,
+            skip_verify: options.insecure_skip_tls_verify,
+        };
         if let Some(file) = &options.ca_file {
             trust.authorities = authorities(file)?;
         }
@@ -59,7 +67,9 @@ impl Trust {
         }
         match (&options.client_cert, &options.client_key) {
             (Some(cert), key) => trust.identity = Some(identity(cert, key.as_deref())?),
-            (None, Some(_)) => return Err(Error::Config("--client-key needs --client-cert".to_owned())),
+            (None, Some(_)) => {
+                return Err(Error::Config("--client-key needs --client-cert".to_owned()));
+            }
             (None, None) => {}
         }
         Ok(trust)
@@ -100,9 +110,14 @@ impl Trust {
         };
         let merged = builder().tls_certs_merge(self.authorities.clone()).build();
         // A machine without ca-certificates has no system roots; what was given explicitly must still work there.
-        merged.or_else(|_| builder().tls_certs_only(self.authorities.clone()).build()).map_err(|error| {
-            Error::Config(format!("the certificates cannot be used: {}", super::error::clean(&error.to_string())))
-        })
+        merged
+            .or_else(|_| builder().tls_certs_only(self.authorities.clone()).build())
+            .map_err(|error| {
+                Error::Config(format!(
+                    "the certificates cannot be used: {}",
+                    super::error::clean(&error.to_string())
+                ))
+            })
     }
 }
 
@@ -110,21 +125,37 @@ impl Trust {
 fn directories(host: &str, options: &Options) -> Result<Vec<PathBuf>, Error> {
     if let Some(given) = &options.cert_dir {
         if !given.is_dir() {
-            return Err(Error::Config(format!("--cert-dir {}: not a directory", given.display())));
+            return Err(Error::Config(format!(
+                "--cert-dir {}: not a directory",
+                given.display()
+            )));
         }
         let nested = given.join(host);
-        return Ok(if nested.is_dir() { vec![nested] } else { vec![given.clone()] });
+        return Ok(if nested.is_dir() {
+            vec![nested]
+        } else {
+            vec![given.clone()]
+        });
     }
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config/containers/certs.d"));
-    let roots = home.into_iter().chain(["/etc/containers/certs.d", "/etc/docker/certs.d"].map(PathBuf::from));
-    Ok(roots.map(|root| root.join(host)).filter(|directory| directory.is_dir()).collect())
+    let home =
+        std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config/containers/certs.d"));
+    let roots = home
+        .into_iter()
+        .chain(["/etc/containers/certs.d", "/etc/docker/certs.d"].map(PathBuf::from));
+    Ok(roots
+        .map(|root| root.join(host))
+        .filter(|directory| directory.is_dir())
+        .collect())
 }
 
 fn authorities(file: &Path) -> Result<Vec<Certificate>, Error> {
     let pem = fs::read(file).map_err(|error| unreadable("CA file", file, &error))?;
     match Certificate::from_pem_bundle(&pem) {
         Ok(list) if !list.is_empty() => Ok(list),
-        _ => Err(Error::Config(format!("CA file {}: holds no PEM certificate", file.display()))),
+        _ => Err(Error::Config(format!(
+            "CA file {}: holds no PEM certificate",
+            file.display()
+        ))),
     }
 }
 
@@ -136,12 +167,17 @@ fn identity(cert: &Path, key: Option<&Path>) -> Result<Identity, Error> {
     }
     Identity::from_pem(&pem).map_err(|_| {
         let file = cert.display();
-        Error::Config(format!("client certificate {file}: expected a PEM certificate and its unencrypted PEM key"))
+        Error::Config(format!(
+            "client certificate {file}: expected a PEM certificate and its unencrypted PEM key"
+        ))
     })
 }
 
 fn unreadable(what: &str, path: &Path, error: &io::Error) -> Error {
-    Error::Config(format!("{what} {}: cannot be read: {error}", path.display()))
+    Error::Config(format!(
+        "{what} {}: cannot be read: {error}",
+        path.display()
+    ))
 }
 
 #[cfg(test)]
@@ -151,11 +187,20 @@ mod tests {
     #[test]
     fn a_cert_dir_holds_files_or_hosts() -> Result<(), Box<dyn std::error::Error>> {
         let root = tempfile::tempdir()?;
-        let options = Options { cert_dir: Some(root.path().to_owned()), ..Options::default() };
+        let options = Options {
+            cert_dir: Some(root.path().to_owned()),
+            ..Options::default()
+        };
         assert_eq!(directories("a:5000", &options)?, [root.path()]);
         fs::create_dir(root.path().join("a:5000"))?;
-        assert_eq!(directories("a:5000", &options)?, [root.path().join("a:5000")]);
-        let missing = Options { cert_dir: Some(root.path().join("none")), ..Options::default() };
+        assert_eq!(
+            directories("a:5000", &options)?,
+            [root.path().join("a:5000")]
+        );
+        let missing = Options {
+            cert_dir: Some(root.path().join("none")),
+            ..Options::default()
+        };
         assert!(matches!(directories("a", &missing), Err(Error::Config(_))));
         Ok(())
     }
@@ -163,9 +208,19 @@ mod tests {
     #[test]
     fn a_file_without_certificates_is_named() -> Result<(), Box<dyn std::error::Error>> {
         let file = tempfile::NamedTempFile::new()?;
-        let options = Options { ca_file: Some(file.path().to_owned()), ..Options::default() };
-        let told = Clients::new("a", &options).err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(told.contains(&file.path().display().to_string()) && told.contains("no PEM certificate"), "{told}");
+        let options = Options {
+            ca_file: Some(file.path().to_owned()),
+            ..Options::default()
+        };
+        let told = Clients::new("a", &options)
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        assert!(
+            told.contains(&file.path().display().to_string())
+                && told.contains("no PEM certificate"),
+            "{told}"
+        );
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ use url::Url;
 
 use super::{
     Error,
+    access::Access,
     challenge::{self, Challenge},
     credentials::{Credentials, Secret, Store},
     retry::Patience,
@@ -28,34 +29,6 @@ use crate::Repository;
 
 /// The most a token service may answer with: 1 MiB.
 const TOKEN_LIMIT: u64 = 1 << 20;
-
-/// What a request wants to do: the repository it is for, and the scopes for a token.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Access {
-    /// Whose credentials are taken.
-    pub repository: Repository,
-    /// `repository:NAME:ACTIONS`, sorted.
-    pub scopes: Vec<String>,
-}
-
-impl Access {
-    /// Reading a repository.
-    pub(super) fn pull(repository: &Repository) -> Self {
-        Self { repository: repository.clone(), scopes: vec![format!("repository:{repository}:pull")] }
-    }
-
-    /// Writing to a repository.
-    pub(super) fn push(repository: &Repository) -> Self {
-        Self { repository: repository.clone(), scopes: vec![format!("repository:{repository}:pull,push")] }
-    }
-
-    /// Mounting into a repository from another.
-    pub(super) fn mount(repository: &Repository, from: &Repository) -> Self {
-        let mut access = Self::push(repository);
-        access.scopes.push(format!("repository:{from}:pull"));
-        access
-    }
-}
 
 /// How the registry wants to be shown who we are.
 #[derive(Debug, Clone)]
@@ -91,7 +64,13 @@ pub(super) struct Logins {
 }
 
 impl Logins {
-    pub(super) fn new(host: &str, plain_http: bool, retries: u32, client: reqwest::Client, store: Store) -> Self {
+    pub(super) fn new(
+        host: &str,
+        plain_http: bool,
+        retries: u32,
+        client: reqwest::Client,
+        store: Store,
+    ) -> Self {
         Self {
             host: host.to_owned(),
             plain_http,
@@ -106,7 +85,11 @@ impl Logins {
 
     /// The header for a request, as far as is known without asking the registry.
     pub(super) async fn header(&self, access: &Access) -> Result<Option<HeaderValue>, Error> {
-        let scheme = self.scheme.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let scheme = self
+            .scheme
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         match scheme {
             None => Ok(None),
             Some(Scheme::Basic) => match self.credentials(access).await? {
@@ -117,10 +100,21 @@ impl Logins {
                 let slot = self.slot(access);
                 // Held while fetching: whoever else wants this token waits for it.
                 let mut slot = slot.lock().await;
-                if let Some(token) = slot.token.as_ref().filter(|token| Instant::now() < token.refresh_at) {
+                if let Some(token) = slot
+                    .token
+                    .as_ref()
+                    .filter(|token| Instant::now() < token.refresh_at)
+                {
                     return Ok(Some(token.header.clone()));
                 }
-                let token = self.fetch(access, &realm, service.as_deref(), slot.extra_scope.as_deref()).await?;
+                let token = self
+                    .fetch(
+                        access,
+                        &realm,
+                        service.as_deref(),
+                        slot.extra_scope.as_deref(),
+                    )
+                    .await?;
                 let header = token.header.clone();
                 slot.token = Some(token);
                 Ok(Some(header))
@@ -135,18 +129,29 @@ impl Logins {
         lines: &[String],
         shown: Option<&HeaderValue>,
     ) -> Result<bool, Error> {
-        let challenges: Vec<_> = lines.iter().flat_map(|line| challenge::parse(line)).collect();
-        let of = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
+        let challenges: Vec<_> = lines
+            .iter()
+            .flat_map(|line| challenge::parse(line))
+            .collect();
+        let of = |scheme: &str| {
+            challenges
+                .iter()
+                .find(|challenge| challenge.scheme == scheme)
+        };
         if let Some(bearer) = of("bearer") {
             let scheme = self.bearer(bearer)?;
             *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) = Some(scheme);
             let slot = self.slot(access);
             let mut slot = slot.lock().await;
             // Only the very token that was refused is dropped; another request may have renewed it meanwhile.
-            if slot.token.as_ref().is_some_and(|token| Some(&token.header) == shown) {
+            if slot
+                .token
+                .as_ref()
+                .is_some_and(|token| Some(&token.header) == shown)
+            {
                 slot.token = None;
             }
-            let wanted = bearer.get("scope").filter(|scope| !access.scopes.iter().any(|own| covers(own, scope)));
+            let wanted = bearer.get("scope").filter(|scope| !access.covers(scope));
             slot.extra_scope = wanted.map(str::to_owned);
             return Ok(true);
         }
@@ -167,7 +172,8 @@ impl Logins {
 
     fn bearer(&self, challenge: &Challenge) -> Result<Scheme, Error> {
         let realm = challenge.get("realm").unwrap_or_default();
-        let url = Url::parse(realm).map_err(|_| self.error("its challenge names no token service (realm)"))?;
+        let url = Url::parse(realm)
+            .map_err(|_| self.error("its challenge names no token service (realm)"))?;
         let registry_host = url::Url::parse(&format!("http://{}", self.host)).ok();
         let same_host = registry_host.as_ref().and_then(Url::host_str) == url.host_str();
         let allowed = match url.scheme() {
@@ -175,19 +181,46 @@ impl Logins {
             "http" => self.plain_http && same_host,
             _ => false,
         };
-        if !allowed || url.host_str().is_none() || !url.username().is_empty() || url.password().is_some() {
-            let site = super::error::clean(&format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default()));
-            return Err(self.error(&format!("it names the token service {site}, which is not https; no secret is sent there")));
+        if !allowed
+            || url.host_str().is_none()
+            || !url.username().is_empty()
+            || url.password().is_some()
+        {
+            let site = super::error::clean(&format!(
+                "{}://{}",
+                url.scheme(),
+                url.host_str().unwrap_or_default()
+            ));
+            return Err(self.error(&format!(
+                "it names the token service {site}, which is not https; no secret is sent there"
+            )));
         }
-        Ok(Scheme::Bearer { realm: url, service: challenge.get("service").map(str::to_owned) })
+        Ok(Scheme::Bearer {
+            realm: url,
+            service: challenge.get("service").map(str::to_owned),
+        })
     }
 
-    async fn fetch(&self, access: &Access, realm: &Url, service: Option<&str>, extra: Option<&str>) -> Result<Token, Error> {
+    async fn fetch(
+        &self,
+        access: &Access,
+        realm: &Url,
+        service: Option<&str>,
+        extra: Option<&str>,
+    ) -> Result<Token, Error> {
         let credentials = self.credentials(access).await?;
-        let scopes: Vec<&str> = access.scopes.iter().map(String::as_str).chain(extra).collect();
+        let scopes: Vec<&str> = access
+            .scopes
+            .iter()
+            .map(String::as_str)
+            .chain(extra)
+            .collect();
         let mut patience = Patience::new(self.retries);
         loop {
-            match self.ask(credentials.as_ref(), realm, service, &scopes).await {
+            match self
+                .ask(credentials.as_ref(), realm, service, &scopes)
+                .await
+            {
                 Ok(token) => return Ok(token),
                 Err(error) => patience.wait(error).await?,
             }
@@ -230,13 +263,23 @@ impl Logins {
             }
         };
         let asked_at = Instant::now();
-        let response = request.send().await.map_err(|error| Error::transport(error, site, &target))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| Error::transport(error, site, &target))?;
         if matches!(response.status().as_u16(), 400 | 401 | 403) {
             let who = match credentials {
-                Some(_) => "the credentials were refused; log in again (`podman login`, `docker login`) or check --authfile",
-                None => "no credentials were found and anonymous access is refused; log in first, or give --authfile",
+                Some(_) => {
+                    "the credentials were refused; log in again (`podman login`, `docker login`) or check --authfile"
+                }
+                None => {
+                    "no credentials were found and anonymous access is refused; log in first, or give --authfile"
+                }
             };
-            return Err(self.error(&format!("its token service {site} answered {}: {who}", response.status().as_u16())));
+            return Err(self.error(&format!(
+                "its token service {site} answered {}: {who}",
+                response.status().as_u16()
+            )));
         }
         if !response.status().is_success() {
             return Err(send::refusal(&Method::GET, response, target).await);
@@ -254,14 +297,25 @@ impl Logins {
         }
         let unusable = || self.error("its token service answered without a usable token");
         let answer: Answer = serde_json::from_slice(body).map_err(|_| unusable())?;
-        let token = answer.token.filter(|token| !token.is_empty()).or(answer.access_token).ok_or_else(unusable)?;
-        let mut header = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable())?;
+        let token = answer
+            .token
+            .filter(|token| !token.is_empty())
+            .or(answer.access_token)
+            .ok_or_else(unusable)?;
+        let mut header =
+            HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable())?;
         header.set_sensitive(true);
         // The specification's default, where none is given, is 60 seconds.
-        let lifetime = answer.expires_in.filter(|seconds| (1.0..1e9).contains(seconds)).unwrap_or(60.0);
+        let lifetime = answer
+            .expires_in
+            .filter(|seconds| (1.0..1e9).contains(seconds))
+            .unwrap_or(60.0);
         let lifetime = Duration::from_secs_f64(lifetime);
         let margin = (lifetime / 4).min(Duration::from_secs(30));
-        Ok(Token { header, refresh_at: asked_at + lifetime.saturating_sub(margin) })
+        Ok(Token {
+            header,
+            refresh_at: asked_at + lifetime.saturating_sub(margin),
+        })
     }
 
     async fn credentials(&self, access: &Access) -> Result<Option<Credentials>, Error> {
@@ -276,21 +330,19 @@ impl Logins {
     }
 
     fn slot(&self, access: &Access) -> Arc<tokio::sync::Mutex<Slot>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(access.clone()).or_default().clone()
+        self.slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(access.clone())
+            .or_default()
+            .clone()
     }
 
     fn error(&self, detail: &str) -> Error {
-        Error::Auth { host: self.host.clone(), detail: detail.to_owned() }
-    }
-}
-
-/// Whether a scope we ask for holds all of another on the same resource.
-fn covers(own: &str, other: &str) -> bool {
-    match (own.rsplit_once(':'), other.rsplit_once(':')) {
-        (Some((resource, actions)), Some((same, wanted))) => {
-            resource == same && wanted.split(',').all(|action| actions.split(',').any(|own| own == action))
+        Error::Auth {
+            host: self.host.clone(),
+            detail: detail.to_owned(),
         }
-        _ => false,
     }
 }
 

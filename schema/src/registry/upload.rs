@@ -2,21 +2,19 @@
 An upload session: where its next request goes, and how to ask the registry what it has of it.
 */
 
+use std::fmt;
+
 use reqwest::{
     Method, Response,
     header::{CONTENT_LENGTH, HeaderMap, HeaderName, LOCATION, RANGE},
 };
 use url::Url;
 
-use super::{
-    Error, Remote, location,
-    send::Call,
-    token::Access,
-};
+use super::{Error, Remote, access::Access, location, send::Call};
 use crate::{Digest, manifest::Blob};
 
 /// A session that a registry has opened. Dropping it unused is fine: registries clear such sessions away.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Upload {
     pub(super) url: Url,
     /// Smallest chunk the registry takes, bytes.
@@ -27,7 +25,10 @@ impl Upload {
     /// Reads the session out of the answer to a request for `asked`; `None` without a usable `Location`.
     pub(super) fn of(response: &Response) -> Option<Self> {
         let place = text(response.headers(), &LOCATION)?;
-        let chunk_min = text(response.headers(), &HeaderName::from_static("oci-chunk-min-length"));
+        let chunk_min = text(
+            response.headers(),
+            &HeaderName::from_static("oci-chunk-min-length"),
+        );
         Some(Self {
             url: location::resolve(response.url(), place)?,
             chunk_min: chunk_min.and_then(|text| text.parse().ok()).unwrap_or(0),
@@ -55,6 +56,13 @@ impl Upload {
     }
 }
 
+/// The path only: what stands in the query may be a signature that gives access.
+impl fmt::Debug for Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Upload({})", self.url.path())
+    }
+}
+
 impl Remote {
     /// Opens a session (distribution-spec, "POST then PUT").
     pub(super) async fn start_upload(&self, blob: &Blob) -> Result<Upload, Error> {
@@ -63,7 +71,12 @@ impl Remote {
     }
 
     /// `POST uploads/` with a query.
-    pub(super) async fn post_uploads(&self, blob: &Blob, query: &[(&str, &str)], access: Access) -> Result<Response, Error> {
+    pub(super) async fn post_uploads(
+        &self,
+        blob: &Blob,
+        query: &[(&str, &str)],
+        access: Access,
+    ) -> Result<Response, Error> {
         let mut url = self.url("blobs/uploads/");
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);

@@ -1,0 +1,121 @@
+/*! Pushing to servers that cut, want chunks, refuse mounts; and from sources that fail. */
+
+use std::io;
+
+use bytes::Bytes;
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+
+use super::{
+    BlobSource, Error, Mount,
+    scripted::{Outcome, Say, Scripted, content, remote, say},
+};
+
+#[tokio::test]
+async fn a_cut_upload_goes_on_where_the_registry_stands() -> Outcome {
+    let (bytes, blob) = content(300_000);
+    let server = Scripted::serve(move |asked, before| {
+        let place = format!("/v2/a/b/blobs/uploads/1?state={before}");
+        match asked.line.split(' ').next() {
+            Some("HEAD") => say(404, &[], b""),
+            Some("POST") => say(202, &[("Location", &place)], b""),
+            Some("PUT") if asked.header("content-length") == Some("300000") => Say::Hang(200_000),
+            Some("GET") => say(204, &[("Location", &place), ("Range", "0-199999")], b""),
+            Some("PATCH") => say(202, &[("Location", &place), ("Range", "0-299999")], b""),
+            _ => say(201, &[], b""),
+        }
+    })
+    .await?;
+    remote(&server)?.push_blob(&blob, &bytes, None).await?;
+    let asked = server.asked();
+    let verbs: Vec<_> = asked
+        .iter()
+        .filter_map(|asked| asked.line.split(' ').next())
+        .collect();
+    assert_eq!(verbs, ["POST", "PUT", "HEAD", "GET", "PATCH", "PUT"]);
+    let sent = asked
+        .get(4)
+        .map(|patch| (patch.header("content-range"), patch.body.as_slice()));
+    assert_eq!(
+        sent,
+        Some((Some("200000-299999"), bytes.slice(200_000..).as_ref()))
+    );
+    let last = asked.last().map(|put| put.line.clone()).unwrap_or_default();
+    assert!(
+        last.ends_with(&format!("?state=4&digest={}", blob.digest)),
+        "{last}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_registry_that_wants_chunks_gets_them() -> Outcome {
+    let (bytes, blob) = content((9 << 20) + 5);
+    let server = Scripted::serve(move |asked, _| {
+        let place = ("Location", "up");
+        match asked.line.split(' ').next() {
+            Some("PUT") if asked.header("content-length") != Some("0") => say(413, &[], b""),
+            Some("PUT") => say(201, &[], b""),
+            _ => say(202, &[place, ("OCI-Chunk-Min-Length", "5242880")], b""),
+        }
+    })
+    .await?;
+    remote(&server)?.push_blob(&blob, &bytes, None).await?;
+    let asked = server.asked();
+    let ranges: Vec<_> = asked
+        .iter()
+        .filter_map(|asked| asked.header("content-range"))
+        .collect();
+    assert_eq!(ranges, ["0-5242879", "5242880-9437188"]);
+    Ok(())
+}
+
+/// Fails half-way, as a source does whose digest turns out wrong.
+struct Broken;
+
+impl BlobSource for Broken {
+    fn open(&self, _: u64) -> Result<BoxStream<'static, io::Result<Bytes>>, io::Error> {
+        let wrong = Err(io::Error::other("entry 7 is altered"));
+        Ok(stream::iter([Ok(Bytes::from_static(&[0; 500])), wrong]).boxed())
+    }
+}
+
+#[tokio::test]
+async fn the_sources_own_error_comes_back_and_is_not_retried() -> Outcome {
+    let server = Scripted::serve(|asked, _| match asked.line.split(' ').next() {
+        Some("POST") => say(202, &[("Location", "/up")], b""),
+        _ => say(201, &[], b""),
+    })
+    .await?;
+    let (_, blob) = content(1000);
+    let error = remote(&server)?.push_blob(&blob, &Broken, None).await;
+    assert!(
+        matches!(&error, Err(Error::Source(own)) if own.to_string() == "entry 7 is altered"),
+        "{error:?}"
+    );
+    assert_eq!(server.lines("POST").len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_mount_leaves_a_session_to_use() -> Outcome {
+    let server = Scripted::serve(|asked, _| match asked.line.split(' ').next() {
+        Some("POST") => say(202, &[("Location", "/session?x=1")], b""),
+        _ => say(201, &[], b""),
+    })
+    .await?;
+    let (bytes, blob) = content(10);
+    let remote = remote(&server)?;
+    let Mount::Refused(session) = remote.mount(&blob, &"other".parse()?).await? else {
+        return Err("mounted".into());
+    };
+    remote.push_blob(&blob, &bytes, Some(session)).await?;
+    assert_eq!(server.lines("POST").len(), 1);
+    assert_eq!(
+        server.lines("PUT"),
+        [format!("PUT /session?x=1&digest={}", blob.digest)]
+    );
+    Ok(())
+}
