@@ -35,7 +35,9 @@ impl FromStr for Digest {
         if algorithm != "sha256" {
             return Err(DigestError::Algorithm(algorithm.to_owned()));
         }
-        let lower_case = encoded.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let lower_case = encoded
+            .bytes()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let mut bytes = [0; 32];
         if !lower_case || hex::decode_to_slice(encoded, &mut bytes).is_err() {
             return Err(DigestError::Malformed(text.to_owned()));
@@ -62,7 +64,9 @@ crate::name::text_serde!(Digest, "^sha256:[0-9a-f]{64}$");
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
     /// A well-formed digest may be behind it, but not one that can be checked with `sha256sum`.
-    #[error("digest algorithm {0:?} is not supported: only sha256 content can be bundled; push the image with sha256 digests")]
+    #[error(
+        "digest algorithm {0:?} is not supported: only sha256 content can be bundled; push the image with sha256 digests"
+    )]
     Algorithm(String),
     /// Not of the form `sha256:<64 hex>`.
     #[error("{0:?} is not a digest: expected sha256: and 64 lower-case hex digits")]
@@ -116,11 +120,22 @@ mod tests {
     #[test]
     fn other_algorithms_and_loose_spellings_are_refused() {
         let sha512 = format!("sha512:{}", "0".repeat(128));
-        assert_eq!(sha512.parse::<Digest>(), Err(DigestError::Algorithm("sha512".into())));
+        assert_eq!(
+            sha512.parse::<Digest>(),
+            Err(DigestError::Algorithm("sha512".into()))
+        );
         for bad in ["", "sha256", "sha256:", "sha256:zz"] {
             assert!(bad.parse::<Digest>().is_err(), "{bad:?}");
         }
-        assert!(format!("sha256:{}", "A".repeat(64)).parse::<Digest>().is_err());
-        assert!(format!("sha256:{}", "a".repeat(65)).parse::<Digest>().is_err());
+        assert!(
+            format!("sha256:{}", "A".repeat(64))
+                .parse::<Digest>()
+                .is_err()
+        );
+        assert!(
+            format!("sha256:{}", "a".repeat(65))
+                .parse::<Digest>()
+                .is_err()
+        );
     }
 }

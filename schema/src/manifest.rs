@@ -17,7 +17,19 @@ use crate::{Digest, Platform, digest::DigestError};
 pub const MANIFEST_LIMIT: u64 = 4 << 20;
 
 /// The media types of manifests that can be carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 pub enum MediaType {
     /// `application/vnd.docker.distribution.manifest.v2+json`
     #[serde(rename = "application/vnd.docker.distribution.manifest.v2+json")]
@@ -60,7 +72,9 @@ impl MediaType {
     /// Reads a `Content-Type` or `mediaType`, parameters ignored.
     pub fn from_header(text: &str) -> Option<Self> {
         let bare = text.split(';').next().unwrap_or_default().trim();
-        Self::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(bare))
+        Self::ALL
+            .into_iter()
+            .find(|known| known.as_str().eq_ignore_ascii_case(bare))
     }
 
     /// Whether it lists other manifests.
@@ -121,7 +135,10 @@ impl Manifest {
         if let Some(own) = &body.media_type
             && MediaType::from_header(own) != Some(declared)
         {
-            return Err(ManifestError::Disagrees { declared, own: own.clone() });
+            return Err(ManifestError::Disagrees {
+                declared,
+                own: own.clone(),
+            });
         }
         body.into_manifest(declared)
     }
@@ -155,13 +172,20 @@ impl Body {
         if bytes.len() as u64 > MANIFEST_LIMIT {
             return Err(ManifestError::TooLarge(bytes.len() as u64));
         }
-        let body: Self = serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        let body: Self = serde_json::from_slice(bytes)
+            .map_err(|error| ManifestError::Malformed(error.to_string()))?;
         match body.schema_version {
             Some(1) => return Err(ManifestError::SchemaOne),
             Some(2) | None => {}
-            Some(other) => return Err(ManifestError::Malformed(format!("schemaVersion is {other}, expected 2"))),
+            Some(other) => {
+                return Err(ManifestError::Malformed(format!(
+                    "schemaVersion is {other}, expected 2"
+                )));
+            }
         }
-        if body.manifests.is_some() && (body.config.is_some() || body.layers.is_some() || body.blobs.is_some()) {
+        if body.manifests.is_some()
+            && (body.config.is_some() || body.layers.is_some() || body.blobs.is_some())
+        {
             return Err(ManifestError::Ambiguous);
         }
         Ok(body)
@@ -171,7 +195,10 @@ impl Body {
         if let Some(own) = &self.media_type {
             return MediaType::from_header(own).ok_or_else(|| ManifestError::Unknown(own.clone()));
         }
-        let config = self.config.as_ref().map(|config| config.media_type().to_string());
+        let config = self
+            .config
+            .as_ref()
+            .map(|config| config.media_type().to_string());
         Ok(match config.as_deref() {
             Some("application/vnd.docker.container.image.v1+json") => MediaType::DockerManifest,
             Some(_) => MediaType::OciManifest,
@@ -181,17 +208,24 @@ impl Body {
     }
 
     fn into_manifest(self, media_type: MediaType) -> Result<Manifest, ManifestError> {
-        let missing = |field: &str| ManifestError::Malformed(format!("a {media_type} without {field:?}"));
+        let missing =
+            |field: &str| ManifestError::Malformed(format!("a {media_type} without {field:?}"));
         let mut children = Vec::new();
         let mut blobs = Vec::new();
         match media_type {
             MediaType::DockerList | MediaType::OciIndex => {
-                for entry in self.manifests.as_ref().ok_or_else(|| missing("manifests"))? {
+                for entry in self
+                    .manifests
+                    .as_ref()
+                    .ok_or_else(|| missing("manifests"))?
+                {
                     children.push(child(entry)?);
                 }
             }
             MediaType::DockerManifest | MediaType::OciManifest => {
-                blobs.push(blob(self.config.as_ref().ok_or_else(|| missing("config"))?)?);
+                blobs.push(blob(
+                    self.config.as_ref().ok_or_else(|| missing("config"))?,
+                )?);
                 for layer in self.layers.as_ref().ok_or_else(|| missing("layers"))? {
                     blobs.push(blob(layer)?);
                 }
@@ -202,13 +236,19 @@ impl Body {
                 }
             }
         }
-        let config_type = self.config.as_ref().map(|config| config.media_type().to_string());
+        let config_type = self
+            .config
+            .as_ref()
+            .map(|config| config.media_type().to_string());
         Ok(Manifest {
             media_type,
             children,
             blobs,
             subject: self.subject.as_ref().map(digest).transpose()?,
-            artifact_type: self.artifact_type.filter(|text| !text.is_empty()).or(config_type),
+            artifact_type: self
+                .artifact_type
+                .filter(|text| !text.is_empty())
+                .or(config_type),
             annotations: self.annotations.unwrap_or_default(),
         })
     }
@@ -230,7 +270,10 @@ fn child(entry: &OciDescriptor) -> Result<Child, ManifestError> {
 }
 
 fn blob(entry: &OciDescriptor) -> Result<Blob, ManifestError> {
-    Ok(Blob { digest: digest(entry)?, size: entry.size() })
+    Ok(Blob {
+        digest: digest(entry)?,
+        size: entry.size(),
+    })
 }
 
 fn digest(entry: &OciDescriptor) -> Result<Digest, ManifestError> {
@@ -241,13 +284,17 @@ fn digest(entry: &OciDescriptor) -> Result<Digest, ManifestError> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// It could be read as an index and as an image.
-    #[error("the manifest mixes \"manifests\" with \"config\" or \"layers\"; such a body is refused (CVE-2021-41190)")]
+    #[error(
+        "the manifest mixes \"manifests\" with \"config\" or \"layers\"; such a body is refused (CVE-2021-41190)"
+    )]
     Ambiguous,
     /// It refers to content that cannot be carried.
     #[error(transparent)]
     Digest(#[from] DigestError),
     /// Its own type is not the declared one.
-    #[error("the manifest was declared as {declared} but calls itself {own:?}; such a body is refused (CVE-2021-41190)")]
+    #[error(
+        "the manifest was declared as {declared} but calls itself {own:?}; such a body is refused (CVE-2021-41190)"
+    )]
     Disagrees {
         /// From `Content-Type`, the descriptor or the index.
         declared: MediaType,
@@ -258,7 +305,9 @@ pub enum ManifestError {
     #[error("not an image manifest: {0}")]
     Malformed(String),
     /// A manifest of the first Docker schema, whose digest is not that of its bytes.
-    #[error("the manifest has Docker schema 1, which no current registry accepts; rebuild or re-push the image")]
+    #[error(
+        "the manifest has Docker schema 1, which no current registry accepts; rebuild or re-push the image"
+    )]
     SchemaOne,
     /// More than [`MANIFEST_LIMIT`].
     #[error("the manifest has {0} bytes, more than the 4 MiB that registries accept")]
@@ -275,8 +324,12 @@ mod tests {
     const D: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     fn image(extra: &str) -> String {
-        let config = format!(r#"{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{D}","size":2}}"#);
-        let layer = format!(r#"{{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"{D}","size":7}}"#);
+        let config = format!(
+            r#"{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{D}","size":2}}"#
+        );
+        let layer = format!(
+            r#"{{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"{D}","size":7}}"#
+        );
         format!(r#"{{"schemaVersion":2,"config":{config},"layers":[{layer}]{extra}}}"#)
     }
 
@@ -291,23 +344,38 @@ mod tests {
     fn a_body_with_two_readings_is_refused() {
         let mixed = image(r#","manifests":[]"#);
         for declared in MediaType::ALL {
-            assert_eq!(Manifest::parse(mixed.as_bytes(), declared), Err(ManifestError::Ambiguous));
+            assert_eq!(
+                Manifest::parse(mixed.as_bytes(), declared),
+                Err(ManifestError::Ambiguous)
+            );
         }
         let other = image(r#","mediaType":"application/vnd.oci.image.index.v1+json""#);
         let refused = Manifest::parse(other.as_bytes(), MediaType::OciManifest);
-        assert!(matches!(refused, Err(ManifestError::Disagrees { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(ManifestError::Disagrees { .. })),
+            "{refused:?}"
+        );
         let twice = image(r#","config":null"#);
         assert!(Manifest::parse(twice.as_bytes(), MediaType::OciManifest).is_err());
     }
 
     #[test]
     fn undeclared_types_are_found_as_oc_finds_them() {
-        let guessed = |text: &str| Manifest::parse_undeclared(text.as_bytes()).map(|m| m.media_type);
+        let guessed =
+            |text: &str| Manifest::parse_undeclared(text.as_bytes()).map(|m| m.media_type);
         assert_eq!(guessed(&image("")), Ok(MediaType::OciManifest));
         let docker = image("").replace("oci.image.config.v1", "docker.container.image.v1");
         assert_eq!(guessed(&docker), Ok(MediaType::DockerManifest));
-        let entry = format!(r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{D}","size":7}}"#);
-        assert_eq!(guessed(&format!(r#"{{"schemaVersion":2,"manifests":[{entry}]}}"#)), Ok(MediaType::OciIndex));
-        assert_eq!(guessed(r#"{"schemaVersion":1}"#), Err(ManifestError::SchemaOne));
+        let entry = format!(
+            r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{D}","size":7}}"#
+        );
+        assert_eq!(
+            guessed(&format!(r#"{{"schemaVersion":2,"manifests":[{entry}]}}"#)),
+            Ok(MediaType::OciIndex)
+        );
+        assert_eq!(
+            guessed(r#"{"schemaVersion":1}"#),
+            Err(ManifestError::SchemaOne)
+        );
     }
 }

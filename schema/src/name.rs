@@ -60,7 +60,9 @@ impl FromStr for Tag {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let mut bytes = text.bytes();
-        let first = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let first = bytes
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
         let rest = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
         if first && rest && text.len() <= 128 {
             Ok(Self(text.to_owned()))
@@ -76,19 +78,23 @@ fn is_path_component(text: &str) -> bool {
     let bytes = text.as_bytes();
     let edges = bytes.first().zip(bytes.last());
     edges.is_some_and(|(&first, &last)| alphanumeric(first) && alphanumeric(last))
-        && bytes
-            .split(|&b| alphanumeric(b))
-            .all(|separator| matches!(separator, b"" | b"." | b"_" | b"__") || separator.iter().all(|&b| b == b'-'))
+        && bytes.split(|&b| alphanumeric(b)).all(|separator| {
+            matches!(separator, b"" | b"." | b"_" | b"__") || separator.iter().all(|&b| b == b'-')
+        })
 }
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Not a repository name.
-    #[error("{0:?} is not a repository name: expected lower-case letters and digits joined by '.', '_', '-' or '/', at most 255 bytes")]
+    #[error(
+        "{0:?} is not a repository name: expected lower-case letters and digits joined by '.', '_', '-' or '/', at most 255 bytes"
+    )]
     Repository(String),
     /// Not a tag.
-    #[error("{0:?} is not a tag: expected a letter, digit or '_', then up to 127 letters, digits, '.', '_' or '-'")]
+    #[error(
+        "{0:?} is not a tag: expected a letter, digit or '_', then up to 127 letters, digits, '.', '_' or '-'"
+    )]
     Tag(String),
 }
 
@@ -138,10 +144,12 @@ macro_rules! text_serde {
         }
     };
 }
-pub(crate) use text_newtype;
 pub(crate) use text_serde;
 
-text_newtype!(Repository, r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$");
+text_newtype!(
+    Repository,
+    r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$"
+);
 text_newtype!(Tag, "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$");
 
 #[cfg(test)]
@@ -154,7 +162,10 @@ mod tests {
             assert!(good.parse::<Repository>().is_ok(), "{good:?}");
         }
         let long = "a".repeat(256);
-        for bad in ["", "/a", "a/", "a//b", "A", "..", "a/../b", "a..b", "a___b", "-a", "a-", "a:b", "a b", "é", &long] {
+        for bad in [
+            "", "/a", "a/", "a//b", "A", "..", "a/../b", "a..b", "a___b", "-a", "a-", "a:b", "a b",
+            "é", &long,
+        ] {
             assert!(bad.parse::<Repository>().is_err(), "{bad:?}");
         }
     }

@@ -26,7 +26,12 @@ impl FromStr for Platform {
     type Err = PlatformError;
 
     fn from_str(text: &str) -> Result<Self, PlatformError> {
-        let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        let word = |part: &str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        };
         let parts: Vec<&str> = text.split('/').collect();
         match parts[..] {
             [os, architecture] if word(os) && word(architecture) => Ok(Self {
@@ -34,11 +39,13 @@ impl FromStr for Platform {
                 architecture: architecture.to_owned(),
                 variant: None,
             }),
-            [os, architecture, variant] if word(os) && word(architecture) && word(variant) => Ok(Self {
-                os: os.to_owned(),
-                architecture: architecture.to_owned(),
-                variant: Some(variant.to_owned()),
-            }),
+            [os, architecture, variant] if word(os) && word(architecture) && word(variant) => {
+                Ok(Self {
+                    os: os.to_owned(),
+                    architecture: architecture.to_owned(),
+                    variant: Some(variant.to_owned()),
+                })
+            }
             _ => Err(PlatformError(text.to_owned())),
         }
     }
@@ -47,11 +54,16 @@ impl FromStr for Platform {
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
+        self.variant
+            .iter()
+            .try_for_each(|variant| write!(f, "/{variant}"))
     }
 }
 
-crate::name::text_serde!(Platform, "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?$");
+crate::name::text_serde!(
+    Platform,
+    "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?$"
+);
 
 /// Not a platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +78,9 @@ mod tests {
     fn a_wish_without_variant_takes_any() {
         let parse = |text: &str| text.parse::<Platform>().map_err(|e| e.to_string());
         let (arm64, v8) = (parse("linux/arm64"), parse("linux/arm64/v8"));
-        assert!(matches!((&arm64, &v8), (Ok(wish), Ok(offered)) if wish.accepts(offered) && !offered.accepts(wish)));
+        assert!(
+            matches!((&arm64, &v8), (Ok(wish), Ok(offered)) if wish.accepts(offered) && !offered.accepts(wish))
+        );
         for bad in ["", "linux", "linux/", "a/b/c/d", "linux/amd 64"] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }

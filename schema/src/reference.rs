@@ -7,11 +7,7 @@ distribution project's reference package, as `oci-spec` implements them; what co
 
 use std::{fmt, str::FromStr};
 
-use crate::{
-    Digest, Repository, Tag,
-    digest::DigestError,
-    name::NameError,
-};
+use crate::{Digest, Repository, Tag, digest::DigestError, name::NameError};
 
 /// An image at a registry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,7 +57,9 @@ impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.host, self.repository)?;
         self.tag.iter().try_for_each(|tag| write!(f, ":{tag}"))?;
-        self.digest.iter().try_for_each(|digest| write!(f, "@{digest}"))
+        self.digest
+            .iter()
+            .try_for_each(|digest| write!(f, "@{digest}"))
     }
 }
 
@@ -102,7 +100,9 @@ pub enum ReferenceError {
     #[error(transparent)]
     Digest(#[from] DigestError),
     /// Not a reference at all.
-    #[error("{0:?} is not an image reference ({1}): expected [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST]")]
+    #[error(
+        "{0:?} is not an image reference ({1}): expected [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST]"
+    )]
     Malformed(String, String),
     /// Its repository or tag is not of the grammar.
     #[error(transparent)]
@@ -114,13 +114,17 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        text.parse::<Reference>().map_or_else(|e| format!("error: {e}"), |r| r.to_string())
+        text.parse::<Reference>()
+            .map_or_else(|e| format!("error: {e}"), |r| r.to_string())
     }
 
     #[test]
     fn defaults_are_docker_hubs() {
         assert_eq!(shown("nginx"), "docker.io/library/nginx:latest");
-        assert_eq!(shown("docker://docker.io/nginx:1"), "docker.io/library/nginx:1");
+        assert_eq!(
+            shown("docker://docker.io/nginx:1"),
+            "docker.io/library/nginx:1"
+        );
         assert_eq!(shown("me/app"), "docker.io/me/app:latest");
     }
 
@@ -129,15 +133,29 @@ mod tests {
         let digest = Digest::of(b"");
         let text = format!("localhost:5000/a/b/c:v1@{digest}");
         assert_eq!(shown(&text), text);
-        assert_eq!(shown(&format!("quay.io/a/b@{digest}")), format!("quay.io/a/b@{digest}"));
+        assert_eq!(
+            shown(&format!("quay.io/a/b@{digest}")),
+            format!("quay.io/a/b@{digest}")
+        );
         let parsed = text.parse::<Reference>().and_then(|r| Ok(r.selector()?));
         assert_eq!(parsed, Ok(Selector::Digest(digest)));
     }
 
     #[test]
     fn nonsense_and_sha512_get_a_sentence() {
-        for bad in ["", "UPPER/case", "a b", "host/repo:", "host/repo@sha256:12", "https://host/repo"] {
-            assert!(shown(bad).starts_with("error: "), "{bad:?} gave {}", shown(bad));
+        for bad in [
+            "",
+            "UPPER/case",
+            "a b",
+            "host/repo:",
+            "host/repo@sha256:12",
+            "https://host/repo",
+        ] {
+            assert!(
+                shown(bad).starts_with("error: "),
+                "{bad:?} gave {}",
+                shown(bad)
+            );
         }
         let sha512 = format!("quay.io/a/b@sha512:{}", "0".repeat(128));
         assert!(shown(&sha512).contains("only sha256"), "{}", shown(&sha512));

@@ -1,1 +1,30 @@
-//! x
+/*!
+The harness under the integration tests, the demo and the benchmark.
+
+A program that moves images across a gap is only as good as the worst registry it met in testing. So this library
+makes the images ([`images`]), serves them ([`registry`]), misbehaves on request ([`faults`]), finds the real components
+to compare with ([`real`]), and runs the two programs as an operator would ([`process`]). It shares no code with the
+client under test beyond the parsed words of `schema`, so that one mistake cannot hide on both sides.
+*/
+
+pub mod certificates;
+pub mod faults;
+pub mod images;
+pub mod process;
+pub mod real;
+pub mod registry;
+
+/// Runs a future to its end on a runtime of its own, from code that is async or not.
+pub fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> anyhow::Result<T> {
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            Ok(runtime.block_on(future))
+        });
+        worker
+            .join()
+            .map_err(|_| anyhow::anyhow!("the future panicked"))?
+    })
+}

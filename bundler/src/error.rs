@@ -1,0 +1,149 @@
+/*! Why a build fails, and with which exit code: the user's words, the source, the disk, or the key. */
+
+use std::{io, path::PathBuf};
+
+use schema::{
+    Digest, Repository, Tag,
+    bundle::{self, KeyError, SignError},
+    cli::{Exit, Fault},
+    manifest::ManifestError,
+    registry,
+};
+
+use crate::{config::ConfigError, spec::SpecError};
+
+/// A failed build. Nothing stands under the final name.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bundle cannot be laid out, written or read back.
+    #[error(transparent)]
+    Bundle(#[from] bundle::Error),
+    /// A manifest file is not fit for a bundle.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A source on disk is damaged or is none.
+    #[error("{path}: {reason}")]
+    Disk {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong, what was expected, what to do.
+        reason: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A key file is not usable.
+    #[error("{path}: {source}")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// A manifest cannot be carried.
+    #[error("{image}: {source}")]
+    Manifest {
+        /// The image, and the manifest inside it.
+        image: String,
+        /// What is wrong with it.
+        source: ManifestError,
+    },
+    /// No such platform.
+    #[error("{image}: no image for platform {wanted}; it has {offered}")]
+    Platform {
+        /// The image.
+        image: String,
+        /// What `--platform` said.
+        wanted: String,
+        /// What there is.
+        offered: String,
+    },
+    /// The source registry's fault, or the way to it.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// The index cannot be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The same blob with two sizes: one of the manifests lies.
+    #[error(
+        "blob {digest} is said to have {first} bytes by one manifest and {second} by another; one of the images is broken at its source"
+    )]
+    Size {
+        /// The blob.
+        digest: Digest,
+        /// One size.
+        first: u64,
+        /// The other.
+        second: u64,
+    },
+    /// The disk is too small.
+    #[error(
+        "{path}: the bundle needs {needed} bytes more and {free} are free; free some space or name another place with -o"
+    )]
+    Space {
+        /// Where it would go.
+        path: PathBuf,
+        /// Bytes still to be written.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
+    },
+    /// The spec file is wrong.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// Two images for one name.
+    #[error(
+        "two images want to be {repository}:{tag} in the bundle: {first} and {second}; rename one with --image REF=REPO:TAG"
+    )]
+    TagTwice {
+        /// The repository.
+        repository: Repository,
+        /// The tag.
+        tag: Tag,
+        /// One digest.
+        first: Digest,
+        /// The other.
+        second: Digest,
+    },
+    /// The command line.
+    #[error("{0}")]
+    Usage(String),
+    /// The source gave other bytes than its manifests name.
+    #[error(
+        "{image}: the source gave bytes for {expected} that have digest {found}; nothing was finished, check the source or a proxy on the way"
+    )]
+    WrongBytes {
+        /// Where they came from.
+        image: String,
+        /// The digest in the manifest.
+        expected: String,
+        /// The digest of the bytes.
+        found: String,
+    },
+}
+
+impl Fault for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Config(ConfigError::Secret { .. }) => Exit::Refused,
+            Self::Config(_)
+            | Self::Key { .. }
+            | Self::Spec(_)
+            | Self::TagTwice { .. }
+            | Self::Usage(_) => Exit::Usage,
+            Self::Registry(registry::Error::Config(_)) => Exit::Usage,
+            Self::Disk { .. }
+            | Self::Manifest { .. }
+            | Self::Platform { .. }
+            | Self::Registry(_)
+            | Self::Size { .. }
+            | Self::WrongBytes { .. } => Exit::Source,
+            Self::Bundle(_) | Self::Io { .. } | Self::Sign(_) | Self::Space { .. } => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,267 @@
+/*!
+From references to manifests: everything that is small, read before anything that is large is moved.
+
+Manifests are kept as the bytes the source gave. What refers to an image (signatures, attestations, SBOMs) is found by
+tag and by the referrers API and travels with it.
+*/
+
+mod attached;
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use schema::{
+    Digest, Manifest, MediaType, Platform, Selector,
+    bundle::Image,
+    manifest::{Blob, Child},
+    registry::{RawManifest, Slice},
+};
+
+use crate::{Error, Request, request::Wanted, source::Source};
+
+/// An image whose manifests are all known.
+#[derive(Debug)]
+pub struct Resolved {
+    /// What the index will say of it.
+    pub image: Image,
+    /// Where its blobs are.
+    pub source: Source,
+    /// Its manifests, signatures and referrers included, by digest.
+    pub manifests: HashMap<Digest, Carried>,
+}
+
+/// A manifest that goes into the bundle.
+#[derive(Debug, Clone)]
+pub struct Carried {
+    /// Its bytes and type.
+    pub raw: RawManifest,
+    /// What it refers to.
+    pub parsed: Manifest,
+}
+
+/// Resolves every wanted image, several at once, in the order they were asked for.
+pub async fn all(request: &Request) -> Result<Vec<Resolved>, Error> {
+    let images = stream::iter(&request.images).map(|wanted| one(request, wanted));
+    images.buffered(request.concurrency).try_collect().await
+}
+
+async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> {
+    tracing::debug!(image = %wanted.shown, "resolving");
+    let mut gathering = Gathering {
+        wanted,
+        request,
+        manifests: HashMap::new(),
+        concurrency: request.concurrency,
+    };
+    let named = gathering.fetch(&wanted.selector, None).await?;
+    let (top, selected_from) = gathering.select(named).await?;
+    let digest = top.raw.digest;
+    let platforms = gathering.platforms(&top).await?;
+    gathering.take(top).await?;
+    let attached = if request.skip_attached {
+        Vec::new()
+    } else {
+        gathering.attached().await?
+    };
+    Ok(Resolved {
+        image: Image {
+            repository: wanted.repository.clone(),
+            digest,
+            tags: wanted.tag.iter().cloned().collect(),
+            source: wanted.shown.clone(),
+            platforms,
+            selected_from,
+            attached,
+        },
+        source: wanted.source.clone(),
+        manifests: gathering.manifests,
+    })
+}
+
+/// One image on its way to being [`Resolved`].
+struct Gathering<'a> {
+    wanted: &'a Wanted,
+    request: &'a Request,
+    manifests: HashMap<Digest, Carried>,
+    concurrency: usize,
+}
+
+impl Gathering<'_> {
+    /// A manifest, and what it refers to. `declared` is what its index calls it.
+    async fn fetch(
+        &self,
+        selector: &Selector,
+        declared: Option<MediaType>,
+    ) -> Result<Carried, Error> {
+        let raw = self.wanted.source.manifest(selector).await?;
+        let parsed =
+            Manifest::parse(&raw.bytes, declared.unwrap_or(raw.media_type)).map_err(|source| {
+                Error::Manifest {
+                    image: format!("{} ({})", self.wanted.shown, raw.digest),
+                    source,
+                }
+            })?;
+        Ok(Carried {
+            raw: RawManifest {
+                media_type: parsed.media_type,
+                ..raw
+            },
+            parsed,
+        })
+    }
+
+    /// Goes down to the child of the one platform that was asked for.
+    async fn select(&self, named: Carried) -> Result<(Carried, Option<Digest>), Error> {
+        let [platform] = self.request.platforms.as_slice() else {
+            return Ok((named, None));
+        };
+        if !named.raw.media_type.is_index() || self.request.sparse_index {
+            return Ok((named, None));
+        }
+        let child = matching(&named.parsed, platform)
+            .next()
+            .ok_or_else(|| self.no_platform(&named.parsed))?;
+        let selected = self
+            .fetch(&Selector::Digest(child.digest), child.media_type)
+            .await?;
+        Ok((selected, Some(named.raw.digest)))
+    }
+
+    /// Takes a manifest and, level by level, all it lists.
+    async fn take(&mut self, top: Carried) -> Result<(), Error> {
+        let mut level = vec![top];
+        while !level.is_empty() {
+            let mut children: Vec<Child> = Vec::new();
+            for manifest in level {
+                children.extend(self.wanted_children(&manifest.parsed)?.cloned());
+                self.manifests.insert(manifest.raw.digest, manifest);
+            }
+            let mut seen = HashSet::new();
+            children.retain(|child| {
+                seen.insert(child.digest) && !self.manifests.contains_key(&child.digest)
+            });
+            let this = &*self;
+            let fetches = children.iter().map(|child| async move {
+                let selector = Selector::Digest(child.digest);
+                let fetched = this.fetch(&selector, child.media_type).await?;
+                match fetched.raw.bytes.len() as u64 == child.size {
+                    true => Ok(fetched),
+                    false => Err(Error::Size {
+                        digest: child.digest,
+                        first: child.size,
+                        second: fetched.raw.bytes.len() as u64,
+                    }),
+                }
+            });
+            level = stream::iter(fetches.collect::<Vec<_>>())
+                .buffered(this.concurrency)
+                .try_collect()
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// All children; with `--sparse-index` those of the asked-for platforms.
+    fn wanted_children<'m>(
+        &self,
+        manifest: &'m Manifest,
+    ) -> Result<impl Iterator<Item = &'m Child> + use<'m>, Error> {
+        let platforms = if self.request.sparse_index {
+            self.request.platforms.clone()
+        } else {
+            Vec::new()
+        };
+        let chosen: Vec<&Child> = match platforms.as_slice() {
+            [] => manifest.children.iter().collect(),
+            some => some
+                .iter()
+                .flat_map(|platform| matching(manifest, platform))
+                .collect(),
+        };
+        if chosen.is_empty() && !manifest.children.is_empty() {
+            return Err(self.no_platform(manifest));
+        }
+        Ok(chosen.into_iter())
+    }
+
+    fn no_platform(&self, manifest: &Manifest) -> Error {
+        let text = |platforms: &mut dyn Iterator<Item = &Platform>| {
+            let shown: Vec<_> = platforms.map(ToString::to_string).collect();
+            if shown.is_empty() {
+                "none".to_owned()
+            } else {
+                shown.join(", ")
+            }
+        };
+        Error::Platform {
+            image: self.wanted.shown.clone(),
+            wanted: text(&mut self.request.platforms.iter()),
+            offered: text(
+                &mut manifest
+                    .children
+                    .iter()
+                    .filter_map(|child| child.platform.as_ref()),
+            ),
+        }
+    }
+
+    /// From the index, or from the image's config (image-spec, "Image Configuration").
+    async fn platforms(&self, top: &Carried) -> Result<Vec<Platform>, Error> {
+        let mut platforms: Vec<Platform> = if top.raw.media_type.is_index() {
+            self.wanted_children(&top.parsed)?
+                .filter_map(|child| child.platform.clone())
+                .collect()
+        } else {
+            self.config_platform(&top.parsed)
+                .await?
+                .into_iter()
+                .collect()
+        };
+        platforms.sort();
+        platforms.dedup();
+        Ok(platforms)
+    }
+
+    async fn config_platform(&self, manifest: &Manifest) -> Result<Option<Platform>, Error> {
+        #[derive(serde::Deserialize)]
+        struct Config {
+            os: String,
+            architecture: String,
+            variant: Option<String>,
+        }
+        /// Real image configs have a few KiB; what is larger is no reason to fail.
+        const LIMIT: u64 = 1 << 20;
+        let image_config = manifest.artifact_type.as_deref().is_some_and(|kind| {
+            kind.ends_with("image.config.v1+json") || kind.ends_with("container.image.v1+json")
+        });
+        let Some(config @ Blob { size, .. }) = manifest
+            .blobs
+            .first()
+            .filter(|config| image_config && config.size <= LIMIT)
+        else {
+            return Ok(None);
+        };
+        let Slice::Bytes(bytes) = self.wanted.source.slice(config, 0, *size).await? else {
+            return Ok(None);
+        };
+        let parsed = serde_json::from_slice::<Config>(&bytes).ok();
+        let text =
+            parsed.map(
+                |config| match config.variant.filter(|variant| !variant.is_empty()) {
+                    Some(variant) => format!("{}/{}/{variant}", config.os, config.architecture),
+                    None => format!("{}/{}", config.os, config.architecture),
+                },
+            );
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+}
+
+fn matching<'m>(manifest: &'m Manifest, wish: &Platform) -> impl Iterator<Item = &'m Child> {
+    let wish = wish.clone();
+    manifest.children.iter().filter(move |child| {
+        child
+            .platform
+            .as_ref()
+            .is_some_and(|offered| wish.accepts(offered))
+    })
+}

@@ -1,0 +1,122 @@
+/*! What a build says on standard output: the plan before, or the result after. Sizes count by 1024. */
+
+use schema::{
+    bundle::{File, Image, Kind},
+    cli::{Align, Table, human_bytes},
+};
+use serde::Serialize;
+
+use crate::{Error, Plan, Request, cli::Format, request::Output};
+
+/// The plan as text for the chosen format.
+pub(crate) fn plan(plan: &Plan, request: &Request, format: Format) -> Result<String, Error> {
+    match format {
+        Format::Json => json(plan, request),
+        Format::Table => Ok(table(plan, request)),
+    }
+}
+
+fn table(plan: &Plan, request: &Request) -> String {
+    let index = &plan.index;
+    let mut text = String::new();
+    if !index.images.is_empty() {
+        let mut table = Table::new([
+            ("IMAGE", Align::Left),
+            ("TAGS", Align::Left),
+            ("DIGEST", Align::Left),
+            ("PLATFORMS", Align::Left),
+            ("ATTACHED", Align::Right),
+        ]);
+        for Image {
+            repository,
+            tags,
+            digest,
+            platforms,
+            attached,
+            ..
+        } in &index.images
+        {
+            table.row([
+                repository.to_string(),
+                joined(tags),
+                digest.to_string()[..19].to_owned(),
+                joined(platforms),
+                attached.len().to_string(),
+            ]);
+        }
+        text.push_str(&format!("{table}\n"));
+    }
+    if !index.objects.is_empty() {
+        let mut table = Table::new([
+            ("FILE", Align::Left),
+            ("KIND", Align::Left),
+            ("NAMESPACE", Align::Left),
+            ("NAME", Align::Left),
+        ]);
+        for object in &index.objects {
+            let namespace = object.namespace.as_deref().unwrap_or("-");
+            table.row([
+                object.path.to_string().as_str(),
+                &object.kind,
+                namespace,
+                &object.name,
+            ]);
+        }
+        text.push_str(&format!("{table}\n"));
+    }
+    let stored = index
+        .files
+        .iter()
+        .filter(|file| matches!(file.kind(), Kind::Regular));
+    let bytes = stored.clone().map(File::stored).sum();
+    let verb = if request.dry_run {
+        "Would write"
+    } else {
+        "Wrote"
+    };
+    let place = match &request.output {
+        Output::Directory(path) | Output::File(path) | Output::Zstd(path) => {
+            path.display().to_string()
+        }
+        Output::Stdout => "standard output".to_owned(),
+    };
+    let (images, objects) = (index.images.len(), index.objects.len());
+    text.push_str(&format!(
+        "{verb} {place}: {images} images, {objects} objects, {} files, {}\n",
+        stored.count(),
+        human_bytes(bytes)
+    ));
+    text
+}
+
+fn joined<T: ToString>(items: &[T]) -> String {
+    if items.is_empty() {
+        return "-".to_owned();
+    }
+    items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+fn json(plan: &Plan, request: &Request) -> Result<String, Error> {
+    /// The index as it is signed, and what it comes to.
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        dry_run: bool,
+        bytes: u64,
+        index: &'a schema::bundle::Index,
+    }
+    let bytes = plan.index.files.iter().map(File::stored).sum();
+    let shown = Shown {
+        dry_run: request.dry_run,
+        bytes,
+        index: &plan.index,
+    };
+    let text = serde_json::to_string_pretty(&shown).map_err(|error| Error::Io {
+        path: "the plan".into(),
+        source: error.into(),
+    })?;
+    Ok(format!("{text}\n"))
+}

@@ -1,0 +1,208 @@
+/*!
+Images in a directory: what `skopeo copy … oci:DIR` or `oc image mirror --dir` wrote.
+
+Whatever wrote it did not check what it wrote, so every manifest is hashed against its name here, and every blob when
+it is put into the bundle.
+*/
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use schema::{
+    Digest, Manifest, Repository, Selector, Tag,
+    manifest::{Blob, MANIFEST_LIMIT},
+    registry::RawManifest,
+};
+
+use super::{layout::Layout, mirror::Mirror};
+use crate::{Error, request::Wanted, source::Source};
+
+/// An opened source directory.
+#[derive(Debug)]
+pub enum Disk {
+    /// An OCI image layout (image-spec, "Image Layout").
+    Layout(Layout),
+    /// A `v2` tree as `oc` writes it.
+    Mirror(Mirror),
+}
+
+/// A named image in a directory.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub repository: Repository,
+    pub tag: Option<Tag>,
+    pub digest: Digest,
+}
+
+impl Disk {
+    /// Recognises what is there.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        if path.join("v2").is_dir() {
+            return Ok(Self::Mirror(Mirror::open(path)?));
+        }
+        if path.join("index.json").is_file() {
+            return Ok(Self::Layout(Layout::open(path)?));
+        }
+        let reason = "expected an OCI layout (index.json, blobs/) or a mirror directory (v2/), found neither";
+        Err(Error::Disk {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        })
+    }
+
+    /// Every image that has a name there; signatures and referrers come with what they are about.
+    pub fn everything(self: &std::sync::Arc<Self>) -> Result<Vec<Wanted>, Error> {
+        let found = self.found()?;
+        let wanted = found
+            .into_iter()
+            .filter(|found| !found.tag.as_ref().is_some_and(is_attached))
+            .map(|found| {
+                let tag = found
+                    .tag
+                    .as_ref()
+                    .map(|tag| format!(":{tag}"))
+                    .unwrap_or_default();
+                Wanted {
+                    source: Source::Disk(std::sync::Arc::clone(self), found.repository.clone()),
+                    selector: Selector::Digest(found.digest),
+                    shown: format!("file://{}{tag}", found.repository),
+                    repository: found.repository,
+                    tag: found.tag,
+                }
+            });
+        Ok(wanted.collect())
+    }
+
+    pub(super) fn manifest(
+        &self,
+        repository: &Repository,
+        selector: &Selector,
+    ) -> Result<RawManifest, Error> {
+        let digest = match selector {
+            Selector::Digest(digest) => *digest,
+            Selector::Tag(tag) => self.find(repository, tag)?.ok_or_else(|| Error::Disk {
+                path: self.root().to_owned(),
+                reason: format!("it holds no {repository}:{tag}"),
+            })?,
+        };
+        let path = self.blob_path(repository, &digest);
+        let bytes = read_limited(&path, MANIFEST_LIMIT)?;
+        let found = Digest::of(&bytes);
+        if found != digest {
+            let reason = format!(
+                "the manifest has digest {found}, its name says {digest}; the directory was altered or damaged"
+            );
+            return Err(Error::Disk { path, reason });
+        }
+        let parsed = Manifest::parse_undeclared(&bytes).map_err(|source| Error::Manifest {
+            image: path.display().to_string(),
+            source,
+        })?;
+        Ok(RawManifest {
+            bytes: Bytes::from(bytes),
+            media_type: parsed.media_type,
+            digest,
+        })
+    }
+
+    pub(super) fn find(&self, repository: &Repository, tag: &Tag) -> Result<Option<Digest>, Error> {
+        let mut found = self.found()?.into_iter();
+        let same =
+            |found: &Found| found.repository == *repository && found.tag.as_ref() == Some(tag);
+        Ok(found.find(same).map(|found| found.digest))
+    }
+
+    /// Referrers by their own `subject`, where the directory lists untagged manifests.
+    pub(super) fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Digest>>, Error> {
+        let Self::Layout(layout) = self else {
+            return Ok(None);
+        };
+        let mut referrers = Vec::new();
+        for digest in layout.digests() {
+            let raw = self.manifest(layout.repository(), &Selector::Digest(digest))?;
+            let parsed = Manifest::parse(&raw.bytes, raw.media_type);
+            if parsed.is_ok_and(|manifest| manifest.subject == Some(*subject)) {
+                referrers.push(digest);
+            }
+        }
+        Ok((!referrers.is_empty()).then_some(referrers))
+    }
+
+    /// A blob of the size its manifest says; its digest is checked when it is written into the bundle.
+    pub(super) fn blob(
+        &self,
+        repository: &Repository,
+        blob: &Blob,
+    ) -> Result<(PathBuf, fs::File), Error> {
+        let path = self.blob_path(repository, &blob.digest);
+        let opened = fs::File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (length, file) = opened.map_err(|source| missing(&path, source))?;
+        if length != blob.size {
+            let reason = format!(
+                "it has {length} bytes, its manifest says {}; the directory was cut or altered",
+                blob.size
+            );
+            return Err(Error::Disk { path, reason });
+        }
+        Ok((path, file))
+    }
+
+    fn found(&self) -> Result<Vec<Found>, Error> {
+        match self {
+            Self::Layout(layout) => Ok(layout.found()),
+            Self::Mirror(mirror) => mirror.found(),
+        }
+    }
+
+    fn root(&self) -> &Path {
+        match self {
+            Self::Layout(layout) => layout.root(),
+            Self::Mirror(mirror) => mirror.root(),
+        }
+    }
+
+    fn blob_path(&self, repository: &Repository, digest: &Digest) -> PathBuf {
+        match self {
+            Self::Layout(layout) => layout.blob_path(digest),
+            Self::Mirror(mirror) => mirror.blob_path(repository, digest),
+        }
+    }
+}
+
+/// `sha256-<hex>`, and the same with `.sig` and the like: about another image.
+fn is_attached(tag: &Tag) -> bool {
+    tag.as_str().strip_prefix("sha256-").is_some_and(|rest| {
+        rest.len() >= 64 && rest.as_bytes()[..64].iter().all(u8::is_ascii_hexdigit)
+    })
+}
+
+pub(super) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    use io::Read as _;
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
+    read.map_err(|source| missing(path, source))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::Disk {
+            path: path.to_owned(),
+            reason: format!("it has more than {limit} bytes"),
+        });
+    }
+    Ok(bytes)
+}
+
+fn missing(path: &Path, source: io::Error) -> Error {
+    if source.kind() == io::ErrorKind::NotFound {
+        let reason = "it is missing, and an image in the directory needs it; the directory is incomplete, write it again".to_owned();
+        return Error::Disk {
+            path: path.to_owned(),
+            reason,
+        };
+    }
+    Error::Io {
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,111 @@
+/*! An OCI image layout (image-spec, "Image Layout"): `index.json` names images, `blobs/sha256/` holds everything. */
+
+use std::path::{Path, PathBuf};
+
+use schema::{Digest, Reference, Repository, manifest::MANIFEST_LIMIT};
+use serde::Deserialize;
+
+use super::disk::{Found, read_limited};
+use crate::Error;
+
+/// An opened layout.
+#[derive(Debug)]
+pub struct Layout {
+    root: PathBuf,
+    /// The repository of images that are named by tag alone: the directory's own name.
+    repository: Repository,
+    entries: Vec<Found>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    manifests: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    digest: Digest,
+    #[serde(default)]
+    annotations: std::collections::HashMap<String, String>,
+}
+
+impl Layout {
+    pub(super) fn open(root: &Path) -> Result<Self, Error> {
+        let path = root.join("index.json");
+        let broken = |reason: String| Error::Disk {
+            path: path.clone(),
+            reason,
+        };
+        let index: Index = serde_json::from_slice(&read_limited(&path, MANIFEST_LIMIT)?)
+            .map_err(|error| broken(format!("not the index of an OCI layout: {error}")))?;
+        let own_name = std::path::absolute(root).ok();
+        let own_name = own_name
+            .as_deref()
+            .and_then(Path::file_name)
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
+        let fallback = || "layout".parse().map_err(|error| broken(format!("{error}")));
+        let repository: Repository = own_name.parse().or_else(|_| fallback())?;
+        let entries = index
+            .manifests
+            .into_iter()
+            .map(|entry| named(entry, &repository))
+            .collect();
+        Ok(Self {
+            root: root.to_owned(),
+            repository,
+            entries,
+        })
+    }
+
+    pub(super) fn found(&self) -> Vec<Found> {
+        // An untagged manifest beside tagged ones is a child or a referrer; a layout without any tag is one image.
+        let any_tag = self.entries.iter().any(|found| found.tag.is_some());
+        self.entries
+            .iter()
+            .filter(|found| found.tag.is_some() || !any_tag)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn digests(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.entries.iter().map(|found| found.digest)
+    }
+
+    pub(super) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.root.join("blobs/sha256").join(digest.hex())
+    }
+}
+
+/// `org.opencontainers.image.ref.name` holds a tag, or, as some tools write it, a whole reference.
+fn named(entry: Entry, own: &Repository) -> Found {
+    let name = entry.annotations.get("org.opencontainers.image.ref.name");
+    if let Some(tag) = name.and_then(|name| name.parse().ok()) {
+        return Found {
+            repository: own.clone(),
+            tag: Some(tag),
+            digest: entry.digest,
+        };
+    }
+    match name.and_then(|name| name.parse::<Reference>().ok()) {
+        Some(reference) => Found {
+            repository: reference.repository,
+            tag: reference.tag,
+            digest: entry.digest,
+        },
+        None => Found {
+            repository: own.clone(),
+            tag: None,
+            digest: entry.digest,
+        },
+    }
+}

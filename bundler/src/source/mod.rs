@@ -1,0 +1,105 @@
+/*! Where images come from: a repository at a registry, or a directory on disk. Both give manifests, tags and slices. */
+
+mod disk;
+mod layout;
+mod mirror;
+
+use std::{os::unix::fs::FileExt as _, sync::Arc};
+
+use bytes::Bytes;
+use schema::{
+    Digest, Manifest, Repository, Selector, Tag,
+    manifest::Blob,
+    registry::{self, RawManifest, Remote, Slice},
+};
+
+pub use disk::Disk;
+
+use crate::Error;
+
+/// A place that holds the manifests and blobs of an image.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A directory, and the repository in it.
+    Disk(Arc<Disk>, Repository),
+    /// A repository at a registry.
+    Registry(Remote),
+}
+
+impl Source {
+    /// A manifest's bytes, digest checked, and its type.
+    pub async fn manifest(&self, selector: &Selector) -> Result<RawManifest, Error> {
+        match self {
+            Self::Disk(disk, repository) => disk.manifest(repository, selector),
+            Self::Registry(remote) => Ok(remote.manifest(selector).await?),
+        }
+    }
+
+    /// What a tag points to, if it exists.
+    pub async fn find(&self, tag: &Tag) -> Result<Option<Digest>, Error> {
+        match self {
+            Self::Disk(disk, repository) => disk.find(repository, tag),
+            Self::Registry(remote) => Ok(remote.find_manifest(&Selector::Tag(tag.clone())).await?),
+        }
+    }
+
+    /// The manifests that name `subject` as theirs: from the referrers API, else from the fallback tag
+    /// (distribution-spec, "Listing Referrers").
+    pub async fn referrers(&self, subject: &Digest) -> Result<Vec<Digest>, Error> {
+        if let Self::Registry(remote) = self
+            && let Some(list) = remote.referrers(subject).await?
+        {
+            return children(&list, &format!("referrers of {subject}"));
+        }
+        if let Self::Disk(disk, _) = self
+            && let Some(found) = disk.referrers(subject)?
+        {
+            return Ok(found);
+        }
+        let Ok(tag) = format!("sha256-{}", subject.hex()).parse() else {
+            return Ok(Vec::new());
+        };
+        match self.manifest(&Selector::Tag(tag)).await {
+            // Some tools put an image under such a tag: then it is no list of referrers.
+            Ok(list) if list.media_type.is_index() => {
+                children(&list, &format!("referrers of {subject}"))
+            }
+            Ok(_) => Ok(Vec::new()),
+            Err(Error::Registry(registry::Error::NotFound { .. }) | Error::Disk { .. }) => {
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `length` bytes of a blob from `offset`.
+    pub async fn slice(&self, blob: &Blob, offset: u64, length: u64) -> Result<Slice, Error> {
+        match self {
+            Self::Disk(disk, repository) => {
+                let (disk, repository, blob) = (Arc::clone(disk), repository.clone(), *blob);
+                let read = move || {
+                    let (path, file) = disk.blob(&repository, &blob)?;
+                    let mut bytes = vec![0; length as usize];
+                    file.read_exact_at(&mut bytes, offset)
+                        .map_err(|source| Error::Io { path, source })?;
+                    Ok(Slice::Bytes(Bytes::from(bytes)))
+                };
+                let joined = tokio::task::spawn_blocking(read).await;
+                joined.map_err(|error| Error::Io {
+                    path: "reader thread".into(),
+                    source: error.into(),
+                })?
+            }
+            Self::Registry(remote) => Ok(remote.blob_range(blob, offset, length).await?),
+        }
+    }
+}
+
+fn children(list: &RawManifest, image: &str) -> Result<Vec<Digest>, Error> {
+    let parsed =
+        Manifest::parse(&list.bytes, list.media_type).map_err(|source| Error::Manifest {
+            image: image.to_owned(),
+            source,
+        })?;
+    Ok(parsed.children.iter().map(|child| child.digest).collect())
+}

@@ -1,0 +1,238 @@
+/*!
+Puts the bundle down: slices in order into a file, a pipe or a directory.
+
+Everything is written under a temporary name, flushed to the disk and then renamed, so that what has its final name is
+whole. What an interrupted build left is checked and gone on with.
+*/
+
+mod directory;
+mod file;
+mod resume;
+
+use std::{fs, path::Path, sync::Arc};
+
+use futures_util::{StreamExt, pin_mut};
+use schema::{
+    Digest, Progress,
+    bundle::{self, Placement, Tape},
+};
+use tokio::sync::mpsc;
+
+pub use resume::created_of_unfinished;
+
+use crate::{
+    Error, Plan, Request,
+    config::ConfigFile,
+    fetch::{self, Chunk, Start},
+    plan::Content,
+    request::Output,
+};
+
+/// Where the files of a bundle go, one after the other.
+trait Sink: Send {
+    /// The next file begins.
+    fn begin(&mut self, placed: &Placement<'_>) -> Result<(), bundle::Error>;
+    /// The next bytes of it.
+    fn write(&mut self, placed: &Placement<'_>, bytes: &[u8]) -> Result<(), bundle::Error>;
+    /// It is over, and its digest is to be checked.
+    fn end(&mut self, placed: &Placement<'_>) -> Result<(), bundle::Error>;
+    /// All files are over: give the bundle its name.
+    fn finish(self: Box<Self>) -> Result<(), Error>;
+}
+
+/// A sink, and where in the bundle it goes on.
+struct Opened {
+    sink: Box<dyn Sink>,
+    start: Start,
+    /// What is there already was only read back in part, so a wrong digest may be its fault and not the source's.
+    resumed_inside: bool,
+}
+
+/// Fetches and writes the bundle.
+pub async fn bundle(
+    request: &Request,
+    plan: &Plan,
+    tape: Tape,
+    progress: &dyn Progress,
+) -> Result<(), Error> {
+    let tape = Arc::new(tape);
+    let total = tape.placements().map(|placed| placed.file.stored()).sum();
+    progress.begin("Building", total);
+    let mut fresh_file = false;
+    let result = loop {
+        let opened = open(request, &tape, fresh_file)?;
+        let resumed_inside = opened.resumed_inside;
+        match copy(request, plan, &tape, opened, progress).await {
+            // The kept part of one file was not what had been written (a crash of the machine): that file again.
+            Err(Error::WrongBytes { .. }) if resumed_inside && !fresh_file => fresh_file = true,
+            result => break result,
+        }
+    };
+    progress.end();
+    result
+}
+
+/// Writes manifests alone, with a `SHA256SUMS`: nothing that `kubectl apply -Rf` would stumble over.
+pub fn manifests(directory: &Path, config: &[ConfigFile]) -> Result<(), Error> {
+    let target = bundle::Unpacking::into(directory)?;
+    target.clear()?;
+    let mut sums = String::new();
+    for file in config {
+        target.plain(&file.path, &file.bytes)?;
+        sums.push_str(&format!(
+            "{}  {}\n",
+            Digest::of(&file.bytes).hex(),
+            file.path
+        ));
+    }
+    target.plain("SHA256SUMS", sums.as_bytes())?;
+    Ok(target.finish()?)
+}
+
+fn open(request: &Request, tape: &Arc<Tape>, fresh_file: bool) -> Result<Opened, Error> {
+    match &request.output {
+        Output::Directory(path) => directory::open(path, tape, fresh_file),
+        Output::File(path) => file::plain(path, tape, fresh_file),
+        Output::Stdout => file::stdout(tape),
+        Output::Zstd(path) => file::zstd(path, tape),
+    }
+}
+
+/// Moves the contents from the source, on the runtime, to the sink, on a thread of its own.
+async fn copy(
+    request: &Request,
+    plan: &Plan,
+    tape: &Arc<Tape>,
+    opened: Opened,
+    progress: &dyn Progress,
+) -> Result<(), Error> {
+    let (sender, receiver) = mpsc::channel(1);
+    let start = opened.start;
+    let kept = tape
+        .placements()
+        .take(start.position)
+        .map(|placed| placed.file.stored())
+        .sum::<u64>()
+        + start.offset;
+    progress.advance(kept);
+    let writer_tape = Arc::clone(tape);
+    let writer = tokio::task::spawn_blocking(move || write(&writer_tape, opened, receiver));
+    let fetched = send(
+        fetch::contents(plan, tape, start, request.concurrency),
+        sender,
+        progress,
+    )
+    .await;
+    let written = writer.await.map_err(|error| Error::Io {
+        path: "writer thread".into(),
+        source: error.into(),
+    })?;
+    match (fetched, written) {
+        // The writer only notices that nothing more comes; the reason is the source's.
+        (Err(source), _) => Err(source),
+        (
+            Ok(()),
+            Err(Error::Bundle(bundle::Error::Altered {
+                entry,
+                expected,
+                found,
+                ..
+            })),
+        ) => {
+            let image = image_of(plan, &expected).unwrap_or(entry);
+            Err(Error::WrongBytes {
+                image,
+                expected,
+                found,
+            })
+        }
+        (Ok(()), written) => written,
+    }
+}
+
+async fn send(
+    chunks: impl futures_util::Stream<Item = Result<Chunk, Error>>,
+    sender: mpsc::Sender<Chunk>,
+    progress: &dyn Progress,
+) -> Result<(), Error> {
+    pin_mut!(chunks);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
+        let length = chunk.bytes.len() as u64;
+        // A writer that is gone has an error of its own to tell.
+        if sender.send(chunk).await.is_err() {
+            break;
+        }
+        progress.advance(length);
+    }
+    Ok(())
+}
+
+fn write(tape: &Tape, mut opened: Opened, mut chunks: mpsc::Receiver<Chunk>) -> Result<(), Error> {
+    let start = opened.start;
+    for (position, placed) in tape.placements().enumerate().skip(start.position) {
+        let offset = if position == start.position {
+            start.offset
+        } else {
+            0
+        };
+        if offset == 0 {
+            opened.sink.begin(&placed)?;
+        }
+        let mut left = placed.file.stored() - offset;
+        while left > 0 {
+            let chunk = chunks
+                .blocking_recv()
+                .filter(|chunk| chunk.position == position);
+            let Some(chunk) = chunk else {
+                return Err(bundle::Error::Cut {
+                    entry: placed.file.path.to_string(),
+                    missing: left,
+                }
+                .into());
+            };
+            opened.sink.write(&placed, &chunk.bytes)?;
+            left = left.saturating_sub(chunk.bytes.len() as u64);
+        }
+        opened.sink.end(&placed)?;
+    }
+    opened.sink.finish()
+}
+
+fn image_of(plan: &Plan, digest: &str) -> Option<String> {
+    match plan.contents.get(&digest.parse::<Digest>().ok()?)? {
+        Content::Source(_, _, image) => Some(image.clone()),
+        Content::Memory(_) => None,
+    }
+}
+
+/// Refuses to begin what the disk cannot hold. `path` is where it will be; its directory is asked.
+fn check_space(path: &Path, needed: u64) -> Result<(), Error> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let failed = |source| Error::Io {
+        path: parent.to_owned(),
+        source,
+    };
+    let stat = rustix::fs::statvfs(parent).map_err(|error| failed(error.into()))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if free < needed {
+        return Err(Error::Space {
+            path: path.to_owned(),
+            needed,
+            free,
+        });
+    }
+    Ok(())
+}
+
+/// Makes a rename last.
+fn sync_parent(path: &Path) -> std::io::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::File::open(parent)?.sync_all()
+}

@@ -1,0 +1,106 @@
+/*!
+What an interrupted build left, read back before it is believed.
+
+The unfinished file is a prefix of the bundle it was to become. It is gone on with only if its head is the very head
+that this build would write; every complete entry is hashed again, and the first that is not right ends what is kept.
+*/
+
+use std::{
+    fs,
+    io::{self, Read, Seek, SeekFrom},
+    path::Path,
+};
+
+use schema::{
+    bundle::{Index, Opened, Placement, Tape},
+    digest::Hasher,
+};
+
+use super::file::{Point, path_of};
+use crate::{fetch::Start, request::Output};
+
+/// When the unfinished bundle at an output was begun: going on with it keeps that time.
+pub fn created_of_unfinished(output: &Output) -> Option<jiff::Timestamp> {
+    let index = match output {
+        Output::File(path) => unfinished(&path_of(path)),
+        Output::Directory(path) => {
+            let name = path.file_name()?.to_string_lossy().into_owned();
+            unfinished(&path.with_file_name(format!("{name}.partial")))
+        }
+        Output::Stdout | Output::Zstd(_) => None,
+    };
+    index?.created.parse().ok()
+}
+
+fn unfinished(path: &Path) -> Option<Index> {
+    Opened::path(path)
+        .and_then(Opened::unverified)
+        .ok()
+        .map(|found| found.index)
+}
+
+/// How much of a partial file is a prefix of `tape`. With `fresh_file` an incomplete last entry is not kept.
+pub(super) fn of_tape(file: &mut fs::File, tape: &Tape, fresh_file: bool) -> io::Result<Point> {
+    let mut point = Point {
+        start: Start::default(),
+        length: 0,
+        hasher: None,
+    };
+    let length = file.metadata()?.len();
+    if length == 0 {
+        return Ok(point);
+    }
+    file.seek(SeekFrom::Start(0))?;
+    let mut reader = io::BufReader::with_capacity(256 << 10, file);
+    if !same(&mut reader, tape.head())? {
+        tracing::warn!(
+            "the unfinished bundle holds other content or was signed by another key; starting afresh"
+        );
+        return Ok(point);
+    }
+    point.length = tape.head().len() as u64;
+    for (position, placed) in tape.placements().enumerate() {
+        point.start = Start {
+            position,
+            offset: 0,
+        };
+        let header = placed.header_blocks().map_err(io::Error::from)?;
+        if !same(&mut reader, &header)? {
+            return Ok(point);
+        }
+        let (kept, hasher) = hash(&mut reader, placed.file.stored())?;
+        if kept < placed.file.stored() {
+            if kept > 0 && !fresh_file {
+                point.start.offset = kept;
+                point.length = placed.content + kept;
+                point.hasher = Some(hasher);
+            }
+            return Ok(point);
+        }
+        let right = placed.file.stored() == 0 || hasher.finish() == placed.file.digest;
+        if !right || !same(&mut reader, &vec![0; placed.padding as usize])? {
+            return Ok(point);
+        }
+        point.length = end(&placed);
+        point.start.position = position + 1;
+    }
+    Ok(point)
+}
+
+fn end(placed: &Placement<'_>) -> u64 {
+    placed.content + placed.file.stored() + placed.padding
+}
+
+/// Whether the next bytes are these.
+fn same(reader: &mut impl Read, expected: &[u8]) -> io::Result<bool> {
+    let mut found = Vec::with_capacity(expected.len());
+    reader.take(expected.len() as u64).read_to_end(&mut found)?;
+    Ok(found == expected)
+}
+
+/// Hashes up to `size` bytes and says how many there were.
+pub(super) fn hash(reader: &mut impl Read, size: u64) -> io::Result<(u64, Hasher)> {
+    let mut hasher = Hasher::default();
+    let count = io::copy(&mut reader.take(size), &mut hasher)?;
+    Ok((count, hasher))
+}

@@ -1,0 +1,89 @@
+/*! Why an import fails, and with which exit code: the bundle, the key, the registry, the disk, or the command line. */
+
+use std::{io, path::PathBuf};
+
+use schema::{
+    bundle::{self, Blame, KeyError},
+    cli::{Exit, Fault},
+    registry,
+};
+
+/// A failed import. No tag points to anything that was not verified.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bundle is not believed or not whole.
+    #[error(transparent)]
+    Bundle(#[from] bundle::Error),
+    /// Some content could not be brought into the registry.
+    #[error(
+        "{failed} of {total} blobs and manifests could not be pushed, and nothing that needs them was tagged; first: {first}; run the same command again, what is there already is not sent again"
+    )]
+    Incomplete {
+        /// How many failed.
+        failed: usize,
+        /// Of how many.
+        total: usize,
+        /// The first reason.
+        first: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A key file is not usable.
+    #[error("{path}: {source}")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// `--keep-tags`, and a tag would move.
+    #[error(
+        "--keep-tags: {0} tags exist with other content and would move, first {1}; nothing was pushed"
+    )]
+    KeepTags(usize, String),
+    /// The target registry's fault, or the way to it.
+    #[error(transparent)]
+    Registry(registry::Error),
+    /// The command line.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl From<registry::Error> for Error {
+    /// A bundle that turns out altered while it is uploaded is the bundle's fault; bytes of a pipe that cannot be had
+    /// again are not.
+    fn from(error: registry::Error) -> Self {
+        match error {
+            registry::Error::Source(source) => match source.downcast::<bundle::Error>() {
+                Ok(altered) => Self::Bundle(altered),
+                Err(source) => Self::Registry(registry::Error::Source(source)),
+            },
+            other => Self::Registry(other),
+        }
+    }
+}
+
+impl Fault for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Bundle(error) => match error.blame() {
+                Blame::Integrity => Exit::Integrity,
+                Blame::Medium => Exit::Failed,
+                Blame::Signature => Exit::NoTrustedSignature,
+            },
+            Self::Incomplete { .. } => Exit::Target,
+            Self::Io { .. } => Exit::Failed,
+            Self::KeepTags(..) => Exit::Refused,
+            Self::Key { .. } | Self::Usage(_) | Self::Registry(registry::Error::Config(_)) => {
+                Exit::Usage
+            }
+            Self::Registry(_) => Exit::Target,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+/*! Shows what an index says, and never leaves open whether anybody vouches for it. */
+
+use std::collections::BTreeMap;
+
+use schema::{
+    bundle::{Index, KeyId},
+    cli::{Align, Table, escape, human_bytes},
+};
+use serde::Serialize;
+
+use crate::{
+    Error,
+    cli::{Format, InspectArgs},
+    open,
+};
+
+/// The text for standard output.
+pub fn show(args: &InspectArgs) -> Result<String, Error> {
+    let opened = open::opened(&args.bundle)?;
+    if args.unverified {
+        let claim = opened.unverified()?;
+        return shown(
+            &claim.index,
+            Vouched::Unverified(claim.claimed),
+            args.format,
+        );
+    }
+    let verified = opened.verify(&open::keys(&args.keys)?)?;
+    shown(
+        verified.index(),
+        Vouched::Verified(verified.signer()),
+        args.format,
+    )
+}
+
+/// Whether the signature was checked, and with which key.
+#[derive(Clone, Copy)]
+enum Vouched {
+    Unverified(KeyId),
+    Verified(KeyId),
+}
+
+impl Vouched {
+    fn sentence(self) -> String {
+        match self {
+            Self::Unverified(key) => {
+                format!(
+                    "UNVERIFIED: nobody vouches for what follows; it claims to be signed by key {key}"
+                )
+            }
+            Self::Verified(key) => {
+                format!(
+                    "VERIFIED signature by key {key}; contents are checked by `importer verify` and on every import"
+                )
+            }
+        }
+    }
+
+    /// Ends every line of an unverified output, so that no line can be taken out of its context.
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Unverified(_) => "  [UNVERIFIED]",
+            Self::Verified(_) => "",
+        }
+    }
+}
+
+fn shown(index: &Index, vouched: Vouched, format: Format) -> Result<String, Error> {
+    match format {
+        Format::Json => json(index, vouched),
+        Format::Table => Ok(table(index, vouched)),
+    }
+}
+
+fn table(index: &Index, vouched: Vouched) -> String {
+    let mut text = format!("{}\n", vouched.sentence());
+    let stored: u64 = index.files.iter().map(|file| file.stored()).sum();
+    let (creator, created) = (escape(&index.creator), escape(&index.created));
+    text.push_str(&format!(
+        "Made by {creator} at {created}; {} files, {}\n",
+        index.files.len(),
+        human_bytes(stored)
+    ));
+    if !index.images.is_empty() {
+        let mut table = Table::new([
+            ("IMAGE", Align::Left),
+            ("TAGS", Align::Left),
+            ("DIGEST", Align::Left),
+            ("PLATFORMS", Align::Left),
+            ("ATTACHED", Align::Right),
+            ("SOURCE", Align::Left),
+        ]);
+        for image in &index.images {
+            table.row([
+                image.repository.to_string(),
+                joined(&image.tags),
+                image.digest.to_string(),
+                joined(&image.platforms),
+                image.attached.len().to_string(),
+                image.source.clone(),
+            ]);
+        }
+        text.push_str(&format!("\n{table}"));
+    }
+    if !index.objects.is_empty() {
+        let mut kinds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for object in &index.objects {
+            *kinds
+                .entry((&object.api_version, &object.kind))
+                .or_default() += 1;
+        }
+        let kinds = kinds
+            .iter()
+            .map(|((version, kind), count)| format!("{count} {version}/{kind}"));
+        text.push_str(&format!(
+            "\nObjects: {}\n",
+            escape(&kinds.collect::<Vec<_>>().join(", "))
+        ));
+        let mut table = Table::new([
+            ("FILE", Align::Left),
+            ("KIND", Align::Left),
+            ("NAMESPACE", Align::Left),
+            ("NAME", Align::Left),
+        ]);
+        for object in &index.objects {
+            let namespace = object.namespace.as_deref().unwrap_or("-");
+            table.row([
+                object.path.to_string().as_str(),
+                &object.kind,
+                namespace,
+                &object.name,
+            ]);
+        }
+        text.push_str(&table.to_string());
+    }
+    let mark = vouched.mark();
+    text.lines()
+        .map(|line| {
+            if line.is_empty() {
+                "\n".to_owned()
+            } else {
+                format!("{line}{mark}\n")
+            }
+        })
+        .collect()
+}
+
+fn json(index: &Index, vouched: Vouched) -> Result<String, Error> {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        signature: &'static str,
+        key: String,
+        index: &'a Index,
+    }
+    let (signature, key) = match vouched {
+        Vouched::Unverified(key) => ("UNVERIFIED", key),
+        Vouched::Verified(key) => ("VERIFIED", key),
+    };
+    let shown = Shown {
+        signature,
+        key: key.to_string(),
+        index,
+    };
+    let text = serde_json::to_string_pretty(&shown).map_err(|error| Error::Io {
+        path: "the index".into(),
+        source: error.into(),
+    })?;
+    // JSON escapes the C0 controls; DEL and the C1 controls would still reach a terminal.
+    let safe = text.chars().map(|c| match c {
+        '\n' => "\n".to_owned(),
+        c if c.is_control() => format!("\\u{:04x}", c as u32),
+        c => c.to_string(),
+    });
+    Ok(format!("{}\n", safe.collect::<String>()))
+}
+
+fn joined<T: ToString>(items: &[T]) -> String {
+    if items.is_empty() {
+        return "-".to_owned();
+    }
+    items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(",")
+}

@@ -1,0 +1,79 @@
+/*! A push from a file or directory: entries in any order, several at once, nothing read that the registry has. */
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use schema::{Progress, bundle::Random};
+
+use super::{plan::ManifestStep, source::FromFile, upload::Upload};
+use crate::{Error, audit};
+
+/// Pushes blobs, then manifests. Returns an error only if the bundle is altered.
+pub async fn push(
+    upload: &Upload,
+    bundle: Random,
+    progress: &Arc<dyn Progress>,
+) -> Result<(), Error> {
+    frame(&bundle)?;
+    let missing = upload
+        .plan
+        .blobs
+        .iter()
+        .filter(|step| upload.survey.missing_blobs.contains_key(&step.blob.digest));
+    let blobs = stream::iter(missing).map(Ok::<_, Error>);
+    blobs
+        .try_for_each_concurrent(upload.concurrency, |step| {
+            let source = FromFile {
+                bundle: bundle.clone(),
+                position: step.position,
+            };
+            async move {
+                upload
+                    .blob(step, &source, |_| Box::new(source.clone()))
+                    .await?;
+                progress.advance(step.blob.size);
+                Ok(())
+            }
+        })
+        .await?;
+    let (indexes, images): (Vec<_>, Vec<_>) = upload
+        .plan
+        .manifests
+        .iter()
+        .partition(|step| step.media_type.is_index());
+    let manifest = |step: &ManifestStep| {
+        let read = bundle
+            .open(step.position)
+            .and_then(|mut content| content.read_whole());
+        let step = step.clone();
+        async move { upload.manifest(&step, Bytes::from(read?)).await }
+    };
+    stream::iter(images)
+        .map(Ok)
+        .try_for_each_concurrent(upload.concurrency, manifest)
+        .await?;
+    // An index follows what it lists, which may be another index.
+    for step in indexes {
+        manifest(step).await?;
+    }
+    Ok(())
+}
+
+/// Everything but blobs and manifests: headers, links, checksums, configuration. Nothing is pushed from a bundle in
+/// which any of it is wrong.
+fn frame(bundle: &Random) -> Result<(), Error> {
+    bundle.check_frame()?;
+    for (position, file) in bundle.index().files.iter().enumerate() {
+        if audit::concerns(file) {
+            audit::check(
+                bundle.index(),
+                &file.path,
+                &bundle.open(position)?.read_whole()?,
+            )?;
+        } else if file.path.repository().is_none() {
+            bundle.open(position)?.drain()?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+/*! Asks the registry, in parallel, what it has: what it holds is neither read from the medium nor sent. */
+
+use std::collections::HashMap;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use schema::{Digest, Repository, Selector, registry::Registry};
+
+use super::plan::Plan;
+use crate::Error;
+
+/// What is missing where.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Blobs: the repositories that lack them, in order.
+    pub missing_blobs: HashMap<Digest, Vec<Repository>>,
+    /// Manifests: likewise.
+    pub missing_manifests: HashMap<Digest, Vec<Repository>>,
+    /// Blobs: a repository of ours that holds them, to mount from.
+    pub holders: HashMap<Digest, Repository>,
+}
+
+impl Survey {
+    /// Bytes that no repository of ours holds, so that they must be sent.
+    pub fn bytes_missing(&self, plan: &Plan) -> u64 {
+        let absent = plan
+            .blobs
+            .iter()
+            .filter(|step| !self.holders.contains_key(&step.blob.digest));
+        absent.map(|step| step.blob.size).sum()
+    }
+}
+
+/// One HEAD for each blob and manifest in each repository.
+pub async fn ask(plan: &Plan, registry: &Registry, concurrency: usize) -> Result<Survey, Error> {
+    let mut survey = Survey::default();
+    let blobs = plan.blobs.iter().flat_map(|step| {
+        step.repositories
+            .iter()
+            .map(move |repository| (step, repository))
+    });
+    let asked = stream::iter(blobs.collect::<Vec<_>>()).map(|(step, repository)| async move {
+        let there = registry.repository(repository).has_blob(&step.blob).await?;
+        Ok::<_, Error>((step.blob.digest, repository, there))
+    });
+    let mut answers = asked.buffered(concurrency * 2);
+    while let Some((digest, repository, there)) = answers.try_next().await? {
+        if there {
+            survey
+                .holders
+                .entry(digest)
+                .or_insert_with(|| repository.clone());
+        } else {
+            survey
+                .missing_blobs
+                .entry(digest)
+                .or_default()
+                .push(repository.clone());
+        }
+    }
+    let manifests = plan.manifests.iter().flat_map(|step| {
+        step.repositories
+            .iter()
+            .map(move |repository| (step, repository))
+    });
+    let asked = stream::iter(manifests.collect::<Vec<_>>()).map(|(step, repository)| async move {
+        let selector = Selector::Digest(step.digest);
+        let found = registry
+            .repository(repository)
+            .find_manifest(&selector)
+            .await?;
+        Ok::<_, Error>((step.digest, repository, found.is_some()))
+    });
+    let mut answers = asked.buffered(concurrency * 2);
+    while let Some((digest, repository, there)) = answers.try_next().await? {
+        if !there {
+            survey
+                .missing_manifests
+                .entry(digest)
+                .or_default()
+                .push(repository.clone());
+        }
+    }
+    Ok(survey)
+}

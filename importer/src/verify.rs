@@ -1,0 +1,105 @@
+/*!
+Reads every byte of a bundle and compares it with what the signed index predicts.
+
+From a file, entries are hashed by as many threads as there are cores; from a pipe, as they pass.
+*/
+
+use std::{
+    path::Path,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use schema::{
+    Progress,
+    bundle::{self, Contents, Kind, Random, Verified},
+    cli::human_bytes,
+};
+
+use crate::{Error, audit};
+
+/// Checks the whole bundle and says so.
+pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<String, Error> {
+    let (signer, length) = (bundle.signer(), bundle.length());
+    let (images, objects) = (bundle.index().images.len(), bundle.index().objects.len());
+    progress.begin(
+        "Verifying",
+        bundle.index().files.iter().map(|file| file.stored()).sum(),
+    );
+    let result = match bundle.into_contents() {
+        Contents::Random(random) => in_parallel(&random, progress),
+        sequential @ Contents::Sequential(_) => in_order(sequential, progress),
+    };
+    progress.end();
+    result?;
+    Ok(format!(
+        "{}: VERIFIED, signed by {signer}, {images} images, {objects} objects, {}\n",
+        path.display(),
+        human_bytes(length)
+    ))
+}
+
+fn in_order(contents: Contents, progress: &dyn Progress) -> Result<(), bundle::Error> {
+    let index = contents.tape().index().clone();
+    contents.visit(|entry| {
+        if audit::concerns(entry.file) {
+            audit::check(&index, &entry.file.path, &entry.body.read_whole()?)?;
+        } else {
+            entry.body.drain()?;
+        }
+        progress.advance(entry.file.stored());
+        Ok(())
+    })
+}
+
+fn in_parallel(random: &Random, progress: &dyn Progress) -> Result<(), bundle::Error> {
+    random.check_frame()?;
+    let mut work: Vec<(u64, usize)> = Vec::new();
+    for (position, file) in random.index().files.iter().enumerate() {
+        if matches!(file.kind(), Kind::Regular) {
+            work.push((file.size, position));
+        }
+    }
+    // The longest first: nothing is left at the end that one thread has to do alone.
+    work.sort_unstable_by(|a, b| b.cmp(a));
+    let (next, failure) = (
+        AtomicUsize::new(0),
+        Mutex::new(None::<(usize, bundle::Error)>),
+    );
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(work.len()) {
+            scope.spawn(|| {
+                while let Some(&(size, position)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(error) = one(random, position) {
+                        // Among several, the first in the bundle is told, whichever thread was faster.
+                        let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                        if failure.as_ref().is_none_or(|(first, _)| position < *first) {
+                            *failure = Some((position, error));
+                        }
+                    }
+                    progress.advance(size);
+                }
+            });
+        }
+    });
+    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some((_, error)) => Err(error),
+        None => random.check_copies(),
+    }
+}
+
+fn one(random: &Random, position: usize) -> Result<(), bundle::Error> {
+    let mut content = random.open(position)?;
+    match random
+        .index()
+        .files
+        .get(position)
+        .filter(|file| audit::concerns(file))
+    {
+        Some(file) => audit::check(random.index(), &file.path, &content.read_whole()?),
+        None => content.drain(),
+    }
+}

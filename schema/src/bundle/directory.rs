@@ -1,0 +1,233 @@
+/*!
+An unpacked bundle, read without following a single link.
+
+Whoever unpacked it may have left anything in it, and it may change while it is read. Every component is opened
+relative to the one before with `O_NOFOLLOW`, and a file the index does not list is a reason to refuse.
+*/
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, Read},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{Mode, OFlags, openat, readlinkat};
+
+use super::{
+    Error,
+    index::{Index, Kind},
+    path::BundlePath,
+    tape::INDEX_NAME,
+    verifying::Verifying,
+};
+
+/// The root of an unpacked bundle.
+#[derive(Debug)]
+pub(super) struct Directory {
+    root: fs::File,
+    path: PathBuf,
+}
+
+impl Directory {
+    pub(super) fn at(path: &Path, root: fs::File) -> Self {
+        Self {
+            root,
+            path: path.to_owned(),
+        }
+    }
+
+    /// Opens a regular file.
+    pub(super) fn open(&self, path: &BundlePath) -> Result<fs::File, Error> {
+        self.open_file(&path.to_string())
+    }
+
+    /// `bundle.json` and the one file in `signatures/`, by name; at most `limit` bytes each.
+    pub(super) fn read_head(&self, limit: u64) -> Result<(Vec<u8>, String, Vec<u8>), Error> {
+        let index = self.read_limited(INDEX_NAME, limit)?;
+        let entry = "signatures/";
+        let listing = fs::read_dir(self.path.join("signatures"))
+            .map_err(|error| self.failed(entry, error))?;
+        let mut names = Vec::new();
+        for found in listing {
+            names.push(
+                found
+                    .map_err(|error| self.failed(entry, error))?
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned(),
+            );
+        }
+        let [name] = names.as_slice() else {
+            let reason = format!("expected exactly one signature, found {}", names.len());
+            return Err(Error::Head {
+                entry: "signatures/",
+                reason,
+            });
+        };
+        let name = format!("signatures/{name}");
+        let signature = self.read_limited(&name, 160)?;
+        Ok((index, name, signature))
+    }
+
+    /// Exactly the listed names, each of its kind and size.
+    pub(super) fn check_frame(&self, index: &Index) -> Result<(), Error> {
+        let mut expected: HashMap<String, &super::index::File> = index
+            .files
+            .iter()
+            .map(|file| (file.path.to_string(), file))
+            .collect();
+        for found in walkdir::WalkDir::new(&self.path)
+            .follow_links(false)
+            .min_depth(1)
+        {
+            let found = found.map_err(|error| self.failed("", error.into()))?;
+            if found.file_type().is_dir() {
+                continue;
+            }
+            let relative = found
+                .path()
+                .strip_prefix(&self.path)
+                .unwrap_or(found.path());
+            let name = relative.to_string_lossy();
+            if name == INDEX_NAME || name.starts_with("signatures/") {
+                continue;
+            }
+            let Some(file) = expected.remove(name.as_ref()) else {
+                return Err(Error::Extra {
+                    entry: name.escape_debug().to_string(),
+                    what: "there is a file".to_owned(),
+                });
+            };
+            match file.kind() {
+                Kind::Symlink(digest) => self.check_tag(&name, &digest.to_string())?,
+                Kind::Regular | Kind::HardLink(_) => {
+                    let length = found
+                        .metadata()
+                        .map_err(|error| self.failed(&name, error.into()))?
+                        .len();
+                    if !found.file_type().is_file() || length != file.size {
+                        let expected = format!("a regular file of {} bytes", file.size);
+                        let found = format!("{:?} of {length} bytes", found.file_type());
+                        return Err(Error::Altered {
+                            entry: name.into_owned(),
+                            what: "file",
+                            expected,
+                            found,
+                        });
+                    }
+                }
+            }
+        }
+        match expected.into_values().min_by(|a, b| a.path.cmp(&b.path)) {
+            Some(file) => Err(Error::Cut {
+                entry: file.path.to_string(),
+                missing: file.size,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Hashes what should be hard links and is not (copied without `--preserve=links`); links proper share their inode.
+    pub(super) fn check_copies(&self, index: &Index) -> Result<(), Error> {
+        let mut inodes = HashMap::new();
+        for file in &index.files {
+            if matches!(file.kind(), Kind::Symlink(_)) {
+                continue;
+            }
+            let name = file.path.to_string();
+            let opened = self.open(&file.path)?;
+            let metadata = opened
+                .metadata()
+                .map_err(|error| self.failed(&name, error))?;
+            let inode = (metadata.dev(), metadata.ino());
+            let first = *inodes.entry(inode).or_insert(file.digest);
+            let alone = first == file.digest && matches!(file.kind(), Kind::Regular);
+            if !alone && (first != file.digest || metadata.nlink() == 1) {
+                Verifying::new(opened, name, file.size, file.digest).drain()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_tag(&self, name: &str, expected: &str) -> Result<(), Error> {
+        let (parent, last) = self.parent(name)?;
+        let found = readlinkat(&parent, last, Vec::new())
+            .map_err(|error| self.failed(name, error.into()))?;
+        let found = found.to_string_lossy();
+        if found != expected {
+            let found = found.escape_debug().to_string();
+            return Err(Error::Altered {
+                entry: name.to_owned(),
+                what: "tag",
+                expected: expected.to_owned(),
+                found,
+            });
+        }
+        Ok(())
+    }
+
+    fn read_limited(&self, name: &str, limit: u64) -> Result<Vec<u8>, Error> {
+        let mut file = self.open_file(name)?.take(limit + 1);
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)
+            .map_err(|error| self.failed(name, error))?;
+        if bytes.len() as u64 > limit {
+            return Err(Error::Head {
+                entry: "bundle.json",
+                reason: format!("{name} has more than {limit} bytes"),
+            });
+        }
+        Ok(bytes)
+    }
+
+    fn open_file(&self, name: &str) -> Result<fs::File, Error> {
+        let (parent, last) = self.parent(name)?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = openat(&parent, last, flags, Mode::empty())
+            .map_err(|error| self.failed(name, error.into()))?;
+        Ok(file.into())
+    }
+
+    /// Opens the directory of a name, component by component.
+    fn parent<'n>(&self, name: &'n str) -> Result<(fs::File, &'n str), Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut directory = self
+            .root
+            .try_clone()
+            .map_err(|error| self.failed(name, error))?;
+        let (parents, last) = name.rsplit_once('/').unwrap_or(("", name));
+        for part in parents.split('/').filter(|part| !part.is_empty()) {
+            let next = openat(&directory, part, flags, Mode::empty())
+                .map_err(|error| self.failed(name, error.into()))?;
+            directory = next.into();
+        }
+        Ok((directory, last))
+    }
+
+    /// A file that is missing, or a link where none may be, is the bundle's fault; anything else the disk's.
+    fn failed(&self, name: &str, error: io::Error) -> Error {
+        let links = [rustix::io::Errno::LOOP, rustix::io::Errno::NOTDIR]
+            .map(rustix::io::Errno::raw_os_error);
+        match error.raw_os_error() {
+            _ if error.kind() == io::ErrorKind::NotFound => Error::Cut {
+                entry: name.to_owned(),
+                missing: 1,
+            },
+            Some(code) if links.contains(&code) => {
+                let expected = "no symbolic link on the way".to_owned();
+                Error::Altered {
+                    entry: name.to_owned(),
+                    what: "file",
+                    expected,
+                    found: error.to_string(),
+                }
+            }
+            _ => Error::Io {
+                path: self.path.join(name),
+                source: error,
+            },
+        }
+    }
+}

@@ -1,0 +1,230 @@
+/*!
+`bundle.json` as a value: what a bundle holds, who made it, and where each thing came from.
+
+The fields are the format. A change here is a change of [`FORMAT`], of `schema/README.md` and of the golden bytes.
+*/
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, canonical, path::BundlePath, sums, validate};
+use crate::{Digest, MediaType, Platform, Repository, Tag};
+
+/// The first field of every index: names the format and its version, so that a signature over an index can never be
+/// taken for a signature over anything else.
+pub const FORMAT: &str = "offline-bundle/v1";
+
+/// How `created` is written: whole seconds, UTC (RFC 3339).
+pub const CREATED_FORMAT: &str = "%Y-%m-%dT%H:%M:%SZ";
+
+/// The signed list of everything in a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Index {
+    /// Always [`FORMAT`].
+    pub format: String,
+    /// When it was made: `2026-11-23T00:00:00Z`; `SOURCE_DATE_EPOCH` where that was set.
+    #[schemars(regex(pattern = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"))]
+    pub created: String,
+    /// The program and version that made it.
+    pub creator: String,
+    /// Every file after the head, in the order it stands in the bundle. `SHA256SUMS` is the first.
+    pub files: Vec<File>,
+    /// The images, as the user named them, sorted by repository and digest.
+    pub images: Vec<Image>,
+    /// The media type of every manifest, in the order of its first file.
+    pub manifests: Vec<ManifestRecord>,
+    /// The Kubernetes objects below `config/`, in the order of the files and of the documents in them.
+    pub objects: Vec<ObjectRecord>,
+    /// Blobs that are left out because the target is said to hold them; empty unless the bundle is a delta.
+    pub assumes: Vec<Assumed>,
+}
+
+/// A file of the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Where it stands.
+    pub path: BundlePath,
+    /// Size in bytes of the content; for a link, of the content it leads to.
+    pub size: u64,
+    /// Digest of that content.
+    pub digest: Digest,
+    /// For a hard link: the path of an earlier file with the same content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardlink: Option<BundlePath>,
+    /// For a tag: the name, in the same directory, of the manifest it points to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub symlink: Option<Digest>,
+}
+
+/// What a [`File`] is on the medium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind<'a> {
+    /// Bytes of its own.
+    Regular,
+    /// Another name of an earlier file.
+    HardLink(&'a BundlePath),
+    /// A tag.
+    Symlink(&'a Digest),
+}
+
+impl File {
+    /// A file with bytes of its own.
+    pub fn regular(path: BundlePath, size: u64, digest: Digest) -> Self {
+        Self {
+            path,
+            size,
+            digest,
+            hardlink: None,
+            symlink: None,
+        }
+    }
+
+    /// Another name for `target`, which has `size` and `digest`.
+    pub fn hard_link(path: BundlePath, target: BundlePath, size: u64, digest: Digest) -> Self {
+        Self {
+            path,
+            size,
+            digest,
+            hardlink: Some(target),
+            symlink: None,
+        }
+    }
+
+    /// A tag that points to the manifest `digest` of `size` bytes.
+    pub fn tag(repository: Repository, tag: Tag, size: u64, digest: Digest) -> Self {
+        Self {
+            path: BundlePath::Tag(repository, tag),
+            size,
+            digest,
+            hardlink: None,
+            symlink: Some(digest),
+        }
+    }
+
+    /// What it is on the medium.
+    pub fn kind(&self) -> Kind<'_> {
+        match (&self.hardlink, &self.symlink) {
+            (Some(target), _) => Kind::HardLink(target),
+            (None, Some(digest)) => Kind::Symlink(digest),
+            (None, None) => Kind::Regular,
+        }
+    }
+
+    /// Bytes it takes on the medium, without header and padding: none for a link.
+    pub fn stored(&self) -> u64 {
+        match self.kind() {
+            Kind::Regular => self.size,
+            Kind::HardLink(_) | Kind::Symlink(_) => 0,
+        }
+    }
+}
+
+/// An image, as the user named it.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// Its repository in the bundle, and below the prefix at the target.
+    pub repository: Repository,
+    /// The digest of its manifest or index.
+    pub digest: Digest,
+    /// Its tags there, sorted; none if it was named by digest alone.
+    pub tags: Vec<Tag>,
+    /// The reference it was read from.
+    pub source: String,
+    /// The platforms it is for, sorted; none where that is not said, as for artifacts.
+    pub platforms: Vec<Platform>,
+    /// If one platform was selected from an index: the digest of that index, which is not in the bundle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected_from: Option<Digest>,
+    /// Signatures, attestations and other referrers that travel with it, sorted.
+    pub attached: Vec<Attached>,
+}
+
+/// Something that is about an image.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct Attached {
+    /// The digest of its manifest, in the same repository.
+    pub digest: Digest,
+    /// `sha256-<hex>.sig` and the like; none for a referrer, which names its subject itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Tag>,
+}
+
+/// The media type of a manifest, which its bytes do not always tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ManifestRecord {
+    /// Digest of the manifest.
+    pub digest: Digest,
+    /// Its media type.
+    pub media_type: MediaType,
+}
+
+/// A Kubernetes object below `config/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ObjectRecord {
+    /// The file, as in `files`.
+    pub path: BundlePath,
+    /// Which YAML document of the file, from 0.
+    pub document: u32,
+    /// `apiVersion`
+    pub api_version: String,
+    /// `kind`
+    pub kind: String,
+    /// `metadata.namespace`, where given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// `metadata.name`
+    pub name: String,
+}
+
+/// A blob that a delta leaves out.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct Assumed {
+    /// Digest of the blob.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The repository at the target that is said to hold it.
+    pub repository: Repository,
+}
+
+impl Index {
+    /// Completes an index: `files` without `SHA256SUMS`, which is made here and put first.
+    pub fn seal(mut self) -> Result<(Self, Vec<u8>), Error> {
+        let sums = sums::text(&self.files).into_bytes();
+        self.files.insert(
+            0,
+            File::regular(BundlePath::Sums, sums.len() as u64, Digest::of(&sums)),
+        );
+        validate::index(&self)?;
+        Ok((self, sums))
+    }
+
+    /// The canonical bytes, which are what is signed.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        canonical::to_bytes(self)
+    }
+
+    /// Reads canonical bytes and checks every rule of the format. Call it on bytes whose signature was verified.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let index = canonical::parse(bytes)?;
+        validate::index(&index)?;
+        Ok(index)
+    }
+
+    /// The bytes of `SHA256SUMS`, made again from the files.
+    pub fn sums(&self) -> Vec<u8> {
+        sums::text(self.files.get(1..).unwrap_or_default()).into_bytes()
+    }
+}

@@ -1,0 +1,268 @@
+/*!
+Ed25519 keys in the files that `openssl` writes.
+
+`openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` make the same bytes as we do (PKCS#8 and SPKI in PEM,
+RFC 8410), and `openssl pkeyutl -verify -rawin` checks what we sign, so an auditor never has to trust this program.
+*/
+
+use std::{fmt, str::FromStr};
+
+use ed25519_dalek::{
+    Signer as _, VerifyingKey,
+    pkcs8::{
+        DecodePrivateKey as _, DecodePublicKey as _, EncodePublicKey as _, KeypairBytes,
+        spki::der::pem::LineEnding,
+    },
+};
+use pkcs8::{
+    EncodePrivateKey as _, EncryptedPrivateKeyInfoOwned, PrivateKeyInfoRef, SecretDocument,
+    der::Decode as _,
+};
+
+use crate::Digest;
+
+/// The first 16 hex digits of the SHA-256 of a public key's SubjectPublicKeyInfo DER. A hint, never a proof.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId([u8; 8]);
+
+impl FromStr for KeyId {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let mut bytes = [0; 8];
+        let lower_case = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        match hex::decode_to_slice(text, &mut bytes) {
+            Ok(()) if lower_case => Ok(Self(bytes)),
+            _ => Err(KeyError::Id(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A raw Ed25519 signature and the id of the key that is said to have made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature {
+    /// Whose it claims to be.
+    pub key: KeyId,
+    /// R and S as in RFC 8032.
+    pub bytes: [u8; 64],
+}
+
+/// A private key. Its `Debug` shows the key id only.
+pub struct SigningKey(ed25519_dalek::SigningKey);
+
+impl SigningKey {
+    /// A fresh key from the system's randomness.
+    pub fn generate() -> Result<Self, KeyError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| KeyError::Randomness(error.to_string()))?;
+        Ok(Self(ed25519_dalek::SigningKey::from_bytes(&seed)))
+    }
+
+    /// Reads PKCS#8 PEM, encrypted (PBES2) or not. `passphrase` is called only for an encrypted key.
+    pub fn from_pem(
+        text: &str,
+        passphrase: impl FnOnce() -> Option<String>,
+    ) -> Result<Self, KeyError> {
+        recognise(text)?;
+        if text.contains("-----BEGIN PUBLIC KEY-----") {
+            return Err(KeyError::Public);
+        }
+        if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
+            let passphrase = passphrase().ok_or(KeyError::PassphraseMissing)?;
+            let (_, document) = SecretDocument::from_pem(text).map_err(malformed)?;
+            let encrypted =
+                EncryptedPrivateKeyInfoOwned::from_der(document.as_bytes()).map_err(malformed)?;
+            let plain = encrypted
+                .decrypt(passphrase)
+                .map_err(|_| KeyError::Passphrase)?;
+            return Ok(Self(
+                ed25519_dalek::SigningKey::from_pkcs8_der(plain.as_bytes()).map_err(malformed)?,
+            ));
+        }
+        Ok(Self(
+            ed25519_dalek::SigningKey::from_pkcs8_pem(text).map_err(malformed)?,
+        ))
+    }
+
+    /// PKCS#8 PEM, version 1 as `openssl` writes and reads it; encrypted (PBES2: scrypt, AES-256-CBC) under a passphrase.
+    pub fn to_pem(&self, passphrase: Option<&str>) -> Result<String, KeyError> {
+        // With the public key inside it would be version 2, which OpenSSL 3.0 cannot read.
+        let bytes = KeypairBytes {
+            secret_key: self.0.to_bytes(),
+            public_key: None,
+        };
+        let Some(passphrase) = passphrase else {
+            return Ok(bytes
+                .to_pkcs8_pem(LineEnding::LF)
+                .map_err(malformed)?
+                .to_string());
+        };
+        let plain = bytes.to_pkcs8_der().map_err(malformed)?;
+        let info = PrivateKeyInfoRef::from_der(plain.as_bytes()).map_err(malformed)?;
+        let encrypted = info.encrypt(passphrase).map_err(malformed)?;
+        Ok(encrypted
+            .to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)
+            .map_err(malformed)?
+            .to_string())
+    }
+
+    /// The key that others verify with.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key())
+    }
+
+    /// Signs the bytes of an index. Ed25519 is deterministic: the same index and key give the same signature.
+    pub fn sign(&self, index: &[u8]) -> Result<Signature, KeyError> {
+        Ok(Signature {
+            key: self.public().id()?,
+            bytes: self.0.sign(index).to_bytes(),
+        })
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({:?})", self.public().id())
+    }
+}
+
+/// A public key that somebody decided to trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey(VerifyingKey);
+
+impl PublicKey {
+    /// Reads SPKI PEM.
+    pub fn from_pem(text: &str) -> Result<Self, KeyError> {
+        recognise(text)?;
+        if text.contains("PRIVATE KEY-----") {
+            return Err(KeyError::Private);
+        }
+        Ok(Self(
+            VerifyingKey::from_public_key_pem(text).map_err(malformed)?,
+        ))
+    }
+
+    /// SPKI PEM, as `openssl pkey -pubout` writes it.
+    pub fn to_pem(&self) -> Result<String, KeyError> {
+        self.0.to_public_key_pem(LineEnding::LF).map_err(malformed)
+    }
+
+    /// Its id.
+    pub fn id(&self) -> Result<KeyId, KeyError> {
+        let der = self.0.to_public_key_der().map_err(malformed)?;
+        Digest::of(der.as_bytes()).hex()[..16].parse()
+    }
+
+    fn made(&self, signature: &Signature, index: &[u8]) -> bool {
+        self.0
+            .verify_strict(
+                index,
+                &ed25519_dalek::Signature::from_bytes(&signature.bytes),
+            )
+            .is_ok()
+    }
+}
+
+/// The keys of which any suffices. Never empty: no key is a reason to refuse, not to skip.
+#[derive(Debug, Clone)]
+pub struct TrustedKeys(Vec<(KeyId, PublicKey)>);
+
+impl TrustedKeys {
+    /// At least one key.
+    pub fn new(keys: Vec<PublicKey>) -> Result<Self, KeyError> {
+        if keys.is_empty() {
+            return Err(KeyError::NoKeys);
+        }
+        let keys = keys
+            .into_iter()
+            .map(|key| Ok((key.id()?, key)))
+            .collect::<Result<_, KeyError>>()?;
+        Ok(Self(keys))
+    }
+
+    /// The ids, for messages.
+    pub fn ids(&self) -> Vec<KeyId> {
+        self.0.iter().map(|(id, _)| *id).collect()
+    }
+
+    /// The trusted key that made the signature. Every key is tried: the id on the medium decides nothing.
+    pub(super) fn signer(&self, signature: &Signature, index: &[u8]) -> Option<KeyId> {
+        let found = self.0.iter().find(|(_, key)| key.made(signature, index));
+        found.map(|(id, _)| *id)
+    }
+}
+
+/// Tells apart the files that people mistake for ours.
+fn recognise(text: &str) -> Result<(), KeyError> {
+    if text.contains("-----BEGIN PGP") {
+        return Err(KeyError::OpenPgp);
+    }
+    if text.contains("-----BEGIN OPENSSH") || text.starts_with("ssh-") {
+        return Err(KeyError::OpenSsh);
+    }
+    if !text.contains("-----BEGIN ") {
+        return Err(KeyError::Malformed("no PEM block in it".to_owned()));
+    }
+    Ok(())
+}
+
+fn malformed(error: impl fmt::Display) -> KeyError {
+    KeyError::Malformed(error.to_string())
+}
+
+/// Why a key cannot be used. All are faults of the input; none is mended by trying again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not a key id.
+    #[error("{0:?} is not a key id: expected 16 lower-case hex digits")]
+    Id(String),
+    /// Not an Ed25519 key in PEM.
+    #[error(
+        "not an Ed25519 key in PEM form ({0}); make one with `bundler keygen` or `openssl genpkey -algorithm ed25519`"
+    )]
+    Malformed(String),
+    /// Nobody is trusted.
+    #[error("no trusted key was given; name the producer's public key with --key")]
+    NoKeys,
+    /// An OpenPGP key or message.
+    #[error(
+        "this is an OpenPGP file, and an Ed25519 key in PEM form belongs here; OpenPGP keys verify releases, not bundles"
+    )]
+    OpenPgp,
+    /// An OpenSSH key.
+    #[error(
+        "this is an OpenSSH key, and an Ed25519 key in PEM form belongs here; make one with `bundler keygen`"
+    )]
+    OpenSsh,
+    /// It does not open the key.
+    #[error("the passphrase does not open the key")]
+    Passphrase,
+    /// The key is encrypted.
+    #[error(
+        "the key is encrypted and no passphrase was given; set BUNDLER_KEY_PASSPHRASE or use --passphrase-file"
+    )]
+    PassphraseMissing,
+    /// A secret where everybody may read.
+    #[error(
+        "this is a private key, and the public key belongs here: KEY.pub.pem; a private key never has to cross the gap"
+    )]
+    Private,
+    /// The wrong half.
+    #[error("this is a public key, and the private key belongs here")]
+    Public,
+    /// No fresh key.
+    #[error("the system gave no random bytes for a key: {0}")]
+    Randomness(String),
+}

@@ -1,0 +1,341 @@
+/*!
+From bytes to belief.
+
+[`Opened`] has taken three things from the medium: how long `bundle.json` is, which key claims to have signed it, and
+how long the signature is. [`Opened::verify`] turns it into [`Verified`] if a trusted key made the signature over the
+raw bytes; only then are they parsed.
+*/
+
+use std::{
+    fmt, fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    Error, decompress,
+    directory::Directory,
+    header::{self, BLOCK},
+    index::Index,
+    keys::{KeyId, Signature, TrustedKeys},
+    random::Random,
+    sequential::{self, Entry, Sequential},
+    tape::{INDEX_NAME, Tape, signature_name},
+};
+
+/// The largest `bundle.json` that is read: 32 MiB.
+pub const INDEX_LIMIT: u64 = 32 << 20;
+
+/// A bundle whose head was read and is not believed.
+#[derive(Debug)]
+pub struct Opened {
+    index: Vec<u8>,
+    signature: Signature,
+    medium: Medium,
+}
+
+enum Medium {
+    Directory(Directory),
+    File(fs::File),
+    Pipe(Box<dyn Read + Send>),
+}
+
+impl Opened {
+    /// A file (plain or zstd), a named pipe or device, or a directory that a bundle was unpacked into.
+    pub fn path(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let file = fs::File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Self::directory(Directory::at(path, file));
+        }
+        if !metadata.is_file() {
+            return Self::pipe(Box::new(file), path);
+        }
+        // The second handle shares the descriptor's file, so what is verified is what is read later.
+        let head = file.try_clone().map_err(failed)?;
+        let (compressed, mut plain) = decompress::plain(Box::new(head)).map_err(failed)?;
+        let (index, signature) = read_head(&mut plain)?;
+        let medium = if compressed {
+            Medium::Pipe(plain)
+        } else {
+            Medium::File(file)
+        };
+        Ok(Self {
+            index,
+            signature,
+            medium,
+        })
+    }
+
+    /// A stream, plain or zstd, that is read once; `name` is what errors call it.
+    pub fn pipe(stream: Box<dyn Read + Send>, name: impl Into<PathBuf>) -> Result<Self, Error> {
+        let failed = |source| Error::Io {
+            path: name.into(),
+            source,
+        };
+        let (_, mut plain) = decompress::plain(stream).map_err(failed)?;
+        let (index, signature) = read_head(&mut plain)?;
+        Ok(Self {
+            index,
+            signature,
+            medium: Medium::Pipe(plain),
+        })
+    }
+
+    fn directory(directory: Directory) -> Result<Self, Error> {
+        let (index, name, signature) = directory.read_head(INDEX_LIMIT)?;
+        let key = signature_key(&name)?;
+        let bytes = signature
+            .try_into()
+            .map_err(|other: Vec<u8>| signature_length(other.len() as u64))?;
+        Ok(Self {
+            index,
+            signature: Signature { key, bytes },
+            medium: Medium::Directory(directory),
+        })
+    }
+
+    /// Believes the index if one of the keys made the signature over its bytes.
+    pub fn verify(self, keys: &TrustedKeys) -> Result<Verified, Error> {
+        let signer = keys.signer(&self.signature, &self.index);
+        let signer = signer.ok_or_else(|| Error::Untrusted {
+            claimed: self.signature.key,
+            trusted: keys.ids(),
+        })?;
+        let index = Index::parse(&self.index)?;
+        let tape = Arc::new(Tape::new(index, &self.index, &self.signature)?);
+        Ok(Verified {
+            tape,
+            signer,
+            medium: self.medium,
+        })
+    }
+
+    /// Parses an index that nobody vouches for. For showing only: nothing can be read through it.
+    pub fn unverified(self) -> Result<Unverified, Error> {
+        Ok(Unverified {
+            index: Index::parse(&self.index)?,
+            claimed: self.signature.key,
+        })
+    }
+}
+
+/// What an unsigned index claims.
+#[derive(Debug)]
+pub struct Unverified {
+    /// The claim.
+    pub index: Index,
+    /// The key that is said to have signed it.
+    pub claimed: KeyId,
+}
+
+/// A bundle whose index a trusted key signed. Only this can be pushed, extracted or applied.
+#[derive(Debug)]
+pub struct Verified {
+    tape: Arc<Tape>,
+    signer: KeyId,
+    medium: Medium,
+}
+
+impl Verified {
+    /// What the bundle holds.
+    pub fn index(&self) -> &Index {
+        self.tape.index()
+    }
+
+    /// The trusted key that signed it.
+    pub fn signer(&self) -> KeyId {
+        self.signer
+    }
+
+    /// Length of the bundle in bytes, as the index fixes it.
+    pub fn length(&self) -> u64 {
+        self.tape.length()
+    }
+
+    /// The way to the contents, every byte still to be checked against the index.
+    pub fn into_contents(self) -> Contents {
+        match self.medium {
+            Medium::Directory(directory) => {
+                Contents::Random(Random::of_directory(self.tape, directory))
+            }
+            Medium::File(file) => Contents::Random(Random::of_tape(self.tape, file)),
+            Medium::Pipe(stream) => Contents::Sequential(Sequential::new(self.tape, stream)),
+        }
+    }
+}
+
+/// How the contents of a bundle can be read.
+#[derive(Debug)]
+pub enum Contents {
+    /// In any order, in parallel.
+    Random(Random),
+    /// Once, front to back.
+    Sequential(Sequential),
+}
+
+impl Contents {
+    /// The layout of the bundle.
+    pub fn tape(&self) -> &Tape {
+        match self {
+            Self::Random(random) => random.tape(),
+            Self::Sequential(sequential) => sequential.tape(),
+        }
+    }
+
+    /// Offers every entry in order and returns after all of it was verified, as [`Sequential::visit`] does.
+    pub fn visit<E: From<Error>>(
+        self,
+        visitor: impl FnMut(&mut Entry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::Random(random) => random.visit(visitor),
+            Self::Sequential(sequential) => sequential.visit(visitor),
+        }
+    }
+}
+
+impl fmt::Debug for Medium {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Directory(_) => "Directory",
+            Self::File(_) => "File",
+            Self::Pipe(_) => "Pipe",
+        })
+    }
+}
+
+/// Reads `bundle.json` and its signature. Each header is generated from the one thing it may say, and compared.
+fn read_head(tape: &mut dyn Read) -> Result<(Vec<u8>, Signature), Error> {
+    let found = block(tape, INDEX_NAME)?;
+    let size = octal_size(&found)?;
+    if size > INDEX_LIMIT {
+        let reason = format!("bundle.json says it has {size} bytes, more than {INDEX_LIMIT}");
+        return Err(Error::Head {
+            entry: INDEX_NAME,
+            reason,
+        });
+    }
+    same_header(&header::of_head(INDEX_NAME, size)?, &found, INDEX_NAME)?;
+    let index = content(tape, INDEX_NAME, size)?;
+
+    let found = block(tape, SIGNATURES)?;
+    let name: Vec<u8> = found
+        .iter()
+        .copied()
+        .take_while(|&byte| byte != 0)
+        .take(100)
+        .collect();
+    let key = signature_key(&String::from_utf8_lossy(&name))?;
+    let size = octal_size(&found)?;
+    same_header(
+        &header::of_head(&signature_name(key), size)?,
+        &found,
+        SIGNATURES,
+    )?;
+    if size != 64 {
+        return Err(signature_length(size));
+    }
+    let bytes = content(tape, SIGNATURES, size)?;
+    let bytes = bytes
+        .try_into()
+        .map_err(|other: Vec<u8>| signature_length(other.len() as u64))?;
+    Ok((index, Signature { key, bytes }))
+}
+
+const SIGNATURES: &str = "signatures/";
+
+fn block(tape: &mut dyn Read, entry: &'static str) -> Result<[u8; BLOCK as usize], Error> {
+    let mut block = [0; BLOCK as usize];
+    let count = read(tape, entry, &mut block)?;
+    if count < block.len() {
+        return Err(Error::Head {
+            entry,
+            reason: format!("it ends after {count} bytes of a tar header"),
+        });
+    }
+    Ok(block)
+}
+
+/// The content and its padding; memory grows with what is really there, not with what a header claims.
+fn content(tape: &mut dyn Read, entry: &'static str, size: u64) -> Result<Vec<u8>, Error> {
+    let padded = size + header::padding(size);
+    let mut bytes = Vec::new();
+    tape.take(padded)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::from_io(error, entry))?;
+    if (bytes.len() as u64) < padded {
+        let reason = format!("it ends after {} of {padded} bytes", bytes.len());
+        return Err(Error::Head { entry, reason });
+    }
+    if bytes.drain(size as usize..).any(|byte| byte != 0) {
+        return Err(Error::Head {
+            entry,
+            reason: "its padding is not zero".to_owned(),
+        });
+    }
+    Ok(bytes)
+}
+
+fn read(tape: &mut dyn Read, entry: &'static str, buffer: &mut [u8]) -> Result<usize, Error> {
+    sequential::fill(tape, buffer).map_err(|error| Error::from_io(error, entry))
+}
+
+fn same_header(expected: &[u8], found: &[u8], entry: &'static str) -> Result<(), Error> {
+    match expected
+        .iter()
+        .zip(found)
+        .position(|(expected, found)| expected != found)
+    {
+        None => Ok(()),
+        Some(at) => {
+            let reason = format!(
+                "byte {at} of its tar header is {:#04x}, expected {:#04x}",
+                found[at], expected[at]
+            );
+            Err(Error::Head { entry, reason })
+        }
+    }
+}
+
+/// The size field of a ustar header: eleven octal digits.
+fn octal_size(header: &[u8]) -> Result<u64, Error> {
+    let digits = std::str::from_utf8(&header[124..135]).ok();
+    let size = digits.and_then(|digits| u64::from_str_radix(digits, 8).ok());
+    size.ok_or_else(|| Error::Head {
+        entry: INDEX_NAME,
+        reason: "it does not start with a tar header".to_owned(),
+    })
+}
+
+fn signature_key(name: &str) -> Result<KeyId, Error> {
+    let id = name
+        .strip_prefix("signatures/")
+        .and_then(|name| name.strip_suffix(".sig"));
+    let key = id.and_then(|id| id.parse().ok());
+    key.ok_or_else(|| Error::Head {
+        entry: SIGNATURES,
+        reason: format!(
+            "expected signatures/<key-id>.sig after bundle.json, found {:?}",
+            name
+        ),
+    })
+}
+
+fn signature_length(found: u64) -> Error {
+    Error::Head {
+        entry: SIGNATURES,
+        reason: format!("the signature has {found} bytes, expected 64"),
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        error.into_io()
+    }
+}

@@ -1,0 +1,153 @@
+/*!
+The flags that mean the same in both programs. Secrets are never among them: what stands in `argv` stands in `ps`.
+*/
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+
+use super::{Bars, LogFormat, logging};
+use crate::registry::Options;
+
+/// How to reach registries.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Registry options")]
+pub struct RegistryArgs {
+    /// Credentials, as podman, docker or a pull secret hold them [default: where podman and docker look]
+    #[arg(long, alias = "registry-config", value_name = "FILE")]
+    pub authfile: Option<PathBuf>,
+
+    /// Certificate authorities to trust besides the system's, PEM
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+
+    /// Certificates by registry: DIR/HOST[:PORT]/{*.crt,*.cert,*.key} [default: /etc/containers/certs.d]
+    #[arg(long, value_name = "DIR")]
+    pub cert_dir: Option<PathBuf>,
+
+    /// Client certificate to show to registries, PEM
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+
+    /// Private key of the client certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
+
+    /// Talk HTTP without TLS; anybody on the way can read credentials
+    #[arg(long)]
+    pub plain_http: bool,
+
+    /// Accept any server certificate; anybody on the way can read credentials
+    #[arg(long)]
+    pub insecure_skip_tls_verify: bool,
+
+    /// Transfers at a time, 1 to 64
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = concurrency)]
+    pub concurrency: usize,
+
+    /// Attempts after a first one that failed for a passing reason
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub retries: u32,
+}
+
+impl RegistryArgs {
+    /// The same as the registry client wants it.
+    pub fn options(&self) -> Options {
+        Options {
+            authfile: self.authfile.clone(),
+            ca_file: self.ca_file.clone(),
+            cert_dir: self.cert_dir.clone(),
+            client_cert: self.client_cert.clone(),
+            client_key: self.client_key.clone(),
+            plain_http: self.plain_http,
+            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+            concurrency: self.concurrency,
+            retries: self.retries,
+        }
+    }
+}
+
+fn concurrency(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=64).contains(number));
+    number.ok_or_else(|| "expected a number from 1 to 64".to_owned())
+}
+
+/// How to report.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output options")]
+pub struct CommonArgs {
+    /// Say more; twice for everything
+    #[arg(short, long, action = ArgAction::Count, global = true)]
+    pub verbose: u8,
+
+    /// How log lines on stderr look
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        global = true
+    )]
+    pub log_format: LogFormat,
+
+    /// Draw no progress bars, even on a terminal
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+}
+
+impl CommonArgs {
+    /// Progress bars on stderr: hidden if that is no terminal, if not wanted, or if it carries JSON.
+    pub fn bars(&self) -> Bars {
+        Bars::new(!self.no_progress && self.log_format == LogFormat::Text)
+    }
+
+    /// Sends log lines to stderr from here on.
+    pub(super) fn init_logging(&self) {
+        logging::init(self.log_format, self.verbose);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Tool {
+        #[command(flatten)]
+        registry: RegistryArgs,
+        #[command(flatten)]
+        common: CommonArgs,
+    }
+
+    fn options(flags: &[&str]) -> Result<Options, clap::Error> {
+        let typed = ["tool"].iter().chain(flags);
+        Tool::try_parse_from(typed).map(|tool| tool.registry.options())
+    }
+
+    #[test]
+    fn defaults_are_safe() -> Result<(), clap::Error> {
+        let options = options(&[])?;
+        assert!(!options.plain_http && !options.insecure_skip_tls_verify);
+        assert_eq!((options.concurrency, options.retries), (6, 5));
+        Ok(())
+    }
+
+    #[test]
+    fn flags_of_other_tools_are_understood_and_limits_kept() -> Result<(), clap::Error> {
+        assert_eq!(
+            options(&["--registry-config", "a.json"])?.authfile,
+            Some("a.json".into())
+        );
+        for wrong in [
+            ["--concurrency", "0"],
+            ["--concurrency", "65"],
+            ["--client-cert", "a.pem"],
+            ["--password", "x"],
+        ] {
+            assert!(options(&wrong).is_err(), "{wrong:?}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+/*!
+The half of the command line that both programs share by contract.
+
+An operator who knows one program knows the other: the same flags for registries, the same variables, the same logging,
+the same exit codes, data on stdout and everything else on stderr. A program is a [`Program`]; its `main` is
+[`run::<It>()`](run).
+*/
+
+mod args;
+mod bars;
+mod documents;
+mod environment;
+mod exit;
+mod logging;
+mod text;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+pub use args::{CommonArgs, RegistryArgs};
+pub use bars::Bars;
+pub use documents::{completions, man};
+pub use environment::with_environment;
+pub use exit::{Exit, Fault};
+pub use logging::LogFormat;
+pub use text::{Align, Stdout, Table, escape, human_bytes};
+
+/// A program: its flags and what it does.
+pub trait Program: clap::Parser {
+    /// What its environment variables begin with: `BUNDLER` makes `BUNDLER_AUTHFILE`.
+    const PREFIX: &'static str;
+    /// Why it may fail.
+    type Error: Fault;
+
+    /// The flags that say how to report.
+    fn common(&self) -> &CommonArgs;
+
+    /// Does what the flags say, on a runtime with at least two threads.
+    fn run(self) -> impl Future<Output = Result<Exit, Self::Error>>;
+}
+
+/// The whole of a `main`: flags and environment, logging, runtime, one sentence per error, exit code.
+pub fn run<P: Program>() -> ExitCode {
+    let command = with_environment(P::command(), P::PREFIX);
+    let parsed = command
+        .try_get_matches()
+        .and_then(|matches| P::from_arg_matches(&matches));
+    let program = match parsed {
+        Ok(program) => program,
+        Err(error) => {
+            // Help and version are no errors: clap puts them on stdout, where a reader may have left.
+            drop(error.print());
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            }
+            .into();
+        }
+    };
+    program.common().init_logging();
+    // Fails only if a provider is there already, which then serves as well.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.max(2))
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!(
+                "cannot start threads ({error}); raise the limit on processes or memory"
+            ));
+            return Exit::Failed.into();
+        }
+    };
+    match runtime.block_on(program.run()) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            complain(&sentence(&error));
+            error.exit().into()
+        }
+    }
+}
+
+/// Says on stderr why the program ends; if even that is closed, the exit code says it.
+fn complain(sentence: &str) {
+    drop(writeln!(io::stderr(), "error: {sentence}"));
+}
+
+/// An error and its causes in one line, what a cause already told not told twice.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let text = next.to_string();
+        if !told.contains(&text) {
+            told = format!("{told}: {text}");
+        }
+        cause = next.source();
+    }
+    let lines: Vec<&str> = told
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    escape(&lines.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read a.yaml")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn an_error_is_one_line_with_its_causes() {
+        let error = Outer(io::Error::other("first\n  second \u{1b}[31m"));
+        assert_eq!(
+            sentence(&error),
+            "cannot read a.yaml: first second \\u{1b}[31m"
+        );
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("failed: {0}")]
+        struct Repeats(#[source] io::Error);
+        assert_eq!(
+            sentence(&Repeats(io::Error::other("disk full"))),
+            "failed: disk full"
+        );
+    }
+}

@@ -1,0 +1,262 @@
+/*!
+The real components: what operators run, to be believed over any imitation.
+
+A machine may lack them, and then a test that needs one says so and passes, unless `REQUIRE_REAL=1` asks for a failure.
+No skip is silent: each goes to stderr at once and to a file that `tests/run` shows at its end.
+*/
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, BufRead, BufReader, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{certificates::Identity, process::profile_directory, registry::Login};
+
+/// Looks a tool up, or ends the test as skipped. For tests that return a `Result<(), _>`.
+#[macro_export]
+macro_rules! needs {
+    ($tool:expr) => {
+        match $crate::real::tool($tool) {
+            Ok(path) => path,
+            Err(missing) => {
+                $crate::real::skip(&missing)?;
+                return Ok(());
+            }
+        }
+    };
+}
+
+/// A component that this machine lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing(String);
+
+/// Finds a program: in `PATH`, or where Debian puts daemons.
+pub fn tool(name: &str) -> Result<PathBuf, Missing> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain(["/usr/bin".into(), "/usr/sbin".into()]);
+    places
+        .map(|place| place.join(name))
+        .find(|path| path.is_file())
+        .ok_or_else(|| Missing(name.to_owned()))
+}
+
+/// Notes that the running test is skipped; an error where `REQUIRE_REAL=1`.
+pub fn skip(missing: &Missing) -> Result<()> {
+    if std::env::var_os("REQUIRE_REAL").is_some_and(|value| value == "1") {
+        bail!("{missing}, and REQUIRE_REAL=1 forbids skipping");
+    }
+    let thread = thread::current();
+    let line = format!("SKIPPED {}: {missing}\n", thread.name().unwrap_or("a test"));
+    // Not through `print!`, which the test runner would hold back.
+    io::stderr().write_all(line.as_bytes())?;
+    let path = skipped_file()?;
+    let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+    file.write_all(line.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// `$SKIPPED_FILE`, else `target/skipped.txt`.
+fn skipped_file() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("SKIPPED_FILE") {
+        return Ok(path.into());
+    }
+    let profile = profile_directory()?;
+    Ok(profile
+        .parent()
+        .context("the target directory has no parent")?
+        .join("skipped.txt"))
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} is not installed (Debian: apt-get install {})",
+            self.0, self.0
+        )
+    }
+}
+
+impl std::error::Error for Missing {}
+
+/// How a real registry is to run.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Demand Basic authentication as [`user`].
+    pub basic: bool,
+    /// Speak TLS.
+    pub tls: Option<Identity>,
+}
+
+/// The user that [`Options::basic`] lets in.
+pub fn user() -> Login {
+    Login::new("operator", "correct-horse")
+}
+
+/// [`user`] as an htpasswd line: bcrypt, the one hash this registry takes.
+const HTPASSWD: &str = "operator:$2y$05$abcdefghijklmnopqrstuuZ0Fx87Pb/Aqb0E90lfvCwzXnaFKUHpS\n";
+
+/// Debian's `docker-registry`, running; ended when dropped.
+#[derive(Debug)]
+pub struct DockerRegistry {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    child: Child,
+    tls: bool,
+}
+
+impl DockerRegistry {
+    /// Starts it with its configuration, content and log in `directory`, which must exist.
+    pub fn start(directory: &Path, options: &Options) -> Result<Self> {
+        let program = tool("docker-registry")?;
+        let config = directory.join("config.yml");
+        fs::write(&config, configuration(directory, options)?)?;
+        let mut command = Command::new(program);
+        command
+            .arg("serve")
+            .arg(&config)
+            .env_remove("REGISTRY_HTTP_ADDR");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let log = child
+            .stderr
+            .take()
+            .context("docker-registry has no stderr")?;
+        let mut registry = Self {
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            child,
+            tls: options.tls.is_some(),
+        };
+        let (sender, receiver) = mpsc::channel();
+        let mut copy = fs::File::create(directory.join("log"))?;
+        // Port 0 makes the kernel choose, and the log tells what: no port can be taken by another in between.
+        thread::spawn(move || {
+            for line in BufReader::new(log).lines().map_while(Result::ok) {
+                listening(&line).and_then(|addr| sender.send(addr).ok());
+                // The log is for people who look into a failure.
+                writeln!(copy, "{line}").ok();
+            }
+        });
+        let heard = receiver.recv_timeout(Duration::from_secs(30));
+        let shown = || fs::read_to_string(directory.join("log")).unwrap_or_default();
+        registry.addr = heard
+            .ok()
+            .with_context(|| format!("docker-registry did not start:\n{}", shown()))?;
+        Ok(registry)
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn host(&self) -> String {
+        self.addr.to_string()
+    }
+
+    /// `http://127.0.0.1:PORT`, or `https://…`.
+    pub fn url(&self) -> String {
+        format!(
+            "{}://{}",
+            if self.tls { "https" } else { "http" },
+            self.addr
+        )
+    }
+
+    /// Its process, for measuring.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for DockerRegistry {
+    fn drop(&mut self) {
+        // Both fail only when it has already ended.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The address in `… msg="listening on 127.0.0.1:34567, tls" …`.
+fn listening(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("listening on ")?;
+    let end = rest.find(['"', ',']).unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
+
+fn configuration(directory: &Path, options: &Options) -> Result<String> {
+    let at = |name: &str| directory.join(name).display().to_string();
+    let mut text = format!(
+        "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: {:?}}}\n  delete: {{enabled: true}}\n",
+        at("content")
+    );
+    if options.basic {
+        fs::write(at("htpasswd"), HTPASSWD)?;
+        text += &format!(
+            "auth:\n  htpasswd: {{realm: harness, path: {:?}}}\n",
+            at("htpasswd")
+        );
+    }
+    text += "http:\n  addr: 127.0.0.1:0\n  secret: harness\n";
+    if let Some(identity) = &options.tls {
+        fs::write(at("cert.pem"), &identity.certificate)?;
+        fs::write(at("key.pem"), &identity.key)?;
+        text += &format!(
+            "  tls: {{certificate: {:?}, key: {:?}}}\n",
+            at("cert.pem"),
+            at("key.pem")
+        );
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        block_on,
+        certificates::Authority,
+        images::{Remote, Set},
+    };
+
+    /// The images must please a real registry, and a real registry must start in each way that tests use.
+    #[test]
+    fn a_real_registry_takes_the_images_over_tls_with_a_login() -> Result<()> {
+        needs!("docker-registry");
+        let directory = tempfile::tempdir()?;
+        let authority = Authority::new()?;
+        let options = Options {
+            basic: true,
+            tls: Some(authority.server()?),
+        };
+        let registry = DockerRegistry::start(directory.path(), &options)?;
+        let root = reqwest::Certificate::from_pem(authority.pem().as_bytes())?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([root])
+            .build()?;
+        let anonymous = Remote {
+            url: registry.url(),
+            client,
+            login: None,
+        };
+        let set = Set::varied()?;
+        let refused = block_on(set.push(&anonymous))?
+            .err()
+            .map(|error| format!("{error:#}"))
+            .unwrap_or_default();
+        assert!(refused.contains("401"), "{refused}");
+        block_on(set.push(&Remote {
+            login: Some(user()),
+            ..anonymous
+        }))??;
+        Ok(())
+    }
+}

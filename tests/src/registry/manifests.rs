@@ -1,0 +1,232 @@
+/*!
+Manifests, tags and referrers (distribution-spec, "Pulling manifests", "Pushing Manifests", "Listing Tags", "Listing Referrers").
+
+As strict as the strictest registry in use: what a manifest refers to must be there, its digest must be the one it is
+put under, and its type must be among those the client accepts.
+*/
+
+use std::io;
+
+use hyper::{
+    Method, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE, LINK, LOCATION},
+};
+use schema::{Digest, Manifest, MediaType, Repository, Selector, manifest::MANIFEST_LIMIT};
+use serde_json::json;
+
+use super::{
+    message::{Answer, Asked},
+    settings::Settings,
+    store::{Store, Stored},
+};
+
+/// GET, HEAD and PUT of a manifest.
+pub(crate) async fn serve(
+    store: &Store,
+    settings: &Settings,
+    base: &str,
+    asked: &mut Asked,
+    repository: &Repository,
+    selector: &Selector,
+) -> io::Result<Answer> {
+    match asked.method {
+        Method::GET | Method::HEAD => Ok(read(store, asked, repository, selector)),
+        Method::PUT => {
+            let Some(bytes) = asked.collect(MANIFEST_LIMIT as usize).await? else {
+                return Ok(Answer::error(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "MANIFEST_INVALID",
+                    "more than 4 MiB",
+                ));
+            };
+            let content_type = asked.header(CONTENT_TYPE).unwrap_or_default();
+            let Some(media_type) = MediaType::from_header(content_type) else {
+                return Ok(invalid(
+                    "MANIFEST_INVALID",
+                    &format!("unknown Content-Type {content_type:?}"),
+                ));
+            };
+            let stored = Stored {
+                digest: Digest::of(&bytes),
+                media_type,
+                bytes,
+            };
+            Ok(write(store, settings, base, repository, selector, stored))
+        }
+        _ => Ok(Answer::error(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "UNSUPPORTED",
+            "no such method on a manifest",
+        )),
+    }
+}
+
+fn read(store: &Store, asked: &Asked, repository: &Repository, selector: &Selector) -> Answer {
+    let Some(stored) = store.manifest(repository, selector) else {
+        return Answer::unknown("MANIFEST_UNKNOWN");
+    };
+    let accepted: Vec<&str> = asked
+        .headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    let accepted = accepted.join(",");
+    // `*/*` is not enough: distribution 2.8 matches names only.
+    let fits = |one: &str| MediaType::from_header(one) == Some(stored.media_type);
+    if stored.media_type != MediaType::DockerManifest && !accepted.split(',').any(fits) {
+        let message = format!(
+            "the manifest is a {}, which Accept does not list",
+            stored.media_type
+        );
+        return Answer::error(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", &message);
+    }
+    Answer::bytes(StatusCode::OK, stored.bytes)
+        .with(CONTENT_TYPE, stored.media_type.as_str())
+        .with("docker-content-digest", stored.digest.to_string())
+}
+
+fn write(
+    store: &Store,
+    settings: &Settings,
+    base: &str,
+    repository: &Repository,
+    selector: &Selector,
+    stored: Stored,
+) -> Answer {
+    let digest = stored.digest;
+    let manifest = match Manifest::parse(&stored.bytes, stored.media_type) {
+        Ok(manifest) => manifest,
+        Err(error) => return invalid("MANIFEST_INVALID", &error.to_string()),
+    };
+    let tag = match selector {
+        Selector::Digest(promised) if *promised != digest => {
+            return invalid(
+                "DIGEST_INVALID",
+                &format!("the manifest put as {promised} is {digest}"),
+            );
+        }
+        Selector::Digest(_) => None,
+        Selector::Tag(tag) => Some(tag.clone()),
+    };
+    let exists = |tag| {
+        store
+            .tags(repository)
+            .is_some_and(|tags| tags.contains_key(tag))
+    };
+    if settings.immutable_tags && tag.as_ref().is_some_and(exists) {
+        return invalid("TAG_INVALID", "the tag exists and tags are immutable here");
+    }
+    if let Some(blob) = manifest
+        .blobs
+        .iter()
+        .find(|blob| store.blob(repository, &blob.digest).is_none())
+    {
+        return invalid(
+            "MANIFEST_BLOB_UNKNOWN",
+            &format!("{} is not in {repository}", blob.digest),
+        );
+    }
+    let absent = |digest: &Digest| store.manifest(repository, &(*digest).into()).is_none();
+    if let Some(child) = manifest
+        .children
+        .iter()
+        .find(|child| !settings.sparse && absent(&child.digest))
+    {
+        return invalid(
+            "MANIFEST_BLOB_UNKNOWN",
+            &format!("the child {} is not in {repository}", child.digest),
+        );
+    }
+    store.put_manifest(repository, tag, stored);
+    let answer = Answer::empty(StatusCode::CREATED)
+        .with(
+            LOCATION,
+            format!("{base}/v2/{repository}/manifests/{digest}"),
+        )
+        .with("docker-content-digest", digest.to_string());
+    match manifest.subject.filter(|_| settings.referrers) {
+        Some(subject) => answer.with("oci-subject", subject.to_string()),
+        None => answer,
+    }
+}
+
+/// `GET …/tags/list` with `n` and `last`.
+pub(crate) fn tags(
+    store: &Store,
+    settings: &Settings,
+    asked: &Asked,
+    repository: &Repository,
+) -> Answer {
+    let Some(tags) = store.tags(repository) else {
+        return Answer::unknown("NAME_UNKNOWN");
+    };
+    let wanted = asked
+        .parameter("n")
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(usize::MAX);
+    let size = wanted.min(settings.tags_page);
+    let last = asked.parameter("last").unwrap_or_default();
+    let mut rest = tags
+        .keys()
+        .map(|tag| tag.as_str())
+        .filter(|tag| last.is_empty() || *tag > last);
+    let page: Vec<&str> = rest.by_ref().take(size).collect();
+    let more = rest.next().is_some();
+    let body = json!({"name": repository.as_str(), "tags": page});
+    let answer =
+        Answer::bytes(StatusCode::OK, body.to_string()).with(CONTENT_TYPE, "application/json");
+    match page.last().filter(|_| more) {
+        Some(last) => answer.with(
+            LINK,
+            format!("</v2/{repository}/tags/list?n={size}&last={last}>; rel=\"next\""),
+        ),
+        None => answer,
+    }
+}
+
+/// `GET …/referrers/<digest>`, with the `artifactType` filter.
+pub(crate) fn referrers(
+    store: &Store,
+    settings: &Settings,
+    asked: &Asked,
+    repository: &Repository,
+    subject: &Digest,
+) -> Answer {
+    if !settings.referrers {
+        return Answer::error(
+            StatusCode::NOT_FOUND,
+            "UNSUPPORTED",
+            "no referrers API here",
+        );
+    }
+    let filter = asked.parameter("artifactType");
+    let mut listed = Vec::new();
+    for stored in store.manifests(repository) {
+        let Ok(manifest) = Manifest::parse(&stored.bytes, stored.media_type) else {
+            continue;
+        };
+        let kind = manifest.artifact_type.unwrap_or_default();
+        if manifest.subject == Some(*subject) && filter.is_none_or(|filter| filter == kind) {
+            listed.push(json!({
+                "mediaType": stored.media_type.as_str(),
+                "digest": stored.digest.to_string(),
+                "size": stored.bytes.len(),
+                "artifactType": kind,
+                "annotations": manifest.annotations,
+            }));
+        }
+    }
+    let body =
+        json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(), "manifests": listed});
+    let answer = Answer::bytes(StatusCode::OK, body.to_string())
+        .with(CONTENT_TYPE, MediaType::OciIndex.as_str());
+    match filter {
+        Some(_) => answer.with("oci-filters-applied", "artifactType"),
+        None => answer,
+    }
+}
+
+fn invalid(code: &str, message: &str) -> Answer {
+    Answer::error(StatusCode::BAD_REQUEST, code, message)
+}
