@@ -1,6 +1,6 @@
 /*! Logging in, and not being logged in: against servers that hand out tokens, refuse them, and lead elsewhere. */
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Instant};
 
 use futures_util::future;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -143,7 +143,7 @@ async fn plain_http_where_tls_was_expected_is_said() -> Outcome {
         let host = listener.local_addr()?.to_string();
         let serving = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await?;
-            stream.read(&mut [0; 8192]).await?;
+            let _whole_hello = stream.read(&mut [0; 8192]).await?;
             stream.write_all(answer).await
         });
         let registry = Registry::new(
@@ -166,5 +166,45 @@ async fn plain_http_where_tls_was_expected_is_said() -> Outcome {
         );
         serving.await??;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn identity_tokens_are_exchanged_and_short_lives_renewed() -> Outcome {
+    let server = Scripted::serve(|asked, before| {
+        if asked.line == "POST /token" {
+            // A lifetime of one second is over, margin included, before the next second is.
+            let answer = format!(r#"{{"access_token":"t{before}","expires_in":1}}"#);
+            return say(200, &[], answer.as_bytes());
+        }
+        let host = asked.header("host").unwrap_or_default();
+        let challenge = format!(r#"Bearer realm="http://{host}/token",service="s""#);
+        match asked.header("authorization") {
+            Some(_) => say(200, &[INDEX], MANIFEST),
+            None => say(401, &[("WWW-Authenticate", &challenge)], b""),
+        }
+    })
+    .await?;
+    let authfile = tempfile::NamedTempFile::new()?;
+    let auths = format!(
+        r#"{{"auths":{{"{}":{{"identitytoken":"id&1"}}}}}}"#,
+        server.host
+    );
+    std::fs::write(authfile.path(), auths)?;
+    let remote = remote_with(&server.host, Some(authfile.path()))?;
+    let begun = Instant::now();
+    while server.lines("POST /token").len() < 2 && begun.elapsed().as_secs() < 10 {
+        remote.manifest(&tag()?).await?;
+    }
+    assert!(begun.elapsed().as_millis() >= 750);
+    let asked = server.asked();
+    let form = asked
+        .iter()
+        .find(|asked| asked.line == "POST /token")
+        .map(|asked| asked.body.clone());
+    let form = String::from_utf8(form.unwrap_or_default())?;
+    let expected = "grant_type=refresh_token&service=s&client_id=airgap-bundle&scope=repository%3Aa%2Fb%3Apull&refresh_token=id%261";
+    assert_eq!(form, expected);
+    assert_eq!(asked.iter().filter(|asked| asked.line.starts_with("GET") && asked.header("authorization").is_none()).count(), 1);
     Ok(())
 }

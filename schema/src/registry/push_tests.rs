@@ -119,3 +119,31 @@ async fn a_refused_mount_leaves_a_session_to_use() -> Outcome {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn a_login_that_ends_in_the_middle_of_an_upload_is_renewed() -> Outcome {
+    let server = Scripted::serve(|asked, before| {
+        if asked.line.starts_with("GET /token") {
+            return say(200, &[], format!(r#"{{"token":"t{before}"}}"#).as_bytes());
+        }
+        let host = asked.header("host").unwrap_or_default();
+        let challenge =
+            format!(r#"Bearer realm="http://{host}/token",scope="repository:a/b:pull,push""#);
+        let refused = say(401, &[("WWW-Authenticate", &challenge)], b"");
+        match (asked.header("authorization"), asked.line.split(' ').next()) {
+            (None, _) => refused,
+            // The first token is good for opening the session only.
+            (Some("Bearer t1"), Some("PUT")) => refused,
+            (_, Some("GET")) => say(404, &[], b""),
+            (_, Some("POST")) => say(202, &[("Location", "/up")], b""),
+            _ => say(201, &[], b""),
+        }
+    })
+    .await?;
+    let (bytes, blob) = content(1000);
+    remote(&server)?.push_blob(&blob, &bytes, None).await?;
+    assert_eq!(server.lines("/token").len(), 2);
+    let last = server.asked().pop();
+    assert_eq!(last.map(|put| put.body), Some(bytes.to_vec()));
+    Ok(())
+}

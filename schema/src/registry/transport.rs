@@ -3,7 +3,7 @@ What the HTTP and TLS libraries report, sorted into errors that say what to do: 
 that a user can act on is at the bottom.
 */
 
-use std::{error::Error as StdError, io};
+use std::{error::Error as StdError, io, iter};
 
 use rustls::{AlertDescription, CertificateError};
 
@@ -22,8 +22,7 @@ impl Error {
             return tls_error(tls, host);
         }
         // HTTP/2 keeps no more of a TLS error than its kind and text.
-        if find::<io::Error>(&error).is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
-        {
+        if of_kind(&error, io::ErrorKind::InvalidData) {
             let detail = format!("the TLS connection failed ({detail}); {CLIENT_CERT}");
             return Self::Tls { host, detail };
         }
@@ -39,8 +38,7 @@ impl Error {
             };
         }
         if error.is_connect() {
-            let ended = find::<io::Error>(&error)
-                .is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
+            let ended = of_kind(&error, io::ErrorKind::UnexpectedEof);
             if ended {
                 let detail = "it ended the TLS handshake; if it is meant to serve plain HTTP, give --plain-http";
                 return Self::Unreachable {
@@ -119,18 +117,29 @@ fn tls_error(error: &rustls::Error, host: String) -> Error {
     Error::Tls { host, detail }
 }
 
-/// The first error of that type in the chain, looking also inside `io::Error`, whose `source` skips what it wraps.
+/// The first error of that type in the chain.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        next = inner(error);
-    }
-    None
+    chain(error).find_map(|error| error.downcast_ref())
 }
 
+/// Whether anything in the chain is an I/O error of that kind.
+fn of_kind(error: &(dyn StdError + 'static), kind: io::ErrorKind) -> bool {
+    let mut errors = chain(error).filter_map(|error| error.downcast_ref::<io::Error>());
+    errors.any(|error| error.kind() == kind)
+}
+
+/// The text of what is at the bottom.
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    clean(&chain(error).last().unwrap_or(error).to_string())
+}
+
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(Some(error), |error| inner(*error))
+}
+
+/// What caused it; `source` of an `io::Error` skips the very error that it wraps.
 fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     match error
         .downcast_ref::<io::Error>()
@@ -139,12 +148,4 @@ fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 
         Some(wrapped) => Some(wrapped),
         None => error.source(),
     }
-}
-
-fn root_cause(error: &(dyn StdError + 'static)) -> String {
-    let mut last = error;
-    while let Some(next) = inner(last) {
-        last = next;
-    }
-    clean(&last.to_string())
 }
