@@ -55,8 +55,8 @@ pub struct BuildArgs {
     /// A file that lists images, manifests and platforms; see the README
     #[arg(long, value_name = "FILE.yaml")]
     pub spec: Option<PathBuf>,
-    /// An image, and what it is called in the bundle; repeatable. REF is HOST/REPO:TAG or @DIGEST, oci:DIR[:NAME], or
-    /// file://REPO:TAG inside --from-dir
+    /// An image, and what it is called in the bundle; repeatable. REF is `HOST/REPO:TAG` or `@DIGEST`, `oci:DIR[:NAME]`, or
+    /// `file://REPO:TAG` inside --from-dir
     #[arg(long = "image", value_name = "REF[=REPO[:TAG]]")]
     pub images: Vec<String>,
     /// Kubernetes manifests, a file or a directory of them; repeatable

@@ -6,7 +6,7 @@ resolve → plan → sign → fetch → write
 ```
 
 [`build`] is that sentence. [`resolve`] turns references into manifests, [`plan`] orders everything and knows each
-size and digest, [`fetch`] pulls the blobs as one long sequence of slices, [`write`] puts them down in order.
+size and digest, [`fetch`] pulls the blobs as one long sequence of slices, [`mod@write`] puts them down in order.
 */
 
 pub mod cli;

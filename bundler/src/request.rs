@@ -88,26 +88,24 @@ impl Output {
     }
 
     fn of(args: &BuildArgs) -> Result<Self, Error> {
-        let Some(path) = args
-            .to_dir
-            .clone()
-            .map(Self::Directory)
-            .map_or_else(|| args.output.clone().map(Err), |d| Some(Ok(d)))
-        else {
+        if let Some(directory) = &args.to_dir {
+            return Ok(Self::Directory(directory.clone()));
+        }
+        // Only a dry run names no output.
+        let Some(path) = args.output.clone() else {
             return Ok(Self::Stdout);
         };
-        let path = match path {
-            Ok(directory) => return Ok(directory),
-            Err(path) => path,
-        };
         let name = path.to_string_lossy();
-        match () {
-            () if name == "-" => Ok(Self::Stdout),
-            () if name.ends_with(".tar") => Ok(Self::File(path)),
-            () if name.ends_with(".tar.zst") => Ok(Self::Zstd(path)),
-            () => Err(Error::Usage(format!(
+        if name == "-" {
+            Ok(Self::Stdout)
+        } else if name.ends_with(".tar.zst") {
+            Ok(Self::Zstd(path))
+        } else if name.ends_with(".tar") {
+            Ok(Self::File(path))
+        } else {
+            Err(Error::Usage(format!(
                 "--output {name}: expected a name that ends in .tar or .tar.zst, or - for standard output"
-            ))),
+            )))
         }
     }
 }

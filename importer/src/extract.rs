@@ -1,6 +1,6 @@
 /*! Unpacks a verified bundle: the directory gets its name after the last byte was checked. */
 
-use std::{io, path::Path};
+use std::{collections::BTreeSet, io, path::Path};
 
 use schema::{
     Progress,
@@ -8,6 +8,9 @@ use schema::{
 };
 
 use crate::{Error, audit};
+
+/// Repositories for which the next command is spelled out.
+const SHOWN: usize = 5;
 
 /// Writes every file, and says what can be done with them.
 pub fn into_directory(
@@ -42,10 +45,16 @@ pub fn into_directory(
     target.finish()?;
     let place = directory.display();
     let mut said = format!("Extracted to {place}, every byte verified.\n");
-    if let Some(image) = index.images.first() {
-        let repository = &image.repository;
+    let repositories: BTreeSet<_> = index.images.iter().map(|image| &image.repository).collect();
+    for repository in repositories.iter().take(SHOWN) {
         said.push_str(&format!(
             "  oc image mirror --from-dir={place} 'file://{repository}' REGISTRY/{repository}\n"
+        ));
+    }
+    if repositories.len() > SHOWN {
+        said.push_str(&format!(
+            "  … and likewise for {} more repositories\n",
+            repositories.len() - SHOWN
         ));
     }
     if !index.objects.is_empty() {

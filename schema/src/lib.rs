@@ -1,12 +1,12 @@
 /*!
 What both sides of the gap agree on.
 
-- [`digest`], [`name`], [`reference`], [`platform`]: the words, parsed once at the edge and safe to use from there on.
+- [`digest`], [`name`], [`mod@reference`], [`platform`]: the words, parsed once at the edge and safe to use from there on.
 - [`manifest`]: what an OCI or Docker manifest refers to; its bytes are never re-serialised.
 - [`objects`]: Kubernetes documents, read as `kubectl` reads them.
 - [`bundle`]: the file that is carried across (described byte by byte in `schema/README.md`).
-- [`registry`] (feature `registry`): the OCI distribution client.
-- [`cli`] (feature `cli`): the flags, logging and exit codes that both programs share by contract.
+- `registry` (feature `registry`): the OCI distribution client.
+- `cli` (feature `cli`): the flags, logging and exit codes that both programs share by contract.
 */
 
 pub mod bundle;

@@ -2,7 +2,7 @@
 The file that crosses the gap, byte for byte as `schema/README.md` describes it.
 
 A signed [`Index`] stands first and names every file that follows, with size and digest. Together they fix the whole
-tarball: [`tape`] computes every header and offset from the index, [`TapeWriter`] puts them down, and the readers
+tarball: [`Tape`] computes every header and offset from the index, [`TapeWriter`] puts them down, and the readers
 generate what they expect and compare, so that nothing but the index is ever interpreted.
 
 Trust is a type. [`Opened`] has read the head and believes nothing; [`Opened::verify`] with [`TrustedKeys`] gives

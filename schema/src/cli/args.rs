@@ -21,7 +21,7 @@ pub struct RegistryArgs {
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 
-    /// Certificates by registry: DIR/HOST[:PORT]/{*.crt,*.cert,*.key} [default: /etc/containers/certs.d]
+    /// Certificates by registry: `DIR/HOST[:PORT]/{*.crt,*.cert,*.key}` [default: /etc/containers/certs.d]
     #[arg(long, value_name = "DIR")]
     pub cert_dir: Option<PathBuf>,
 
