@@ -9,7 +9,7 @@ use std::{
 
 use schema::bundle::SigningKey;
 
-use crate::{Error, cli::KeygenArgs};
+use crate::{Error, args::KeygenArgs};
 
 /// Writes both files, neither over an existing one, and says what was done.
 pub(crate) fn run(args: &KeygenArgs) -> Result<String, Error> {

@@ -9,6 +9,7 @@ resolve → plan → sign → fetch → write
 size and digest, [`fetch`] pulls the blobs as one long sequence of slices, [`mod@write`] puts them down in order.
 */
 
+pub mod args;
 pub mod cli;
 pub mod config;
 mod error;

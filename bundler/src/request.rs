@@ -19,7 +19,7 @@ use schema::{
 
 use crate::{
     Error,
-    cli::BuildArgs,
+    args::BuildArgs,
     config::{self, ConfigFile},
     keygen,
     source::{Disk, Source},

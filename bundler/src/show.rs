@@ -6,7 +6,7 @@ use schema::{
 };
 use serde::Serialize;
 
-use crate::{Error, Plan, Request, cli::Format, request::Output};
+use crate::{Error, Plan, Request, args::Format, request::Output};
 
 /// The plan as text for the chosen format.
 pub(crate) fn plan(plan: &Plan, request: &Request, format: Format) -> Result<String, Error> {

@@ -1,14 +1,18 @@
-/*! The command line of `importer`. */
+/*! The command line of `importer`: its subcommands, and what each of them does. */
 
 use std::{io::Write, path::PathBuf, sync::Arc};
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use schema::{
     Progress,
-    cli::{CommonArgs, Exit, Program, RegistryArgs, Stdout, completions, man},
+    cli::{CommonArgs, Exit, Program, Stdout, completions, man},
 };
 
-use crate::{Error, extract, inspect, open, push, verify};
+use crate::{
+    Error,
+    args::{BundleArgs, InspectArgs, PushArgs, TrustArgs},
+    extract, inspect, open, push, verify,
+};
 
 /// Verifies a bundle from the connected side and brings it into the registry of an air-gapped site.
 #[derive(Debug, Parser)]
@@ -52,82 +56,6 @@ enum Command {
         /// Of which subcommand; of the program if none is named
         subcommand: Vec<String>,
     },
-}
-
-/// Who is trusted.
-#[derive(Debug, Args)]
-pub struct TrustArgs {
-    /// A public key of the producer, PEM; repeatable, any of them suffices
-    #[arg(long = "key", short = 'k', value_name = "PUB.pem", required = true)]
-    pub keys: Vec<PathBuf>,
-}
-
-/// A bundle that must be trusted.
-#[derive(Debug, Args)]
-pub struct BundleArgs {
-    /// A bundle file, an unpacked directory, or - for standard input
-    #[arg(value_name = "BUNDLE")]
-    pub bundle: PathBuf,
-    #[command(flatten)]
-    pub(crate) trust: TrustArgs,
-}
-
-/// Flags of `inspect`.
-#[derive(Debug, Args)]
-pub struct InspectArgs {
-    /// A bundle file, an unpacked directory, or - for standard input
-    #[arg(value_name = "BUNDLE")]
-    pub bundle: PathBuf,
-    /// A public key of the producer, PEM; repeatable, any of them suffices
-    #[arg(
-        long = "key",
-        short = 'k',
-        value_name = "PUB.pem",
-        required_unless_present = "unverified"
-    )]
-    pub keys: Vec<PathBuf>,
-    /// Show the index though nobody vouches for it
-    #[arg(long, conflicts_with = "keys")]
-    pub unverified: bool,
-    /// How it is shown
-    #[arg(long, value_enum, default_value = "table")]
-    pub format: Format,
-}
-
-/// Flags of `push`.
-#[derive(Debug, Args)]
-pub struct PushArgs {
-    #[command(flatten)]
-    pub(crate) bundle: BundleArgs,
-    /// The registry, and a path that goes before every repository
-    #[arg(long, value_name = "REGISTRY[/PREFIX]")]
-    pub to: String,
-    /// Push repository FROM, or what is below it, as TO; repeatable, the longest FROM wins
-    #[arg(long = "map", value_name = "FROM=TO")]
-    pub map: Vec<String>,
-    /// Join path components beyond the Nth with '-', for registries that refuse deep names
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
-    pub max_nested_paths: Option<u8>,
-    /// Refuse to push at all if a tag that exists would get other content
-    #[arg(long)]
-    pub keep_tags: bool,
-    /// Show what would be pushed and which tags would change, and push nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// How the report is shown
-    #[arg(long, value_enum, default_value = "table")]
-    pub format: Format,
-    #[command(flatten)]
-    pub(crate) registry: RegistryArgs,
-}
-
-/// How results are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Table,
-    /// For programs.
-    Json,
 }
 
 impl Program for Importer {

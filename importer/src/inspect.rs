@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     Error,
-    cli::{Format, InspectArgs},
+    args::{Format, InspectArgs},
     open,
 };
 

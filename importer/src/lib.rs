@@ -9,6 +9,7 @@ open → verify → push → report
 or [pushed](push). [`inspect`] shows what the index says.
 */
 
+pub mod args;
 pub mod audit;
 pub mod cli;
 mod error;

@@ -12,7 +12,7 @@ use schema::{
     manifest::Blob,
 };
 
-use crate::{Error, cli::PushArgs};
+use crate::{Error, args::PushArgs};
 
 /// Where images go.
 #[derive(Debug, Clone)]

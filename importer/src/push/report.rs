@@ -10,7 +10,7 @@ use super::{
     survey::Survey,
     upload::Upload,
 };
-use crate::{Error, cli::Format};
+use crate::{Error, args::Format};
 
 /// The account of a push.
 #[derive(Debug, Serialize)]
