@@ -6,7 +6,7 @@ it is put into the bundle.
 */
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -17,7 +17,11 @@ use schema::{
     registry::RawManifest,
 };
 
-use super::{layout::Layout, mirror::Mirror};
+use super::{
+    files::{Found, missing, read_limited},
+    layout::Layout,
+    mirror::Mirror,
+};
 use crate::{Error, request::Wanted, source::Source};
 
 /// An opened source directory.
@@ -27,14 +31,6 @@ pub enum Disk {
     Layout(Layout),
     /// A `v2` tree as `oc` writes it.
     Mirror(Mirror),
-}
-
-/// A named image in a directory.
-#[derive(Debug, Clone)]
-pub(super) struct Found {
-    pub repository: Repository,
-    pub tag: Option<Tag>,
-    pub digest: Digest,
 }
 
 impl Disk {
@@ -177,32 +173,4 @@ fn is_attached(tag: &Tag) -> bool {
     tag.as_str().strip_prefix("sha256-").is_some_and(|rest| {
         rest.len() >= 64 && rest.as_bytes()[..64].iter().all(u8::is_ascii_hexdigit)
     })
-}
-
-pub(super) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
-    use io::Read as _;
-    let mut bytes = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
-    read.map_err(|source| missing(path, source))?;
-    if bytes.len() as u64 > limit {
-        return Err(Error::Disk {
-            path: path.to_owned(),
-            reason: format!("it has more than {limit} bytes"),
-        });
-    }
-    Ok(bytes)
-}
-
-fn missing(path: &Path, source: io::Error) -> Error {
-    if source.kind() == io::ErrorKind::NotFound {
-        let reason = "it is missing, and an image in the directory needs it; the directory is incomplete, write it again".to_owned();
-        return Error::Disk {
-            path: path.to_owned(),
-            reason,
-        };
-    }
-    Error::Io {
-        path: path.to_owned(),
-        source,
-    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schema::{Digest, Reference, Repository, manifest::MANIFEST_LIMIT};
 use serde::Deserialize;
 
-use super::disk::{Found, read_limited};
+use super::files::{Found, read_limited};
 use crate::Error;
 
 /// An opened layout.

@@ -13,7 +13,7 @@ use std::{
 use schema::{Digest, Repository};
 use walkdir::WalkDir;
 
-use super::disk::Found;
+use super::files::Found;
 use crate::Error;
 
 /// An opened mirror directory.

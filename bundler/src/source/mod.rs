@@ -1,6 +1,7 @@
 /*! Where images come from: a repository at a registry, or a directory on disk. Both give manifests, tags and slices. */
 
 mod disk;
+mod files;
 mod layout;
 mod mirror;
 

@@ -8,10 +8,7 @@ use std::{
 };
 
 use rustix::fs::{FlockOperation, flock};
-use schema::{
-    bundle::{self, Placement, Tape, TapeWriter, ZSTD_WINDOW_LOG},
-    digest::Hasher,
-};
+use schema::bundle::{self, Placement, Tape, TapeWriter, ZSTD_WINDOW_LOG};
 
 use super::{Opened, Sink, check_space, resume, sync_parent};
 use crate::{Error, fetch::Start};
@@ -172,7 +169,7 @@ struct Partial {
 
 impl Partial {
     fn open(target: &Path) -> Result<Self, Error> {
-        let path = path_of(target);
+        let path = resume::path_of(target);
         let failed = |source| Error::Io {
             path: path.clone(),
             source,
@@ -202,12 +199,6 @@ impl Partial {
         fs::rename(&self.path, &self.target)?;
         sync_parent(&self.target)
     }
-}
-
-/// `DIR/NAME` → `DIR/.NAME.partial`.
-pub(super) fn path_of(target: &Path) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}.partial"))
 }
 
 /// Lets the system write to the disk while the rest is still being fetched.
@@ -252,13 +243,4 @@ impl Write for Flushing {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-/// Where an unfinished file can be gone on with.
-pub(super) struct Point {
-    pub start: Start,
-    /// Bytes of the file that are kept.
-    pub length: u64,
-    /// Has seen the kept bytes of the file at `start`.
-    pub hasher: Option<Hasher>,
 }

@@ -8,7 +8,7 @@ that this build would write; every complete entry is hashed again, and the first
 use std::{
     fs,
     io::{self, Read, Seek, SeekFrom},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use schema::{
@@ -16,7 +16,6 @@ use schema::{
     digest::Hasher,
 };
 
-use super::file::{Point, path_of};
 use crate::{fetch::Start, request::Output};
 
 /// When the unfinished bundle at an output was begun: going on with it keeps that time.
@@ -37,6 +36,21 @@ fn unfinished(path: &Path) -> Option<Index> {
         .and_then(Opened::unverified)
         .ok()
         .map(|found| found.index)
+}
+
+/// `DIR/NAME` → `DIR/.NAME.partial`.
+pub(super) fn path_of(target: &Path) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!(".{name}.partial"))
+}
+
+/// Where an unfinished file can be gone on with.
+pub(super) struct Point {
+    pub start: Start,
+    /// Bytes of the file that are kept.
+    pub length: u64,
+    /// Has seen the kept bytes of the file at `start`.
+    pub hasher: Option<Hasher>,
 }
 
 /// How much of a partial file is a prefix of `tape`. With `fresh_file` an incomplete last entry is not kept.

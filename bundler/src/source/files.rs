@@ -1,0 +1,48 @@
+/*! What source directories of either kind have in common: named images, and files that must be there. */
+
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::Path,
+};
+
+use schema::{Digest, Repository, Tag};
+
+use crate::Error;
+
+/// A named image in a directory.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub repository: Repository,
+    pub tag: Option<Tag>,
+    pub digest: Digest,
+}
+
+/// A whole small file, and an error for one that is not small.
+pub(super) fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
+    read.map_err(|source| missing(path, source))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::Disk {
+            path: path.to_owned(),
+            reason: format!("it has more than {limit} bytes"),
+        });
+    }
+    Ok(bytes)
+}
+
+/// A file that an image needs and that is not there is the directory's fault.
+pub(super) fn missing(path: &Path, source: io::Error) -> Error {
+    if source.kind() == io::ErrorKind::NotFound {
+        let reason = "it is missing, and an image in the directory needs it; the directory is incomplete, write it again".to_owned();
+        return Error::Disk {
+            path: path.to_owned(),
+            reason,
+        };
+    }
+    Error::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
