@@ -131,17 +131,32 @@ struct Stream<W, F> {
     partial: Option<Partial>,
 }
 
+impl<W, F> Stream<W, F> {
+    /// A full disk or a closed pipe is the fault of the output, not of the file that was just being written.
+    fn named(&self, error: bundle::Error) -> bundle::Error {
+        match error {
+            bundle::Error::Io { source, .. } => bundle::Error::Io {
+                path: output(self.partial.as_ref()),
+                source,
+            },
+            other => other,
+        }
+    }
+}
+
 impl<W: Write + Send, F: FnOnce(W) -> io::Result<()> + Send> Sink for Stream<W, F> {
     fn begin(&mut self, placed: &Placement<'_>) -> Result<(), bundle::Error> {
-        self.writer.begin(placed)
+        self.writer.begin(placed).map_err(|error| self.named(error))
     }
 
     fn write(&mut self, placed: &Placement<'_>, bytes: &[u8]) -> Result<(), bundle::Error> {
-        self.writer.write(placed, bytes)
+        self.writer
+            .write(placed, bytes)
+            .map_err(|error| self.named(error))
     }
 
     fn end(&mut self, placed: &Placement<'_>) -> Result<(), bundle::Error> {
-        self.writer.end(placed)
+        self.writer.end(placed).map_err(|error| self.named(error))
     }
 
     fn finish(self: Box<Self>) -> Result<(), Error> {
@@ -150,14 +165,16 @@ impl<W: Write + Send, F: FnOnce(W) -> io::Result<()> + Send> Sink for Stream<W, 
             finish,
             partial,
         } = *self;
-        let path = partial
-            .as_ref()
-            .map_or_else(|| "standard output".into(), |partial| partial.path.clone());
+        let path = output(partial.as_ref());
         let flushed = writer.finish().and_then(finish);
         flushed
             .and_then(|()| partial.map_or(Ok(()), Partial::commit))
             .map_err(|source| Error::Io { path, source })
     }
+}
+
+fn output(partial: Option<&Partial>) -> PathBuf {
+    partial.map_or_else(|| "standard output".into(), |partial| partial.path.clone())
 }
 
 /// `.NAME.partial`, held by one build at a time.
