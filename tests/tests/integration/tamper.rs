@@ -1,0 +1,605 @@
+/*!
+A bundle that differs from the signed one in a single bit is not a bundle.
+
+Every position is tried, not a sample of them: the format promises that no byte is left unpredicted, and one forgotten
+field of one header would break the promise. What the programs make of it is tried on a sample.
+*/
+
+use std::{
+    fs,
+    io::Cursor,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
+};
+
+use anyhow::{Context, Result, ensure};
+use proptest::prelude::*;
+use schema::{
+    Digest,
+    bundle::{
+        Blame, BundlePath, Contents, Error, FORMAT, File, Image, Index, ManifestRecord,
+        ObjectRecord, Opened, PublicKey, SigningKey, Tape, TapeWriter, TrustedKeys,
+    },
+};
+use tests::{
+    process::Output,
+    registry::{Embedded, Settings},
+};
+
+use crate::support::Desk;
+
+/// A small whole bundle: two repositories, a shared blob, two images, two tags, a manifest.
+struct Small {
+    bytes: Arc<[u8]>,
+    key: SigningKey,
+    trusted: TrustedKeys,
+    /// Where the head ends, then where each entry begins, with its name; the end blocks are the last.
+    regions: Vec<(usize, String)>,
+}
+
+const END: &str = "end of the bundle";
+
+impl Small {
+    fn new() -> Result<Self> {
+        let key = SigningKey::generate()?;
+        let (index, contents) = small_index()?;
+        let tape = Tape::sign(index, &key)?;
+        let mut writer = TapeWriter::create(Vec::new(), &tape)?;
+        for placed in tape.placements() {
+            writer.begin(&placed)?;
+            if placed.file.stored() > 0 {
+                let content = contents
+                    .iter()
+                    .find(|content| Digest::of(content) == placed.file.digest);
+                writer.write(&placed, content.context("a file without content")?)?;
+            }
+            writer.end(&placed)?;
+        }
+        let bytes: Arc<[u8]> = writer.finish()?.into();
+        ensure!(
+            bytes.len() as u64 == tape.length(),
+            "the tape is not as long as it was computed"
+        );
+        let entries = tape.placements();
+        let mut regions: Vec<(usize, String)> = entries
+            .map(|placed| (placed.header as usize, placed.file.path.to_string()))
+            .collect();
+        regions.push((tape.end() as usize, END.to_owned()));
+        let trusted = TrustedKeys::new(vec![PublicKey::from_pem(&key.public().to_pem()?)?])?;
+        Ok(Self {
+            bytes,
+            key,
+            trusted,
+            regions,
+        })
+    }
+
+    fn head(&self) -> usize {
+        self.regions.first().map_or(0, |(start, _)| *start)
+    }
+
+    /// What an error about this byte has to name; none in the head.
+    fn entry(&self, at: usize) -> Option<&str> {
+        let before = self.regions.iter().rev().find(|(start, _)| *start <= at);
+        before.map(|(_, name)| name.as_str())
+    }
+
+    /// The bytes of an entry, header and padding included.
+    fn span(&self, number: usize) -> &[u8] {
+        &self.bytes[self.regions[number].0..self.regions[number + 1].0]
+    }
+
+    /// Head, entries in the given order, end.
+    fn rearranged(&self, order: &[usize]) -> Vec<u8> {
+        let end = self.regions.last().map_or(0, |(start, _)| *start);
+        let spans = order.iter().map(|&number| self.span(number));
+        [&self.bytes[..self.head()]]
+            .into_iter()
+            .chain(spans)
+            .chain([&self.bytes[end..]])
+            .collect::<Vec<_>>()
+            .concat()
+    }
+
+    /// Reads all of it from a stream.
+    fn read_pipe(&self, bytes: Arc<[u8]>) -> Result<(), Error> {
+        self.read(Opened::pipe(Box::new(Cursor::new(bytes)), "pipe")?)
+    }
+
+    fn read_file(&self, path: &Path) -> Result<(), Error> {
+        self.read(Opened::path(path)?)
+    }
+
+    /// Verifies the signature of a file now; what is given reads all the rest, as often as it is called.
+    fn open_file(&self, path: &Path) -> Result<impl Fn() -> Result<(), Error> + use<>> {
+        let contents = Opened::path(path)?.verify(&self.trusted)?.into_contents();
+        let Contents::Random(random) = contents else {
+            anyhow::bail!("a file cannot be read in any order");
+        };
+        Ok(move || Contents::Random(random.clone()).visit(|_| Ok(())))
+    }
+
+    fn read(&self, opened: Opened) -> Result<(), Error> {
+        opened
+            .verify(&self.trusted)?
+            .into_contents()
+            .visit(|_| Ok(()))
+    }
+
+    /// Whether the bytes are refused as altered, with the entry named, from a stream and from a file.
+    fn refused(&self, what: &str, bytes: &[u8], entry: Option<&str>, path: &Path) -> Result<()> {
+        fs::write(path, bytes)?;
+        self.right(what, entry, self.read_pipe(bytes.into()))?;
+        self.right(what, entry, self.read_file(path))
+    }
+
+    fn right(&self, what: &str, entry: Option<&str>, read: Result<(), Error>) -> Result<()> {
+        let Err(error) = read else {
+            anyhow::bail!("{what} was accepted");
+        };
+        let blamed = match entry {
+            Some(entry) => {
+                error.blame() == Blame::Integrity
+                    && error.to_string().starts_with(&format!("{entry}: "))
+            }
+            None => matches!(error, Error::Head { .. } | Error::Untrusted { .. }),
+        };
+        ensure!(
+            blamed,
+            "{what}, which should name {}: {error}",
+            entry.unwrap_or("the head")
+        );
+        Ok(())
+    }
+}
+
+fn small_index() -> Result<(Index, Vec<Vec<u8>>)> {
+    let (config, layer) = (b"{}".to_vec(), b"a layer".to_vec());
+    let manifest = |note: &str| {
+        let of = |bytes: &[u8]| {
+            format!(
+                r#"{{"mediaType":"application/octet-stream","digest":"{}","size":{}}}"#,
+                Digest::of(bytes),
+                bytes.len()
+            )
+        };
+        let media_type = "application/vnd.oci.image.manifest.v1+json";
+        format!(r#"{{"schemaVersion":2,"mediaType":"{media_type}","artifactType":"{note}","config":{},"layers":[{}]}}"#, of(&config), of(&layer)).into_bytes()
+    };
+    let object = b"apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n".to_vec();
+    let (repositories, manifests) = (
+        [("a".parse()?), ("b/c".parse()?)],
+        [manifest("x/one"), manifest("x/two")],
+    );
+    let [a, b]: &[schema::Repository; 2] = &repositories;
+    let mut files = Vec::new();
+    for bytes in [&config, &layer] {
+        let (size, digest) = (bytes.len() as u64, Digest::of(bytes));
+        let first = BundlePath::Blob(a.clone(), digest);
+        files.push(File::regular(first.clone(), size, digest));
+        files.push(File::hard_link(
+            BundlePath::Blob(b.clone(), digest),
+            first,
+            size,
+            digest,
+        ));
+    }
+    let (mut tags, mut images, mut records) = (Vec::new(), Vec::new(), Vec::new());
+    for (repository, bytes) in repositories.iter().zip(&manifests) {
+        let (size, digest) = (bytes.len() as u64, Digest::of(bytes));
+        let blob = BundlePath::Blob(repository.clone(), digest);
+        files.push(File::regular(blob.clone(), size, digest));
+        files.push(File::hard_link(
+            BundlePath::Manifest(repository.clone(), digest),
+            blob,
+            size,
+            digest,
+        ));
+        tags.push(File::tag(repository.clone(), "v1".parse()?, size, digest));
+        records.push(ManifestRecord {
+            digest,
+            media_type: schema::MediaType::OciManifest,
+        });
+        images.push(Image {
+            repository: repository.clone(),
+            digest,
+            tags: vec!["v1".parse()?],
+            source: "made here".to_owned(),
+            platforms: Vec::new(),
+            selected_from: None,
+            attached: Vec::new(),
+        });
+    }
+    files.append(&mut tags);
+    let path: BundlePath = "config/shop.yaml".parse()?;
+    files.push(File::regular(
+        path.clone(),
+        object.len() as u64,
+        Digest::of(&object),
+    ));
+    let objects = vec![ObjectRecord {
+        path,
+        document: 0,
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        namespace: None,
+        name: "shop".to_owned(),
+    }];
+    let index = Index {
+        format: FORMAT.to_owned(),
+        created: "2026-01-01T00:00:00Z".to_owned(),
+        creator: "a test".to_owned(),
+        files,
+        images,
+        manifests: records,
+        objects,
+        assumes: Vec::new(),
+    };
+    let (index, sums) = index.seal()?;
+    let [one, two] = manifests;
+    Ok((index, vec![sums, config, layer, one, two, object]))
+}
+
+#[test]
+fn every_bit_counts_in_a_pipe() -> Result<()> {
+    let small = Small::new()?;
+    small.read_pipe(Arc::clone(&small.bytes))?;
+    let mut bytes = small.bytes.to_vec();
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            bytes[at] ^= 1 << bit;
+            let what = format!("bit {bit} of byte {at}");
+            small.right(
+                &what,
+                small.entry(at),
+                small.read_pipe(bytes.as_slice().into()),
+            )?;
+            bytes[at] ^= 1 << bit;
+        }
+    }
+    Ok(())
+}
+
+/// Beyond the head, the file is altered after its signature was verified, under the one open descriptor: whoever swaps
+/// the medium then gains nothing either.
+#[test]
+fn every_bit_counts_in_a_file() -> Result<()> {
+    let small = Small::new()?;
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("small.tar");
+    fs::write(&path, &small.bytes)?;
+    let opened = small.open_file(&path)?;
+    let file = fs::OpenOptions::new().write(true).open(&path)?;
+    for (at, &byte) in small.bytes.iter().enumerate() {
+        for bit in 0..8 {
+            file.write_all_at(&[byte ^ (1 << bit)], at as u64)?;
+            let read = match small.entry(at) {
+                Some(_) => opened(),
+                None => small.read_file(&path),
+            };
+            small.right(&format!("bit {bit} of byte {at}"), small.entry(at), read)?;
+        }
+        file.write_all_at(&[byte], at as u64)?;
+    }
+    opened()?;
+    Ok(small.read_file(&path)?)
+}
+
+#[test]
+fn cut_anywhere_it_is_refused() -> Result<()> {
+    let small = Small::new()?;
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("cut.tar");
+    fs::write(&path, &small.bytes)?;
+    let opened = small.open_file(&path)?;
+    let file = fs::OpenOptions::new().write(true).open(&path)?;
+    for length in (0..small.bytes.len()).rev() {
+        file.set_len(length as u64)?;
+        let (what, entry) = (format!("the first {length} bytes"), small.entry(length));
+        small.right(&what, entry, small.read_pipe(small.bytes[..length].into()))?;
+        let read = if entry.is_some() {
+            opened()
+        } else {
+            small.read_file(&path)
+        };
+        small.right(&what, entry, read)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_may_follow_the_end() -> Result<()> {
+    let small = Small::new()?;
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("long.tar");
+    for more in [
+        &b"\0"[..],
+        &[0; 512],
+        &[0; 1024],
+        b"x",
+        &small.bytes,
+        small.span(0),
+    ] {
+        let bytes = [&small.bytes, more].concat();
+        small.refused(
+            &format!("{} bytes more", more.len()),
+            &bytes,
+            Some(END),
+            &path,
+        )?;
+    }
+    Ok(())
+}
+
+#[test]
+fn entries_cannot_be_removed_repeated_or_moved() -> Result<()> {
+    let small = Small::new()?;
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("other.tar");
+    let count = small.regions.len() - 1;
+    let all: Vec<usize> = (0..count).collect();
+    ensure!(
+        small.rearranged(&all) == *small.bytes,
+        "the entries do not make the bundle"
+    );
+    let name = |number: usize| Some(small.regions[number].1.as_str());
+    for first in 0..count {
+        let mut order = all.clone();
+        order.remove(first);
+        small.refused(
+            &format!("without entry {first}"),
+            &small.rearranged(&order),
+            name(first),
+            &path,
+        )?;
+        let mut order = all.clone();
+        order.insert(first, first);
+        small.refused(
+            &format!("entry {first} twice"),
+            &small.rearranged(&order),
+            name(first + 1),
+            &path,
+        )?;
+        for second in first + 1..count {
+            let mut order = all.clone();
+            order.swap(first, second);
+            small.refused(
+                &format!("entries {first} and {second} swapped"),
+                &small.rearranged(&order),
+                name(first),
+                &path,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_head_of_another_bundle_does_not_fit() -> Result<()> {
+    let (small, other) = (Small::new()?, Small::new()?);
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("mixed.tar");
+    // Same contents, other key: its whole head, and its signature alone.
+    let whole = [&other.bytes[..other.head()], &small.bytes[small.head()..]].concat();
+    small.refused("a head by a stranger", &whole, None, &path)?;
+    let signature = small.head() - 1024;
+    let alone = [
+        &small.bytes[..signature],
+        &other.bytes[signature..other.head()],
+        &small.bytes[small.head()..],
+    ]
+    .concat();
+    small.refused("a signature by a stranger", &alone, None, &path)?;
+    let without = [&small.bytes[..signature], &small.bytes[small.head()..]].concat();
+    small.refused("no signature", &without, None, &path)
+}
+
+fn compressed(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 3)?;
+    encoder.include_checksum(true)?;
+    encoder.window_log(schema::bundle::ZSTD_WINDOW_LOG)?;
+    encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
+    std::io::Write::write_all(&mut encoder, bytes)?;
+    Ok(encoder.finish()?)
+}
+
+#[test]
+fn compressed_it_is_refused_or_the_same_tape() -> Result<()> {
+    let small = Small::new()?;
+    let whole = compressed(&small.bytes)?;
+    small.read_pipe(whole.as_slice().into())?;
+    let judge = |what: &str, bytes: &[u8]| -> Result<bool> {
+        match small.read_pipe(bytes.into()) {
+            Ok(()) => ensure!(
+                zstd::decode_all(bytes)? == *small.bytes,
+                "{what} decodes to something else and was accepted"
+            ),
+            Err(error) => ensure!(
+                error.blame() != Blame::Medium,
+                "{what} is called a fault of the medium: {error}"
+            ),
+        }
+        Ok(true)
+    };
+    let mut bytes = whole.clone();
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            bytes[at] ^= 1 << bit;
+            judge(&format!("bit {bit} of byte {at}"), &bytes)?;
+            bytes[at] ^= 1 << bit;
+        }
+    }
+    for length in 0..whole.len() {
+        let error = small.read_pipe(whole[..length].into());
+        ensure!(
+            matches!(&error, Err(error) if error.blame() == Blame::Integrity),
+            "{length} bytes of a compressed bundle: {error:?}"
+        );
+    }
+    for more in [&b"\0"[..], &whole, &[0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]] {
+        let error = small.read_pipe([whole.as_slice(), more].concat().into());
+        ensure!(
+            matches!(&error, Err(error) if error.blame() == Blame::Integrity),
+            "{} bytes after a compressed bundle: {error:?}",
+            more.len()
+        );
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever is done to the bytes: another bundle is refused, the same one is read.
+    #[test]
+    fn any_edit_is_seen(edits in prop::collection::vec((any::<prop::sample::Index>(), 0..700_usize, prop::collection::vec(any::<u8>(), 0..600)), 1..4)) {
+        static SMALL: LazyLock<Result<Small, String>> = LazyLock::new(|| Small::new().map_err(|error| error.to_string()));
+        let small = SMALL.as_ref().map_err(|error| TestCaseError::fail(error.clone()))?;
+        let mut bytes = small.bytes.to_vec();
+        for (at, removed, put) in edits {
+            let at = at.index(bytes.len() + 1);
+            let end = (at + removed).min(bytes.len());
+            bytes.splice(at..end, put);
+        }
+        let same = bytes == *small.bytes;
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("edited.tar");
+        fs::write(&path, &bytes)?;
+        for read in [small.read_pipe(bytes.into()), small.read_file(&path)] {
+            match read {
+                Ok(()) => prop_assert!(same),
+                Err(error) => prop_assert!(!same && error.blame() != Blame::Medium, "{}", error),
+            }
+        }
+    }
+}
+
+/// Positions all over the bundle: a few in the head, and the header, content and padding of every entry.
+fn sample(small: &Small) -> Vec<usize> {
+    let head = [
+        0,
+        124,
+        156,
+        600,
+        small.head() - 1100,
+        small.head() - 1024 + 20,
+        small.head() - 512,
+        small.head() - 1,
+    ];
+    let of_entry = |pair: &[(usize, String)]| {
+        let (start, end) = (pair[0].0, pair[1].0);
+        let content = (end > start + 512).then_some([start + 512, end - 1]);
+        [start + 7]
+            .into_iter()
+            .chain(content.into_iter().flatten())
+            .collect::<Vec<_>>()
+    };
+    let entries = small.regions.windows(2).flat_map(of_entry);
+    let end = small.bytes.len();
+    head.into_iter()
+        .chain(entries)
+        .chain([end - 1024, end - 1])
+        .collect()
+}
+
+struct Gate {
+    desk: Desk,
+    registry: Embedded,
+    bundle: PathBuf,
+}
+
+impl Gate {
+    /// Verifies and pushes, from a file and from a pipe.
+    fn try_all(&self) -> Result<[Output; 4]> {
+        let stdin = Path::new("-");
+        Ok([
+            self.desk.import("verify", &self.bundle)?.run()?,
+            self.desk
+                .import("verify", stdin)?
+                .stdin_file(&self.bundle)?
+                .run()?,
+            self.desk.push(&self.bundle, &self.registry.host())?.run()?,
+            self.desk
+                .push(stdin, &self.registry.host())?
+                .stdin_file(&self.bundle)?
+                .run()?,
+        ])
+    }
+}
+
+#[test]
+fn the_programs_refuse_and_publish_nothing() -> Result<()> {
+    let small = Small::new()?;
+    let desk = Desk::with(&small.key)?;
+    let gate = Gate {
+        bundle: desk.at("small.tar"),
+        registry: Embedded::start(Settings::default())?,
+        desk,
+    };
+    let positions = sample(&small);
+    ensure!(positions.len() >= 40, "only {} positions", positions.len());
+    for at in positions {
+        let mut bytes = small.bytes.to_vec();
+        bytes[at] ^= 0x10;
+        fs::write(&gate.bundle, &bytes)?;
+        for output in gate.try_all()? {
+            let said = output.stderr.trim_end();
+            let right = match small.entry(at) {
+                Some(entry) => output.code == Some(11) && said.contains(entry),
+                None => matches!(output.code, Some(10 | 11)),
+            };
+            ensure!(right, "byte {at}: exit code {:?}: {said}", output.code);
+            ensure!(
+                said.lines().count() == 1 && said.starts_with("error: "),
+                "byte {at}: not one sentence: {said}"
+            );
+            ensure!(output.stdout.is_empty(), "byte {at}: {}", output.text());
+        }
+        ensure!(
+            !gate.registry.has_tags(),
+            "byte {at} altered, and there is a tag"
+        );
+    }
+    for length in [
+        0,
+        3,
+        512,
+        small.head(),
+        small.head() + 1,
+        small.bytes.len() - 1,
+    ] {
+        fs::write(&gate.bundle, &small.bytes[..length])?;
+        for output in gate.try_all()? {
+            ensure!(
+                matches!(output.code, Some(10 | 11)),
+                "{length} bytes: exit code {:?}: {}",
+                output.code,
+                output.stderr
+            );
+        }
+        ensure!(
+            !gate.registry.has_tags(),
+            "cut after {length} bytes, and there is a tag"
+        );
+    }
+    fs::write(&gate.bundle, [&small.bytes, &b"\n"[..]].concat())?;
+    for output in gate.try_all()? {
+        output.expect_code(11)?;
+    }
+    ensure!(
+        !gate.registry.has_tags(),
+        "a byte too much, and there is a tag"
+    );
+
+    // The bundle itself is good, so each refusal was for the alteration.
+    fs::write(&gate.bundle, &small.bytes)?;
+    for output in gate.try_all()? {
+        output.expect_code(0)?;
+    }
+    for repository in ["a", "b/c"] {
+        gate.registry
+            .check_complete(&repository.parse()?, &"v1".parse()?)?;
+    }
+    Ok(())
+}
