@@ -275,12 +275,14 @@ fn build() -> Result<PathBuf> {
         .context("the target directory has no parent")?;
     let mut command =
         Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    // Together with this package, features come out as they did for the running program: nothing is compiled twice.
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args([
         "build",
-        "--package",
-        "bundler",
-        "--package",
-        "importer",
+        "--package=bundler",
+        "--package=importer",
+        "--package=tests",
+        "--bin=bundler",
+        "--bin=importer",
         "--target-dir",
     ]);
     command
