@@ -44,7 +44,7 @@ fn main() -> Result<()> {
         start.elapsed().as_secs_f64()
     );
     println!(
-        "  {} images for several machines, with a signature, crossed the gap in one signed file;",
+        "  {} images, one for two machines and with a signature, crossed the gap in one signed file;",
         shop.roots
     );
     println!(
@@ -69,7 +69,8 @@ struct Shop {
 }
 
 impl Demo {
-    /// Builds the programs if need be, and makes an empty directory: the one asked for, or `target/demo` anew.
+    /// Builds the programs if need be, and makes an empty directory: the one asked for, or `demo-files` beside
+    /// this program, anew.
     fn prepare(asked: Option<OsString>) -> Result<Self> {
         println!("Building the two programs, bundler and importer, unless they are there already.");
         let programs = binaries()?;
@@ -330,7 +331,7 @@ impl Demo {
         let start = Instant::now();
         let output = Program::at(&program)?.args(args).run()?;
         let seconds = start.elapsed().as_secs_f64();
-        let said = format!("{}{}", output.text(), output.stderr);
+        let said = format!("{}{}", output.stderr, output.text());
         for line in said.lines().filter(|line| !line.is_empty()) {
             println!("  {line}");
         }
