@@ -44,6 +44,8 @@ pub struct Output {
     pub stderr: String,
     /// Most memory it held, in bytes; 0 if it ended before the first look.
     pub peak_rss: u64,
+    /// Bytes it had read from files and pipes at the last look (`rchar`; sockets do not count).
+    pub read: u64,
 }
 
 impl Program {
@@ -188,7 +190,7 @@ impl Running {
 
     fn wait(mut self, condition: impl Fn() -> bool) -> Result<Output> {
         let stdout = self.child.stdout.take().map(collect);
-        let mut peak_rss = 0;
+        let (mut peak_rss, mut read) = (0, 0);
         let status: ExitStatus = loop {
             if let Some(status) = self.child.try_wait()? {
                 break status;
@@ -198,6 +200,7 @@ impl Running {
                 break self.child.wait()?;
             }
             peak_rss = high_water(self.child.id()).unwrap_or(peak_rss);
+            read = bytes_read(self.child.id()).unwrap_or(read);
             thread::sleep(GLANCE);
         };
         Ok(Output {
@@ -206,6 +209,7 @@ impl Running {
             stdout: gathered(stdout)?,
             stderr: String::from_utf8_lossy(&gathered(self.stderr.take())?).into_owned(),
             peak_rss,
+            read,
         })
     }
 }
@@ -246,8 +250,16 @@ fn high_water(pid: u32) -> Option<u64> {
     Some(kibibytes << 10)
 }
 
-/// Where the programs are: `BUNDLE_BIN_DIR`, else built once, in the profile of the running test.
-fn binaries() -> Result<PathBuf> {
+/// `rchar` of `/proc/<pid>/io`.
+fn bytes_read(pid: u32) -> Option<u64> {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    let line = io.lines().find_map(|line| line.strip_prefix("rchar:"))?;
+    line.trim().parse().ok()
+}
+
+/// Where the programs are: `BUNDLE_BIN_DIR`, else built once, in the profile of the running program. Cargo's progress
+/// is shown unless a test asks.
+pub fn binaries() -> Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| match std::env::var_os("BUNDLE_BIN_DIR") {
         Some(directory) => Ok(directory.into()),
@@ -263,17 +275,25 @@ fn build() -> Result<PathBuf> {
         .context("the target directory has no parent")?;
     let mut command =
         Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    // Together with this package, features come out as they did for the running program: nothing is compiled twice.
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args([
         "build",
-        "--package",
-        "bundler",
-        "--package",
-        "importer",
+        "--package=bundler",
+        "--package=importer",
+        "--package=tests",
+        "--bin=bundler",
+        "--bin=importer",
         "--target-dir",
     ]);
     command
         .arg(target)
         .args((!cfg!(debug_assertions)).then_some("--release"));
+    let in_test = std::env::current_exe()?
+        .parent()
+        .is_some_and(|place| place.ends_with("deps"));
+    if !in_test {
+        command.stderr(Stdio::inherit());
+    }
     let output = command
         .output()
         .context("cannot run cargo; set BUNDLE_BIN_DIR to the directory of both programs")?;

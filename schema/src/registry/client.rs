@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc};
 
 use url::Url;
 
-use super::{Error, Options, access::Access, credentials::Store, tls::Clients, token::Logins};
+use super::{
+    Error, Options, access::Access, buffers::Buffers, credentials::Store, tls::Clients,
+    token::Logins,
+};
 use crate::Repository;
 
 /// A registry host with its connections, certificates and logins. Cloning shares them.
@@ -18,6 +21,7 @@ pub(super) struct Shared {
     pub clients: Clients,
     pub logins: Logins,
     pub retries: u32,
+    pub buffers: Buffers,
 }
 
 impl Registry {
@@ -55,6 +59,7 @@ impl Registry {
             clients,
             logins,
             retries: options.retries,
+            buffers: Buffers::default(),
         })))
     }
 

@@ -8,6 +8,7 @@ tokens; a [`Remote`] is one repository there; every error is an [`Error`] that s
 
 mod access;
 mod authfile;
+mod buffers;
 mod challenge;
 mod client;
 mod credentials;

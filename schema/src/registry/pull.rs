@@ -7,7 +7,7 @@ registry's error, and an endless body ends one byte after the blob should have.
 
 use std::pin::Pin;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, stream};
 use reqwest::{
     Method, Response, StatusCode,
@@ -64,15 +64,16 @@ impl Remote {
                 ),
             })?;
         let whole = len == blob.size;
-        let mut buffer = BytesMut::with_capacity(usize::try_from(len).unwrap_or_default());
+        let buffers = &self.shared.buffers;
+        let mut buffer = buffers.take(usize::try_from(len).unwrap_or_default());
         let mut patience = Patience::new(self.shared.retries);
         let mut furthest = 0;
-        while (buffer.len() as u64) < len {
-            match self.fill(blob, offset, end, &mut buffer).await {
+        while (buffer.bytes.len() as u64) < len {
+            match self.fill(blob, offset, end, &mut buffer.bytes).await {
                 Ok(true) => {}
-                Ok(false) if whole && !buffer.is_empty() => {
+                Ok(false) if whole && !buffer.bytes.is_empty() => {
                     // It was cut, and cannot be continued: from the start, without renewing the retries.
-                    buffer.clear();
+                    buffer.bytes.clear();
                     patience
                         .wait(self.cut(blob, "it cannot be continued by range"))
                         .await?;
@@ -80,8 +81,8 @@ impl Remote {
                 Ok(false) => return Ok(Slice::Unsupported),
                 Err(error) => {
                     // What is only fetched again is no progress.
-                    if buffer.len() > furthest {
-                        furthest = buffer.len();
+                    if buffer.bytes.len() > furthest {
+                        furthest = buffer.bytes.len();
                         patience.reset();
                     }
                     patience.wait(error).await?;
@@ -118,7 +119,7 @@ impl Remote {
         blob: &Blob,
         offset: u64,
         end: u64,
-        buffer: &mut BytesMut,
+        buffer: &mut Vec<u8>,
     ) -> Result<bool, Error> {
         let from = offset + buffer.len() as u64;
         let (mut response, stop) = match self.get(blob, from, end).await? {

@@ -1,10 +1,11 @@
 /*!
-The programs as their users meet them. One test binary: they are built once and linked once.
+The programs as their users meet them, run as processes. One test binary: it is linked once.
 */
 
 mod support;
 
 // What is promised, on real components.
+mod demo;
 mod end_to_end;
 mod recipe;
 

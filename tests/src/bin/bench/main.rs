@@ -1,0 +1,119 @@
+/*!
+How fast, beside what people use today and beside what the machine can do at all.
+
+One machine, one run, interleaved rounds: numbers of different days or hosts say nothing about each other. Every
+contender is a process of its own, so its peak memory is its own too. The *roofline* moves the same bytes with plain
+sockets and nothing else; nobody can be much faster.
+
+```text
+cargo run --release -p tests --bin bench -- [--images 40] [--rounds 5] [--only build|push|verify|memory] [--dir DIR]
+```
+*/
+
+#![allow(clippy::print_stdout, reason = "its output is what it is for")]
+
+mod measure;
+mod memory;
+mod roofline;
+mod speed;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use measure::Report;
+
+/// Measures build, push and verify against skopeo, sha256sum and the bare machine. Needs docker-registry and skopeo.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Images of the set, 1 to 40
+    #[arg(long, default_value_t = 40)]
+    images: usize,
+    /// Rounds of which the median counts
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Only this part
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+    /// Work below this directory, which must exist; memory needs 20 GiB there
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    #[command(subcommand)]
+    roofline: Option<Roofline>,
+}
+
+/// What can be measured alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Build,
+    Push,
+    Verify,
+    Memory,
+}
+
+/// The rooflines, run by this program as processes of their own.
+#[derive(Debug, Subcommand)]
+enum Roofline {
+    /// Fetch, hash, write
+    #[command(hide = true)]
+    RooflineFetch { list: PathBuf, out: PathBuf },
+    /// Put files as blobs
+    #[command(hide = true)]
+    RooflinePut { list: PathBuf },
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    match &options.roofline {
+        Some(Roofline::RooflineFetch { list, out }) => return roofline::fetch(list, out),
+        Some(Roofline::RooflinePut { list }) => return roofline::put(list),
+        None => {}
+    }
+    tests::process::binaries()?;
+    let work = match &options.dir {
+        Some(dir) => tempfile::tempdir_in(dir),
+        None => tempfile::tempdir(),
+    };
+    let work = work.context("cannot make a directory to work in")?;
+    println!("{}", machine(work.path()));
+    let wanted = |part| options.only.is_none_or(|only| only == part);
+    let mut report = Report::default();
+    if wanted(Part::Build) || wanted(Part::Push) || wanted(Part::Verify) {
+        let bench = speed::Bench::new(work.path(), options.images, options.rounds)?;
+        if wanted(Part::Build) {
+            bench.build(&mut report)?;
+        }
+        if wanted(Part::Push) {
+            bench.push(&mut report)?;
+        }
+        if wanted(Part::Verify) {
+            bench.verify(&mut report)?;
+        }
+    }
+    if wanted(Part::Memory) {
+        memory::run(work.path(), &mut report)?;
+    }
+    println!("\n{report}");
+    Ok(())
+}
+
+fn machine(work: &Path) -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map_or("unknown processor", |rest| {
+            rest.trim_start_matches([' ', '\t', ':'])
+        });
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split_whitespace().next().unwrap_or("?");
+    format!(
+        "{cores} cores of {model}, load {load} at the start (an idle machine gives the truest numbers), working in {}",
+        work.display()
+    )
+}

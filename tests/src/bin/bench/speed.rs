@@ -1,0 +1,309 @@
+/*!
+Build, push and verify of the set of images that the promises are stated for.
+*/
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use schema::cli::human_bytes;
+use tests::{
+    block_on,
+    images::{Content, Remote, Set},
+    process::Program,
+    real::{DockerRegistry, Options},
+};
+
+use super::measure::{Contender, Report, Target, clear, itself, run, tool};
+
+/// The images in a registry, and what is made of them.
+pub struct Bench {
+    work: PathBuf,
+    set: Set,
+    source: DockerRegistry,
+    rounds: usize,
+}
+
+impl Bench {
+    /// Makes the images and pushes them into the source registry.
+    pub fn new(work: &Path, images: usize, rounds: usize) -> Result<Self> {
+        let layers = work.join("layers");
+        fs::create_dir(&layers)?;
+        let mut set = Set::forty(&layers)?;
+        set.images.truncate(images);
+        let content = work.join("source");
+        fs::create_dir(&content)?;
+        let source = DockerRegistry::start(&content, &Options::default())?;
+        block_on(set.push(&Remote::new(&source.url())?))??;
+        println!(
+            "{} images, {} of different blobs, in {}",
+            set.images.len(),
+            human_bytes(set.size()),
+            source.url()
+        );
+        let bench = Self {
+            work: work.to_owned(),
+            set,
+            source,
+            rounds,
+        };
+        let key = bench.path("key.pem");
+        run(Program::bundler()?.args(["keygen", "--out"]).args([key]))?;
+        Ok(bench)
+    }
+
+    /// From the registry to a file.
+    pub fn build(&self, report: &mut Report) -> Result<()> {
+        println!("\nbuild");
+        let mut ours = Contender::new("bundler build");
+        let mut skopeo = Contender::new("skopeo sync docker -> dir");
+        let mut roofline = Contender::new("roofline: six GETs, hashed, written, synced");
+        self.list_for_fetch()?;
+        for _ in 0..self.rounds {
+            ours.add(self.build_once()?.0);
+            clear(&self.path("skopeo"))?;
+            skopeo.add(run(self.sync_to_directory()?)?);
+            clear(&self.path("raw"))?;
+            let fetch = itself()?.args(["roofline-fetch"]);
+            roofline.add(run(fetch.args([self.path("fetch.list"), self.path("raw")]))?);
+        }
+        clear(&self.path("raw"))?;
+        report.compare("build", &ours, &skopeo, Target::Faster(8.0));
+        report.compare("build", &ours, &roofline, Target::Within(1.5));
+        report.contenders("build", [ours, skopeo, roofline]);
+        Ok(())
+    }
+
+    /// From the file into an empty registry, a new one each time.
+    pub fn push(&self, report: &mut Report) -> Result<()> {
+        self.prepare()?;
+        println!("\npush");
+        let mut ours = Contender::new("importer push");
+        let mut again = Contender::new("importer push, second time");
+        let mut sync = Contender::new("skopeo sync dir -> docker");
+        let mut copy = Contender::new("skopeo copy dir -> docker, each image");
+        let mut roofline = Contender::new("roofline: six raw PUTs");
+        for _ in 0..self.rounds {
+            self.with_empty_registry(|host| {
+                ours.add(run(self.push_to(host)?)?);
+                again.add(run(self.push_to(host)?)?);
+                Ok(())
+            })?;
+            self.with_empty_registry(|host| {
+                sync.add(run(self.sync_to_registry(host)?)?);
+                Ok(())
+            })?;
+            self.with_empty_registry(|host| {
+                copy.add(run(self.copy_to_registry(host)?)?);
+                Ok(())
+            })?;
+            self.with_empty_registry(|host| {
+                self.list_for_put(host)?;
+                let put = itself()?
+                    .args(["roofline-put"])
+                    .args([self.path("put.list")]);
+                roofline.add(run(put)?);
+                Ok(())
+            })?;
+        }
+        report.compare("push", &ours, &sync, Target::Faster(1.7));
+        report.compare("push", &ours, &copy, Target::Shown);
+        report.compare("push", &ours, &roofline, Target::Within(1.2));
+        let (median, length) = (again.median(), fs::metadata(self.path("bundle.tar"))?.len());
+        let read = again
+            .runs
+            .iter()
+            .map(|run| run.read)
+            .max()
+            .unwrap_or_default();
+        report.bound(
+            "second push",
+            &format!("{median:.2} s"),
+            "< 1 s",
+            median < 1.0,
+        );
+        let said = format!("read {} of {}", human_bytes(read), human_bytes(length));
+        report.bound(
+            "second push",
+            &said,
+            "<= 1 % of the file",
+            read <= length / 100,
+        );
+        report.contenders("push", [ours, again, sync, copy, roofline]);
+        Ok(())
+    }
+
+    /// Every byte of the file.
+    pub fn verify(&self, report: &mut Report) -> Result<()> {
+        self.prepare()?;
+        println!("\nverify");
+        let mut one = Contender::new("importer verify, one core");
+        let mut sum_one = Contender::new("sha256sum, one core");
+        let mut all = Contender::new("importer verify, all cores");
+        let mut sum_all = Contender::new("sha256sum, all cores");
+        let bundle = self.path("bundle.tar");
+        for _ in 0..self.rounds {
+            let pinned = || -> Result<Program> { Ok(tool("taskset")?.args(["-c", "0"])) };
+            let importer = tests::process::binaries()?.join("importer");
+            one.add(run(self.verify_args(pinned()?.args([importer])))?);
+            sum_one.add(run(pinned()?.args(["sha256sum"]).args([&bundle]))?);
+            all.add(run(self.verify_args(Program::importer()?))?);
+            sum_all.add(run(tool("sha256sum")?.args([&bundle]))?);
+        }
+        report.compare("verify", &one, &sum_one, Target::Within(1.2));
+        report.compare("verify", &all, &sum_all, Target::Faster(1.0));
+        report.contenders("verify", [one, sum_one, all, sum_all]);
+        Ok(())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.work.join(name)
+    }
+
+    /// The bundle and skopeo's directory, unless they are there.
+    fn prepare(&self) -> Result<()> {
+        if !self.path("bundle.tar").exists() {
+            self.build_once()?;
+        }
+        if !self.path("skopeo").exists() {
+            run(self.sync_to_directory()?)?;
+        }
+        Ok(())
+    }
+
+    fn build_once(&self) -> Result<(super::measure::Run, PathBuf)> {
+        let bundle = self.path("bundle.tar");
+        clear(&bundle)?;
+        let host = self.source.host();
+        let images = self
+            .set
+            .images
+            .iter()
+            .flat_map(|image| ["--image".to_owned(), image.reference(&host)]);
+        let program = Program::bundler()?
+            .args(["build", "--plain-http", "--signing-key"])
+            .args([self.path("key.pem")])
+            .args(images)
+            .args(["-o".into(), bundle.clone()]);
+        Ok((run(program)?, bundle))
+    }
+
+    fn push_to(&self, host: &str) -> Result<Program> {
+        let program = Program::importer()?.args(["push", "--plain-http", "--to", host, "--key"]);
+        Ok(program.args([self.path("key.pub.pem"), self.path("bundle.tar")]))
+    }
+
+    fn verify_args(&self, program: Program) -> Program {
+        program
+            .args(["verify", "--key"])
+            .args([self.path("key.pub.pem"), self.path("bundle.tar")])
+    }
+
+    /// One process for the whole set, which is what favours skopeo most.
+    fn sync_to_directory(&self) -> Result<Program> {
+        let mut yaml = format!(
+            "{:?}:\n  tls-verify: false\n  images:\n",
+            self.source.host()
+        );
+        for image in &self.set.images {
+            let tag = image.tag.as_ref().context("an image without a tag")?;
+            yaml.push_str(&format!("    {}: [{:?}]\n", image.repository, tag.as_str()));
+        }
+        let list = self.path("skopeo.yaml");
+        fs::write(&list, yaml)?;
+        fs::create_dir_all(self.path("skopeo"))?;
+        Ok(tool("skopeo")?
+            .args([
+                "--insecure-policy",
+                "sync",
+                "--src",
+                "yaml",
+                "--dest",
+                "dir",
+            ])
+            .args([list, self.path("skopeo")]))
+    }
+
+    fn sync_to_registry(&self, host: &str) -> Result<Program> {
+        Ok(tool("skopeo")?
+            .args([
+                "--insecure-policy",
+                "sync",
+                "--src",
+                "dir",
+                "--dest",
+                "docker",
+                "--dest-tls-verify=false",
+            ])
+            .args([self.path("skopeo").into_os_string(), host.into()]))
+    }
+
+    /// A process for each image, as scripts do it.
+    fn copy_to_registry(&self, host: &str) -> Result<Program> {
+        let script = r#"for image in "$0"/*; do
+            skopeo --insecure-policy copy --quiet --dest-tls-verify=false "dir:$image" "docker://$1/copied/${image##*/}" || exit 1
+        done"#;
+        Ok(tool("sh")?
+            .args(["-c", script])
+            .args([self.path("skopeo").into_os_string(), host.into()]))
+    }
+
+    fn with_empty_registry(&self, job: impl FnOnce(&str) -> Result<()>) -> Result<()> {
+        let content = self.path("target");
+        clear(&content)?;
+        fs::create_dir(&content)?;
+        let registry = DockerRegistry::start(&content, &Options::default())?;
+        let done = job(&registry.host());
+        drop(registry);
+        clear(&content)?;
+        done
+    }
+
+    /// Each different blob once, with a repository that has it.
+    fn blobs(&self) -> impl Iterator<Item = (&str, &tests::images::Blob)> {
+        let blobs = self.set.images.iter().flat_map(|image| {
+            image
+                .blobs
+                .iter()
+                .map(|blob| (blob.digest, (image.repository.as_str(), blob)))
+        });
+        blobs.collect::<BTreeMap<_, _>>().into_values()
+    }
+
+    fn list_for_fetch(&self) -> Result<()> {
+        let (mut list, mut offset) = (String::new(), 0);
+        for (repository, blob) in self.blobs() {
+            list.push_str(&format!(
+                "{} {repository} {} {} {offset}\n",
+                self.source.host(),
+                blob.digest,
+                blob.size
+            ));
+            offset += blob.size;
+        }
+        Ok(fs::write(self.path("fetch.list"), list)?)
+    }
+
+    fn list_for_put(&self, host: &str) -> Result<()> {
+        let mut list = String::new();
+        for (repository, blob) in self.blobs() {
+            let file = match &blob.content {
+                Content::File(path) => path.to_path_buf(),
+                Content::Memory(bytes) => {
+                    let path = self.path("layers").join(blob.digest.hex());
+                    fs::write(&path, bytes)?;
+                    path
+                }
+            };
+            list.push_str(&format!(
+                "{host} {repository} {} {}\n",
+                blob.digest,
+                file.display()
+            ));
+        }
+        Ok(fs::write(self.path("put.list"), list)?)
+    }
+}
