@@ -108,7 +108,18 @@ fn stalled(requests: &[LoggedRequest], answered: usize) -> bool {
             .iter()
             .filter(|request| request.method == "GET" && request.path.contains("/blobs/"))
     };
-    blobs().filter(|request| request.complete).count() >= answered && blobs().count() > answered
+    blobs().filter(whole).count() >= answered && blobs().count() > answered
+}
+
+/// Whether the answer to a request has been handed over, as far as its range tells; small answers have none.
+fn whole(request: &&LoggedRequest) -> bool {
+    let range = request.range.as_deref().unwrap_or_default();
+    let span = range
+        .strip_prefix("bytes=")
+        .and_then(|span| span.split_once('-'));
+    let length = span
+        .and_then(|(first, last)| Some(last.parse::<u64>().ok()? + 1 - first.parse::<u64>().ok()?));
+    request.sent >= length.unwrap_or(1)
 }
 
 #[test]

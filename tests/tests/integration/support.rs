@@ -71,7 +71,8 @@ impl Desk {
         let key = self.path("key.pem");
         Ok(Program::bundler()?
             .env("SOURCE_DATE_EPOCH", "1700000000")
-            .args(["build", "--plain-http", "--retries", "1", "--signing-key"])
+            .env("BUNDLER_RETRIES", "1")
+            .args(["build", "--plain-http", "--signing-key"])
             .args([key.as_os_str()])
             .args(args))
     }
@@ -109,17 +110,8 @@ impl Desk {
     /// `importer push BUNDLE --to TARGET`, over HTTP, with one retry.
     pub fn push(&self, bundle: &Path, target: &Embedded) -> Result<Program> {
         let push = self.import("push", bundle)?;
-        Ok(push.args(["--plain-http", "--retries", "1", "--to", &target.host()]))
-    }
-
-    /// Names in the directory, hidden ones included, sorted.
-    pub fn names(&self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(self.directory.path())? {
-            names.push(entry?.file_name().to_string_lossy().into_owned());
-        }
-        names.sort();
-        Ok(names)
+        let push = push.env("IMPORTER_RETRIES", "1");
+        Ok(push.args(["--plain-http", "--to", &target.host()]))
     }
 }
 

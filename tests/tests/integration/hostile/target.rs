@@ -232,7 +232,11 @@ fn a_proxy_that_refuses_large_bodies_is_worked_around_or_named() -> Result<()> {
     })?;
     let pushed = desk.push(&desk.path("a.tar"), &target)?.run()?;
     if pushed.code == Some(0) {
-        return check(&target, &images);
+        // What was begun and refused for its size lies open there until the registry clears it away.
+        for image in &images {
+            target.check_complete(&image.repository, &"v1".parse()?)?;
+        }
+        return Ok(());
     }
     told(&pushed, 30, &["413"]);
     ensure!(!target.has_tags());
@@ -289,7 +293,7 @@ fn a_login_that_runs_out_in_the_middle_of_a_push_is_renewed() -> Result<()> {
     let target = Embedded::start(Settings {
         auth: Auth::Bearer(Tokens {
             login: Some(login.clone()),
-            uses: Some(2),
+            uses: Some(6),
             ..Tokens::default()
         }),
         ..Settings::default()
@@ -306,7 +310,12 @@ fn a_login_that_runs_out_in_the_middle_of_a_push_is_renewed() -> Result<()> {
     let authfile = desk.file("auth.json", auths.to_string())?;
     let push = desk.push(&desk.path("a.tar"), &target)?;
     let pushed = push
-        .args(["-vv", "--authfile", &authfile.to_string_lossy()])
+        .args([
+            "-vv",
+            "--concurrency=2",
+            "--authfile",
+            &authfile.to_string_lossy(),
+        ])
         .run()?
         .expect_code(0)?;
     for secret in ["s3cr3t-pass", "token-", &docker] {
