@@ -238,7 +238,8 @@ fn a_proxy_that_refuses_large_bodies_is_worked_around_or_named() -> Result<()> {
         }
         return Ok(());
     }
-    told(&pushed, 30, &["413"]);
+    // A proxy that hangs up while it still receives cannot always be told from a broken line.
+    told(&pushed, 30, &["shop/one", "run the same command again"]);
     ensure!(!target.has_tags());
     Ok(())
 }

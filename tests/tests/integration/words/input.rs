@@ -244,7 +244,11 @@ fn a_full_disk_is_noticed_before_and_during() -> Result<()> {
         .build(["--image", &reference, "-o", "-"])?
         .stdout_file(Path::new("/dev/full"))?
         .run()?;
-    told(&full, 1, &["standard output", "No space left"]);
+    told(
+        &full,
+        1,
+        &["standard output", "no space left", "free some space"],
+    );
     desk.build_image(&image, "a.tar")?.run()?.expect_code(0)?;
     let disk = desk.path("disk");
     fs::create_dir(&disk)?;
