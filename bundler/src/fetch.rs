@@ -49,8 +49,8 @@ pub fn contents<'a>(
     start: Start,
     concurrency: usize,
 ) -> impl Stream<Item = Result<Chunk, Error>> + Send + 'a {
-    // One slice more than is under way waits at the writer.
-    let slice = (WINDOW / (concurrency as u64 + 2)).min(4 << 20);
+    // Besides those under way, three are between here and the medium.
+    let slice = (WINDOW / (concurrency as u64 + 3)).min(2 << 20);
     let pieces =
         tape.placements()
             .enumerate()

@@ -16,12 +16,16 @@ pub async fn push(
     progress: &Arc<dyn Progress>,
 ) -> Result<(), Error> {
     frame(&bundle)?;
-    let missing = upload
+    let missing = &upload.survey.missing_blobs;
+    let mut steps: Vec<_> = upload
         .plan
         .blobs
         .iter()
-        .filter(|step| upload.survey.missing_blobs.contains_key(&step.blob.digest));
-    let blobs = stream::iter(missing).map(Ok::<_, Error>);
+        .filter(|step| missing.contains_key(&step.blob.digest))
+        .collect();
+    // The longest first: nothing is left at the end that one connection has to do alone.
+    steps.sort_by_key(|step| std::cmp::Reverse(step.blob.size));
+    let blobs = stream::iter(steps).map(Ok::<_, Error>);
     blobs
         .try_for_each_concurrent(upload.concurrency, |step| {
             let source = FromFile {

@@ -12,6 +12,8 @@ use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
 };
+use tokio::sync::mpsc;
+
 use schema::{
     bundle::{Error, Random, Verifying},
     digest::Hasher,
@@ -20,7 +22,7 @@ use schema::{
 };
 
 /// Bytes that are read, hashed and handed on at a time.
-pub const CHUNK: usize = 1 << 20;
+pub const CHUNK: usize = 512 << 10;
 
 /// An entry of a bundle that can be read again.
 #[derive(Debug, Clone)]
@@ -33,19 +35,23 @@ pub struct FromFile {
 
 impl BlobSource for FromFile {
     fn open(&self, offset: u64) -> Result<BoxStream<'static, io::Result<Bytes>>, io::Error> {
-        let content = self.bundle.open(self.position)?;
-        let chunks = stream::try_unfold((content, offset), |(mut content, skip)| async move {
-            let read = tokio::task::spawn_blocking(move || {
-                // Hashed again from the start: what is sent now is part of something verified whole.
-                let skipped = io::copy(&mut (&mut content).take(skip), &mut io::sink())?;
-                debug_assert_eq!(skipped, skip);
-                let chunk = read_chunk(&mut content)?;
-                Ok::<_, io::Error>((chunk, content))
-            });
-            let (chunk, content) = read.await??;
-            Ok((!chunk.is_empty()).then_some((chunk, (content, 0))))
+        let mut content = self.bundle.open(self.position)?;
+        let (sender, mut chunks) = mpsc::channel(1);
+        // One chunk is read and hashed while the one before it is sent.
+        tokio::task::spawn_blocking(move || {
+            // Hashed again from the start: what is sent now is part of something verified whole.
+            let skipped = io::copy(&mut (&mut content).take(offset), &mut io::sink());
+            let mut next = skipped.and_then(|_| read_chunk(&mut content));
+            while !next.as_ref().is_ok_and(Bytes::is_empty) {
+                let failed = next.is_err();
+                // Nobody waits for more once the upload has ended.
+                if sender.blocking_send(next).is_err() || failed {
+                    return;
+                }
+                next = read_chunk(&mut content);
+            }
         });
-        Ok(chunks.boxed())
+        Ok(stream::poll_fn(move |context| chunks.poll_recv(context)).boxed())
     }
 }
 

@@ -16,7 +16,7 @@ use bytes::Bytes;
 const SMALLEST: usize = 256 << 10;
 
 /// Slices above this many bytes too; and so large is every buffer, though untouched memory costs nothing.
-const LARGEST: usize = 4 << 20;
+const LARGEST: usize = 2 << 20;
 
 /// Buffers kept while nobody uses them.
 const KEPT: usize = 16;

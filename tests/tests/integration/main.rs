@@ -2,6 +2,7 @@
 The programs as their users meet them, run as processes. One test binary: it is linked once.
 */
 
+mod producer;
 mod support;
 
 // What is promised, on real components.
@@ -12,3 +13,8 @@ mod recipe;
 // The bytes of a bundle, and what happens when one of them is another.
 mod format;
 mod tamper;
+
+// What registries and media do to harm, what an interruption leaves, and what is said.
+mod hostile;
+mod interrupted;
+mod words;
