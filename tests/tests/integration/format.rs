@@ -374,45 +374,55 @@ fn a_signed_index_must_still_keep_the_rules() -> Result<()> {
     let (index, _) = golden_index()?;
     let other = Digest::of(b"other");
     type Change<'a> = Box<dyn FnOnce(&mut Index) + 'a>;
-    let rules: Vec<(&str, Change<'_>)> = vec![
+    let rules: Vec<(&str, &str, Change<'_>)> = vec![
         (
             "not UTC",
+            "created is",
             Box::new(|index| index.created = "2026-01-01T00:00:00+01:00".to_owned()),
         ),
         (
             "no time",
+            "created is",
             Box::new(|index| index.created = "2026-13-01T00:00:00Z".to_owned()),
         ),
         (
             "a file twice",
+            "is listed twice",
             Box::new(|index| index.files.push(index.files[8].clone())),
         ),
         (
             "a digest that the name denies",
+            "has digest",
             Box::new(move |index| index.files[1].digest = other),
         ),
         (
             "a link before its target",
+            "not listed before it",
             Box::new(|index| index.files.swap(1, 2)),
         ),
         (
             "a link to other content",
-            Box::new(|index| index.files[2].hardlink = Some(index.files[3].path.clone())),
+            "has other content",
+            Box::new(|index| index.files[4].hardlink = Some(index.files[1].path.clone())),
         ),
         (
             "a link that links nowhere",
+            "not the kind of file",
             Box::new(|index| index.files[2].hardlink = Some(BundlePath::Sums)),
         ),
         (
             "a link to itself",
+            "not listed before it",
             Box::new(|index| index.files[2].hardlink = Some(index.files[2].path.clone())),
         ),
         (
             "a link of another size",
+            "has other content",
             Box::new(|index| index.files[2].size += 1),
         ),
         (
             "a tag to what is not there",
+            "not listed before it",
             Box::new(move |index| {
                 index.files[7].digest = other;
                 index.files[7].symlink = Some(other);
@@ -420,26 +430,32 @@ fn a_signed_index_must_still_keep_the_rules() -> Result<()> {
         ),
         (
             "a tag that is a file",
+            "not the kind of file",
             Box::new(|index| index.files[7].symlink = None),
         ),
         (
+            "two kinds of link",
             "two kinds of link",
             Box::new(|index| index.files[7].hardlink = Some(index.files[1].path.clone())),
         ),
         (
             "a manifest that is no link",
+            "not the kind of file",
             Box::new(|index| index.files[5].hardlink = None),
         ),
         (
             "a manifest before a blob",
-            Box::new(|index| index.files.swap(1, 3)),
+            "stands before",
+            Box::new(|index| index.files[1..7].rotate_left(2)),
         ),
         (
             "an endless file",
+            "more than",
             Box::new(|index| index.files[1].size = u64::MAX),
         ),
         (
             "a manifest too large",
+            "more than",
             Box::new(|index| {
                 index.files[3..8]
                     .iter_mut()
@@ -448,10 +464,12 @@ fn a_signed_index_must_still_keep_the_rules() -> Result<()> {
         ),
         (
             "an empty file with a digest",
+            "has 0 bytes and digest",
             Box::new(|index| index.files[1].size = 0),
         ),
         (
             "a file that is a directory",
+            "also the directory of",
             Box::new(|index| {
                 if let Ok(path) = "config/one.yaml/below".parse::<BundlePath>() {
                     index.files.push(File {
@@ -467,18 +485,22 @@ fn a_signed_index_must_still_keep_the_rules() -> Result<()> {
         ),
         (
             "an image without manifest",
+            "which is not listed",
             Box::new(move |index| index.images[0].digest = other),
         ),
         (
             "an image with a tag that is not there",
+            "not listed so",
             Box::new(|index| index.images[0].tags = index.images[1].tags.clone()),
         ),
         (
             "something attached that is not there",
+            "which is not listed",
             Box::new(move |index| index.images[0].attached[0].digest = other),
         ),
         (
             "a media type of nothing",
+            "a media type and no file",
             Box::new(move |index| {
                 index.manifests.push(ManifestRecord {
                     digest: other,
@@ -488,6 +510,7 @@ fn a_signed_index_must_still_keep_the_rules() -> Result<()> {
         ),
         (
             "two media types of one",
+            "listed twice",
             Box::new(|index| {
                 index.manifests.push(ManifestRecord {
                     media_type: MediaType::OciIndex,
@@ -497,29 +520,33 @@ fn a_signed_index_must_still_keep_the_rules() -> Result<()> {
         ),
         (
             "no media type of a manifest",
+            "not the kind of file",
             Box::new(|index| index.manifests.clear()),
         ),
         (
             "an object without file",
+            "has no file",
             Box::new(|index| {
                 index.files.pop();
             }),
         ),
         (
             "a file without object",
+            "holds no Kubernetes object",
             Box::new(|index| index.objects.clear()),
         ),
         (
             "an object in an image",
+            "has no file",
             Box::new(|index| index.objects[0].path = index.files[1].path.clone()),
         ),
     ];
     Index::parse(&resealed(index.clone(), |_| ())?)?;
-    for (rule, change) in rules {
+    for (rule, reason, change) in rules {
         let bytes = resealed(index.clone(), change)?;
         let parsed = Index::parse(&bytes);
         assert!(
-            matches!(parsed, Err(Error::Invalid(_))),
+            matches!(&parsed, Err(Error::Invalid(said)) if said.contains(reason)),
             "{rule}: {parsed:?}"
         );
     }
