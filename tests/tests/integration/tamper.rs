@@ -23,7 +23,7 @@ use schema::{
     },
 };
 use tests::{
-    process::Output,
+    process::{Output, Program},
     registry::{Embedded, Settings},
 };
 
@@ -513,28 +513,55 @@ fn sample(small: &Small) -> Vec<usize> {
         .collect()
 }
 
+/// Where a bundle is brought to, altered or not.
 struct Gate {
     desk: Desk,
-    registry: Embedded,
     bundle: PathBuf,
 }
 
 impl Gate {
-    /// Verifies and pushes, from a file and from a pipe.
-    fn try_all(&self) -> Result<[Output; 4]> {
-        let stdin = Path::new("-");
+    /// Verifies, and pushes into an empty registry, from a file and from a pipe.
+    fn try_all(&self, bytes: &[u8]) -> Result<[(Output, Embedded); 4]> {
+        fs::write(&self.bundle, bytes)?;
+        let (file, stdin) = (self.bundle.as_path(), Path::new("-"));
+        let run = |program: Program, registry: Embedded| -> Result<(Output, Embedded)> {
+            Ok((program.stdin_file(file)?.run()?, registry))
+        };
+        let pushed = |from: &Path| {
+            let registry = Embedded::start(Settings::default())?;
+            run(self.desk.push(from, &registry.host())?, registry)
+        };
+        let verified = |from: &Path| {
+            let registry = Embedded::start(Settings::default())?;
+            run(self.desk.import("verify", from)?, registry)
+        };
         Ok([
-            self.desk.import("verify", &self.bundle)?.run()?,
-            self.desk
-                .import("verify", stdin)?
-                .stdin_file(&self.bundle)?
-                .run()?,
-            self.desk.push(&self.bundle, &self.registry.host())?.run()?,
-            self.desk
-                .push(stdin, &self.registry.host())?
-                .stdin_file(&self.bundle)?
-                .run()?,
+            verified(file)?,
+            verified(stdin)?,
+            pushed(file)?,
+            pushed(stdin)?,
         ])
+    }
+
+    /// All four ways are refused, with one of the exit codes and a sentence that names the entry, and nothing is tagged.
+    fn refuses(&self, what: &str, bytes: &[u8], codes: &[i32], entry: &str) -> Result<()> {
+        for (output, registry) in self.try_all(bytes)? {
+            let said = output.stderr.trim_end();
+            let last = said.lines().last().unwrap_or_default();
+            let code = output.code.is_some_and(|code| codes.contains(&code));
+            ensure!(
+                code && last.contains(entry),
+                "{what}: exit code {:?}: {said}",
+                output.code
+            );
+            ensure!(
+                said.matches("error: ").count() == 1 && last.starts_with("error: "),
+                "{what}: not one sentence at the end: {said}"
+            );
+            ensure!(output.stdout.is_empty(), "{what}: {}", output.text());
+            ensure!(!registry.has_tags(), "{what}, and there is a tag");
+        }
+        Ok(())
     }
 }
 
@@ -544,7 +571,6 @@ fn the_programs_refuse_and_publish_nothing() -> Result<()> {
     let desk = Desk::with(&small.key)?;
     let gate = Gate {
         bundle: desk.at("small.tar"),
-        registry: Embedded::start(Settings::default())?,
         desk,
     };
     let positions = sample(&small);
@@ -552,25 +578,10 @@ fn the_programs_refuse_and_publish_nothing() -> Result<()> {
     for at in positions {
         let mut bytes = small.bytes.to_vec();
         bytes[at] ^= 0x10;
-        fs::write(&gate.bundle, &bytes)?;
-        for output in gate.try_all()? {
-            let said = output.stderr.trim_end();
-            let last = said.lines().last().unwrap_or_default();
-            let right = match small.entry(at) {
-                Some(entry) => output.code == Some(11) && said.contains(entry),
-                None => matches!(output.code, Some(10 | 11)),
-            };
-            ensure!(right, "byte {at}: exit code {:?}: {said}", output.code);
-            ensure!(
-                said.matches("error: ").count() == 1 && last.starts_with("error: "),
-                "byte {at}: not one sentence at the end: {said}"
-            );
-            ensure!(output.stdout.is_empty(), "byte {at}: {}", output.text());
+        match small.entry(at) {
+            Some(entry) => gate.refuses(&format!("byte {at}"), &bytes, &[11], entry)?,
+            None => gate.refuses(&format!("byte {at}"), &bytes, &[10, 11], "")?,
         }
-        ensure!(
-            !gate.registry.has_tags(),
-            "byte {at} altered, and there is a tag"
-        );
     }
     for length in [
         0,
@@ -580,37 +591,26 @@ fn the_programs_refuse_and_publish_nothing() -> Result<()> {
         small.head() + 1,
         small.bytes.len() - 1,
     ] {
-        fs::write(&gate.bundle, &small.bytes[..length])?;
-        for output in gate.try_all()? {
-            ensure!(
-                matches!(output.code, Some(10 | 11)),
-                "{length} bytes: exit code {:?}: {}",
-                output.code,
-                output.stderr
-            );
-        }
-        ensure!(
-            !gate.registry.has_tags(),
-            "cut after {length} bytes, and there is a tag"
-        );
+        gate.refuses(
+            &format!("{length} bytes"),
+            &small.bytes[..length],
+            &[11],
+            small.entry(length).unwrap_or_default(),
+        )?;
     }
-    fs::write(&gate.bundle, [&small.bytes, &b"\n"[..]].concat())?;
-    for output in gate.try_all()? {
-        output.expect_code(11)?;
-    }
-    ensure!(
-        !gate.registry.has_tags(),
-        "a byte too much, and there is a tag"
-    );
+    gate.refuses(
+        "a byte too much",
+        &[&small.bytes, &b"\n"[..]].concat(),
+        &[11],
+        END,
+    )?;
 
     // The bundle itself is good, so each refusal was for the alteration.
-    fs::write(&gate.bundle, &small.bytes)?;
-    for output in gate.try_all()? {
-        output.expect_code(0)?;
-    }
-    for repository in ["a", "b/c"] {
-        gate.registry
-            .check_complete(&repository.parse()?, &"v1".parse()?)?;
+    let [_, _, (_, from_file), (_, from_pipe)] = gate.try_all(&small.bytes)?;
+    for registry in [from_file, from_pipe] {
+        for repository in ["a", "b/c"] {
+            registry.check_complete(&repository.parse()?, &"v1".parse()?)?;
+        }
     }
     Ok(())
 }
