@@ -94,8 +94,8 @@ impl Office {
             &[&self.bundle],
         )?;
         forge(&tree)?;
-        let pack = "tar --format=ustar -cf \"$1\" --no-recursion -T ../names; shift; \
-                    for name in \"$@\"; do tar --format=ustar -rf ../forged.tar --no-recursion \"$name\"; done";
+        let pack = "tar --format=posix -cf \"$1\" --no-recursion -T ../names; shift; \
+                    for name in \"$@\"; do tar --format=posix -rf ../forged.tar --no-recursion \"$name\"; done";
         let more: Vec<&Path> = more.iter().map(Path::new).collect();
         sh(
             &tree,
