@@ -152,8 +152,12 @@ impl Program for Bundler {
 }
 
 fn print(result: std::io::Result<()>) -> Result<(), Error> {
-    result.map_err(|source| Error::Io {
-        path: "standard output".into(),
-        source,
+    result.map_err(|source| match source.kind() {
+        // Nothing was written yet: what was to be printed does not exist.
+        std::io::ErrorKind::InvalidInput => Error::Usage(source.to_string()),
+        _ => Error::Io {
+            path: "standard output".into(),
+            source,
+        },
     })
 }

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use schema::{
     Digest, Repository, Tag,
-    bundle::{self, KeyError, SignError},
+    bundle::{self, Blame, KeyError, SignError},
     cli::{Exit, Fault},
     manifest::ManifestError,
     registry,
@@ -28,6 +28,14 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong, what was expected, what to do.
         reason: String,
+    },
+    /// The disk filled up on the way.
+    #[error(
+        "{place}: no space left on the device; free some space and run again, an unfinished .tar or directory is gone on with"
+    )]
+    Full {
+        /// The output.
+        place: PathBuf,
     },
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
@@ -143,7 +151,12 @@ impl Fault for Error {
             | Self::Registry(_)
             | Self::Size { .. }
             | Self::WrongBytes { .. } => Exit::Source,
-            Self::Bundle(_) | Self::Io { .. } | Self::Sign(_) | Self::Space { .. } => Exit::Failed,
+            Self::Bundle(error) if error.blame() == Blame::User => Exit::Usage,
+            Self::Bundle(_)
+            | Self::Full { .. }
+            | Self::Io { .. }
+            | Self::Sign(_)
+            | Self::Space { .. } => Exit::Failed,
         }
     }
 }

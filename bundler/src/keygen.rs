@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use schema::bundle::SigningKey;
+use schema::bundle::{SigningKey, read_key_file};
 
 use crate::{Error, cli::KeygenArgs};
 
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<String, Error> {
 
 /// Reads a signing key; asks for the passphrase only where it is encrypted.
 pub(crate) fn load(path: &Path, passphrase_file: Option<&Path>) -> Result<SigningKey, Error> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Io {
+    let text = read_key_file(path).map_err(|source| Error::Key {
         path: path.to_owned(),
         source,
     })?;
@@ -53,7 +53,7 @@ fn passphrase(file: Option<&Path>) -> Result<Option<String>, Error> {
             .ok()
             .filter(|text| !text.is_empty()));
     };
-    let text = fs::read_to_string(path).map_err(|source| Error::Io {
+    let text = read_key_file(path).map_err(|source| Error::Key {
         path: path.to_owned(),
         source,
     })?;

@@ -76,6 +76,7 @@ impl Fault for Error {
                 Blame::Integrity => Exit::Integrity,
                 Blame::Medium => Exit::Failed,
                 Blame::Signature => Exit::NoTrustedSignature,
+                Blame::User => Exit::Usage,
             },
             Self::Incomplete { .. } => Exit::Target,
             Self::Io { .. } => Exit::Failed,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schema::{
     bundle::{Index, KeyId},
-    cli::{Align, Table, escape, human_bytes},
+    cli::{Align, Table, escape, human_bytes, misleads},
 };
 use serde::Serialize;
 
@@ -165,10 +165,10 @@ fn json(index: &Index, vouched: Vouched) -> Result<String, Error> {
         path: "the index".into(),
         source: error.into(),
     })?;
-    // JSON escapes the C0 controls; DEL and the C1 controls would still reach a terminal.
+    // JSON escapes the C0 controls; DEL, the C1 controls and marks of direction would still reach a terminal.
     let safe = text.chars().map(|c| match c {
         '\n' => "\n".to_owned(),
-        c if c.is_control() => format!("\\u{:04x}", c as u32),
+        c if misleads(c) => format!("\\u{:04x}", c as u32),
         c => c.to_string(),
     });
     Ok(format!("{}\n", safe.collect::<String>()))

@@ -1,11 +1,11 @@
 /*! From what the operator named to a bundle that is believed. */
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
-use schema::bundle::{Opened, PublicKey, TrustedKeys, Verified};
+use schema::bundle::{Opened, PublicKey, TrustedKeys, Verified, read_key_file};
 
 use crate::Error;
 
@@ -27,11 +27,8 @@ pub fn verified(path: &Path, keys: &TrustedKeys) -> Result<Verified, Error> {
 /// Reads public keys.
 pub fn keys(paths: &[PathBuf]) -> Result<TrustedKeys, Error> {
     let read = |path: &PathBuf| {
-        let text = fs::read_to_string(path).map_err(|source| Error::Io {
-            path: path.clone(),
-            source,
-        })?;
-        PublicKey::from_pem(&text).map_err(|source| Error::Key {
+        let key = read_key_file(path).and_then(|text| PublicKey::from_pem(&text));
+        key.map_err(|source| Error::Key {
             path: path.clone(),
             source,
         })

@@ -263,7 +263,7 @@ fn child(entry: &OciDescriptor) -> Result<Child, ManifestError> {
     Ok(Child {
         digest: digest(entry)?,
         size: entry.size(),
-        media_type: MediaType::from_header(&entry.media_type().to_string()),
+        media_type: MediaType::from_header(entry.media_type().as_ref()),
         // `unknown/unknown` marks attestations, not a machine.
         platform: platform.filter(|platform| platform.os != "unknown" && !platform.os.is_empty()),
     })

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, BufWriter, Seek, SeekFrom, Write},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -177,30 +178,43 @@ impl Partial {
             path: path.clone(),
             source,
         };
-        let file = fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(failed)?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            Error::Usage(format!(
-                "{}: another build is writing it; wait for that one, or name another output",
-                path.display()
-            ))
-        })?;
-        Ok(Self {
-            file,
-            path,
-            target: target.to_owned(),
-        })
+        loop {
+            let file = fs::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)
+                .map_err(failed)?;
+            flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+                Error::Usage(format!(
+                    "{}: another build is writing it; wait for that one, or name another output",
+                    path.display()
+                ))
+            })?;
+            // Between opening and locking, another build may have given the file its final name.
+            let (opened, named) = (file.metadata().map_err(failed)?, fs::metadata(&path));
+            if named.is_ok_and(|named| (named.dev(), named.ino()) == (opened.dev(), opened.ino())) {
+                return Ok(Self {
+                    file,
+                    path,
+                    target: target.to_owned(),
+                });
+            }
+        }
     }
 
     fn commit(self) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.path, &self.target)?;
         sync_parent(&self.target)
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // The flushing thread may still hold a copy of the descriptor, and with it the lock that the next try needs.
+        flock(&self.file, FlockOperation::Unlock).ok();
     }
 }
 

@@ -9,7 +9,7 @@ mod directory;
 mod file;
 mod resume;
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc};
 
 use futures_util::{StreamExt, pin_mut};
 use schema::{
@@ -69,7 +69,24 @@ pub async fn bundle(
         }
     };
     progress.end();
-    result
+    result.map_err(|error| full(error, &request.output))
+}
+
+/// A full disk is told by the name the user gave it, not by the entry that did not fit.
+fn full(error: Error, output: &Output) -> Error {
+    let kind = match &error {
+        Error::Bundle(bundle::Error::Io { source, .. }) | Error::Io { source, .. } => source.kind(),
+        _ => return error,
+    };
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full {
+            place: match output {
+                Output::Directory(path) | Output::File(path) | Output::Zstd(path) => path.clone(),
+                Output::Stdout => "standard output".into(),
+            },
+        },
+        _ => error,
+    }
 }
 
 /// Writes manifests alone, with a `SHA256SUMS`: nothing that `kubectl apply -Rf` would stumble over.

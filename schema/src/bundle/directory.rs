@@ -109,7 +109,12 @@ impl Directory {
                         .len();
                     if !found.file_type().is_file() || length != file.size {
                         let expected = format!("a regular file of {} bytes", file.size);
-                        let found = format!("{:?} of {length} bytes", found.file_type());
+                        let kind = found.file_type();
+                        let found = match () {
+                            () if kind.is_file() => format!("one of {length} bytes"),
+                            () if kind.is_symlink() => "a symbolic link".to_owned(),
+                            () => "a pipe, socket or device".to_owned(),
+                        };
                         return Err(Error::Altered {
                             entry: name.into_owned(),
                             what: "file",

@@ -62,6 +62,14 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// What is to be written stands in the way of something else.
+    #[error("{path}: {reason}")]
+    Occupied {
+        /// The directory.
+        path: PathBuf,
+        /// Why it cannot be had, and what to do.
+        reason: &'static str,
+    },
     /// No trusted key made the signature.
     #[error("no trusted signature: bundle.json carries a signature that says it is by key {claimed}, and none of the trusted keys ({}) made it; ask the producer for the public key, or for a bundle that was not altered", list(.trusted))]
     Untrusted {
@@ -84,6 +92,8 @@ pub enum Blame {
     Medium,
     /// No trusted signature.
     Signature,
+    /// The name of an output, which is the user's choice.
+    User,
 }
 
 impl Error {
@@ -92,6 +102,7 @@ impl Error {
         match self {
             Self::Untrusted { .. } => Blame::Signature,
             Self::Io { .. } => Blame::Medium,
+            Self::Occupied { .. } => Blame::User,
             Self::Altered { .. }
             | Self::Cut { .. }
             | Self::Extra { .. }

@@ -5,7 +5,7 @@ Ed25519 keys in the files that `openssl` writes.
 RFC 8410), and `openssl pkeyutl -verify -rawin` checks what we sign, so an auditor never has to trust this program.
 */
 
-use std::{fmt, str::FromStr};
+use std::{fmt, fs, path::Path, str::FromStr};
 
 use ed25519_dalek::{
     Signer as _, VerifyingKey,
@@ -204,6 +204,12 @@ impl TrustedKeys {
     }
 }
 
+/// The text of a key file. What is no text is no PEM either, which the parsers then say.
+pub fn read_key_file(path: &Path) -> Result<String, KeyError> {
+    let bytes = fs::read(path).map_err(|error| KeyError::Unreadable(error.to_string()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Tells apart the files that people mistake for ours.
 fn recognise(text: &str) -> Result<(), KeyError> {
     if text.contains("-----BEGIN PGP") {
@@ -265,4 +271,7 @@ pub enum KeyError {
     /// No fresh key.
     #[error("the system gave no random bytes for a key: {0}")]
     Randomness(String),
+    /// The system refused.
+    #[error("cannot read the file: {0}; check its name and its permissions")]
+    Unreadable(String),
 }

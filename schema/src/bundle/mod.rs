@@ -33,7 +33,7 @@ pub use index::{
     Assumed, Attached, CREATED_FORMAT, FORMAT, File, Image, Index, Kind, ManifestRecord,
     ObjectRecord,
 };
-pub use keys::{KeyError, KeyId, PublicKey, Signature, SigningKey, TrustedKeys};
+pub use keys::{KeyError, KeyId, PublicKey, Signature, SigningKey, TrustedKeys, read_key_file};
 pub use open::{Contents, INDEX_LIMIT, Opened, Unverified, Verified};
 pub use path::{BundlePath, ConfigPath, PathError};
 pub use random::Random;

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::{
     Error,
@@ -24,6 +24,8 @@ use super::{
 pub struct Unpacking {
     target: PathBuf,
     partial: PathBuf,
+    /// Keeps other runs out.
+    _lock: fs::File,
 }
 
 impl Unpacking {
@@ -33,14 +35,14 @@ impl Unpacking {
             path: target.to_owned(),
             source,
         };
-        let occupied = match fs::read_dir(target) {
+        let full = match fs::read_dir(target) {
             Ok(mut entries) => entries.next().is_some(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(failed(error)),
         };
-        if occupied {
+        if full {
             let reason = "the directory is not empty; name one that is empty or does not exist";
-            return Err(failed(io::Error::new(io::ErrorKind::AlreadyExists, reason)));
+            return Err(occupied(target, reason));
         }
         let name = target
             .file_name()
@@ -62,17 +64,31 @@ impl Unpacking {
                 partial.display()
             ))));
         }
+        // Held until this value goes; `clear` keeps the directory itself, so that the lock stays on what has the name.
+        let lock = fs::File::open(&partial).map_err(failed)?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            let reason = "another build is writing it, or another run of the importer; wait for that one, or name another output";
+            occupied(&partial, reason)
+        })?;
         Ok(Self {
             target: target.to_owned(),
             partial,
+            _lock: lock,
         })
     }
 
     /// Removes what an interrupted run left.
     pub fn clear(&self) -> Result<(), Error> {
         self.attempt("", |path| {
-            fs::remove_dir_all(path)?;
-            fs::create_dir(path)
+            for entry in fs::read_dir(path)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    fs::remove_dir_all(entry.path())?;
+                } else {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+            Ok(())
         })
     }
 
@@ -180,5 +196,12 @@ fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+fn occupied(path: &Path, reason: &'static str) -> Error {
+    Error::Occupied {
+        path: path.to_owned(),
+        reason,
     }
 }

@@ -25,7 +25,7 @@ pub use documents::{completions, man};
 pub use environment::with_environment;
 pub use exit::{Exit, Fault};
 pub use logging::LogFormat;
-pub use text::{Align, Stdout, Table, escape, human_bytes};
+pub use text::{Align, Stdout, Table, escape, human_bytes, misleads};
 
 /// A program: its flags and what it does.
 pub trait Program: clap::Parser {
@@ -43,7 +43,7 @@ pub trait Program: clap::Parser {
 
 /// The whole of a `main`: flags and environment, logging, runtime, one sentence per error, exit code.
 pub fn run<P: Program>() -> ExitCode {
-    let command = with_environment(P::command(), P::PREFIX);
+    let command = with_sizes(with_environment(P::command(), P::PREFIX));
     let parsed = command
         .try_get_matches()
         .and_then(|matches| P::from_arg_matches(&matches));
@@ -84,6 +84,13 @@ pub fn run<P: Program>() -> ExitCode {
             error.exit().into()
         }
     }
+}
+
+/// Every help text says how sizes count, as other tools differ.
+fn with_sizes(command: clap::Command) -> clap::Command {
+    command
+        .after_help("Sizes count by 1024 (KiB, MiB, GiB).")
+        .mut_subcommands(with_sizes)
 }
 
 /// Says on stderr why the program ends; if even that is closed, the exit code says it.
