@@ -72,6 +72,8 @@ pub enum Action {
     },
     /// Do nothing until the gate is opened.
     Hang(Gate),
+    /// Answer with this header instead of the registry's own.
+    Header(&'static str, String),
     /// Send a page as a captive portal does: 200, `text/html`.
     Html,
     /// Answer the whole content, 200, as if `Range` were unknown.
@@ -110,6 +112,15 @@ impl Fault {
         Self {
             first: nth,
             times: 1,
+            ..self
+        }
+    }
+
+    /// On all that fit but the first so many.
+    pub fn after(self, passed: usize) -> Self {
+        Self {
+            first: passed + 1,
+            times: usize::MAX,
             ..self
         }
     }
@@ -239,7 +250,8 @@ impl Action {
             | Self::ContentRange(_)
             | Self::Cut { .. }
             | Self::Drip(_)
-            | Self::Flip { .. } => {}
+            | Self::Flip { .. }
+            | Self::Header(..) => {}
         }
         None
     }
@@ -272,6 +284,7 @@ impl Action {
                 answer.body = slow.boxed();
             }
             Self::Flip { at } => answer.body = flip(answer.body, *at),
+            Self::Header(name, value) => answer = answer.with(*name, value),
             _ => {}
         }
         answer

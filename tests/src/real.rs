@@ -49,7 +49,7 @@ pub fn tool(name: &str) -> Result<PathBuf, Missing> {
 }
 
 /// Notes that the running test is skipped; an error where `REQUIRE_REAL=1`.
-pub fn skip(missing: &Missing) -> Result<()> {
+pub fn skip(missing: &dyn std::fmt::Display) -> Result<()> {
     if std::env::var_os("REQUIRE_REAL").is_some_and(|value| value == "1") {
         bail!("{missing}, and REQUIRE_REAL=1 forbids skipping");
     }

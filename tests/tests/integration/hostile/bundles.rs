@@ -1,0 +1,381 @@
+/*! Media made to harm: heads that claim too much, signed indexes that break out, compressed floods, doctored directories. */
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+use tests::{
+    process::{Output, Program},
+    registry::{Embedded, Settings},
+};
+
+use crate::support::{Desk, told, within};
+
+const BLOCK: usize = 512;
+
+/// Every way into the importer refuses the bundle: with this code, one sentence, no directory, no tag, little memory.
+fn refused(desk: &Desk, bundle: &Path, code: i32, words: &[&str]) -> Result<()> {
+    let target = Embedded::start(Settings::default())?;
+    let mut media = vec![(bundle.to_owned(), None)];
+    if bundle.is_file() {
+        media.push((PathBuf::from("-"), Some(bundle)));
+    }
+    for (name, pipe) in media {
+        let out = desk.path("extracted");
+        let extract = desk.import("extract", &name)?;
+        let programs = [
+            desk.import("verify", &name)?,
+            extract.args([Path::new("--to-dir"), &out]),
+            desk.push(&name, &target)?,
+        ];
+        for program in programs {
+            let program = match pipe {
+                Some(path) => program.stdin_file(path)?,
+                None => program,
+            };
+            let output = program.run()?;
+            told(&output, code, words);
+            within(&output, 64)?;
+        }
+        ensure!(!out.exists(), "extracted under its final name");
+    }
+    ensure!(!target.has_tags());
+    Ok(())
+}
+
+/// Where the index ends and the signature stands in a bundle.
+fn head(tar: &[u8]) -> Result<(usize, usize)> {
+    let size = std::str::from_utf8(tar.get(124..135).context("no header")?)?;
+    let size = usize::from_str_radix(size.trim_matches(['\0', ' ']), 8)?;
+    Ok((BLOCK + size, BLOCK + size.next_multiple_of(BLOCK) + BLOCK))
+}
+
+/// Changes the index to one of the same length and signs it again, as a hostile producer with a trusted key could.
+fn resigned(desk: &Desk, tar: &[u8], from: &str, to: &str) -> Result<Vec<u8>> {
+    let (end, signature) = head(tar)?;
+    let index = std::str::from_utf8(&tar[BLOCK..end])?;
+    ensure!(
+        from.len() == to.len() && index.contains(from),
+        "{from:?} to {to:?} in {index}"
+    );
+    let index = index.replace(from, to);
+    let mut tar = tar.to_vec();
+    tar[BLOCK..end].copy_from_slice(index.as_bytes());
+    tar[signature..signature + 64].copy_from_slice(&desk.key.sign(index.as_bytes())?.bytes);
+    Ok(tar)
+}
+
+/// Unpacks as `tar xf` does.
+fn unpack(tar: &Path, directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory)?;
+    tar::Archive::new(fs::File::open(tar)?).unpack(directory)?;
+    Ok(())
+}
+
+#[test]
+fn a_signature_does_not_excuse_an_index_that_breaks_out() -> Result<()> {
+    let desk = Desk::new()?;
+    let (_, bundle) = desk.small()?;
+    let tar = fs::read(&bundle)?;
+    let name = "config/aaaaaaaaaaa.yaml";
+    for bad in [
+        "config/../../../aa.yaml",
+        "config//etc/passwd.yaml",
+        "config/a/./aaaaaaa.yaml",
+        "/config/aaaaaaaaaa.yaml",
+        "v2/../../blobs/aaa.yaml",
+        "config/aaaaaaa\\u001b.ya",
+    ] {
+        let bad = format!("{bad:a<width$}", width = name.len());
+        desk.file("bad.tar", resigned(&desk, &tar, name, &bad)?)?;
+        refused(
+            &desk,
+            &desk.path("bad.tar"),
+            11,
+            &["bundle.json breaks the format"],
+        )?;
+        // Unpacked by hand, the signed index is the same.
+        let directory = desk.path("unpacked");
+        unpack(&bundle, &directory)?;
+        let bytes = fs::read(desk.path("bad.tar"))?;
+        let (end, signature) = head(&bytes)?;
+        fs::write(directory.join("bundle.json"), &bytes[BLOCK..end])?;
+        let signatures = fs::read_dir(directory.join("signatures"))?.next();
+        fs::write(
+            signatures.context("a signature")??.path(),
+            &bytes[signature..signature + 64],
+        )?;
+        refused(&desk, &directory, 11, &["bundle.json breaks the format"])?;
+        fs::remove_dir_all(directory)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_signed_index_must_keep_every_rule_of_the_format() -> Result<()> {
+    let desk = Desk::new()?;
+    let (image, bundle) = desk.small()?;
+    let tar = fs::read(&bundle)?;
+    let root = image.root.digest.to_string();
+    let other = format!("sha256:{}", "0".repeat(64));
+    let to_link = format!("\"symlink\":\"{root}\"");
+    let astray = format!("\"symlink\":\"{other}\"");
+    let cases = [
+        (
+            "\"format\":\"offline-bundle/v1\"",
+            "\"format\":\"offline-bundle/v9\"",
+            "offline-bundle/v9",
+        ),
+        (
+            "\"kind\":\"ConfigMap\"",
+            "\"kind\":\"Configmap\"",
+            "Configmap",
+        ),
+        ("\"creator\":", "\"created\":", "breaks the format"),
+        ("shop/app", "shop/App", "breaks the format"),
+        ("\"objects\":[", "\"objects\": ", "breaks the format"),
+        (&to_link, &astray, "breaks the format"),
+    ];
+    for (from, to, word) in cases {
+        let index = String::from_utf8_lossy(&tar[BLOCK..head(&tar)?.0]).into_owned();
+        ensure!(index.contains(from), "{from}");
+        desk.file("bad.tar", resigned(&desk, &tar, from, to)?)?;
+        refused(&desk, &desk.path("bad.tar"), 11, &[word])?;
+    }
+    Ok(())
+}
+
+/// A tar header with another size in it, and the checksum made good.
+fn claiming(tar: &[u8], size: u64) -> Result<Vec<u8>> {
+    let mut header = tar::Header::new_old();
+    header
+        .as_mut_bytes()
+        .copy_from_slice(tar.get(..BLOCK).context("no header")?);
+    header.set_size(size);
+    header.set_cksum();
+    Ok(header.as_bytes().to_vec())
+}
+
+#[test]
+fn an_index_that_claims_to_be_giant_is_refused_before_it_is_read() -> Result<()> {
+    let desk = Desk::new()?;
+    let (_, bundle) = desk.small()?;
+    let tar = fs::read(&bundle)?;
+    ensure!(
+        claiming(&tar, (head(&tar)?.0 - BLOCK) as u64)? == tar[..BLOCK],
+        "headers are made as the format wants them"
+    );
+    for size in [(32 << 20) + 1, (8 << 30) - 1] {
+        let mut bad = claiming(&tar, size)?;
+        bad.extend(vec![b' '; 1 << 20]);
+        desk.file("bad.tar", &bad)?;
+        refused(
+            &desk,
+            &desk.path("bad.tar"),
+            11,
+            &["not a bundle", "33554432"],
+        )?;
+        // And with all the bytes it claims, from something that never ends.
+        let output = endless(&desk, &bad, "verify")?;
+        told(&output, 11, &["not a bundle"]);
+        within(&output, 64)?;
+    }
+    // As much as is allowed, of anything: it is the signature that is missed, whatever stands there.
+    let mut bad = claiming(&tar, 32 << 20)?;
+    bad.extend(vec![b'['; 32 << 20]);
+    bad.extend(&tar[head(&tar)?.1 - BLOCK..]);
+    desk.file("bad.tar", &bad)?;
+    refused(&desk, &desk.path("bad.tar"), 10, &["no trusted signature"])?;
+    let shown = Program::importer()?
+        .args([
+            Path::new("inspect"),
+            &desk.path("bad.tar"),
+            Path::new("--unverified"),
+        ])
+        .run()?;
+    told(&shown, 11, &["bundle.json breaks the format"]);
+    within(&shown, 64)?;
+    Ok(())
+}
+
+#[test]
+fn a_directory_with_a_giant_index_is_refused() -> Result<()> {
+    let desk = Desk::new()?;
+    let (_, bundle) = desk.small()?;
+    let directory = desk.path("unpacked");
+    unpack(&bundle, &directory)?;
+    let giant = fs::File::create(directory.join("bundle.json"))?;
+    giant.set_len((32 << 20) + 1)?;
+    refused(&desk, &directory, 11, &["bundle.json", "33554432"])?;
+    giant.set_len(1 << 40)?;
+    refused(&desk, &directory, 11, &["bundle.json", "33554432"])
+}
+
+/// The importer reading these bytes and then zeros without end.
+fn endless(desk: &Desk, bytes: &[u8], command: &str) -> Result<Output> {
+    let start = desk.file("start", bytes)?;
+    let script = format!("cat '{}' /dev/zero", start.display());
+    let zeros = Program::at(Path::new("/bin/sh"))?.args(["-c", &script]);
+    let (_, output) = zeros.pipe_into(desk.import(command, Path::new("-"))?)?;
+    Ok(output)
+}
+
+#[test]
+fn zeros_without_end_after_a_good_bundle_are_refused() -> Result<()> {
+    let desk = Desk::new()?;
+    let (_, bundle) = desk.small()?;
+    let output = endless(&desk, &fs::read(bundle)?, "verify")?;
+    told(&output, 11, &["end of the bundle", "altered"]);
+    within(&output, 64)
+}
+
+/// Compressed as `zstd` would, with a window of 2 to the power of `window`.
+fn compressed(bytes: &[u8], zeros: u64, window: u32) -> Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1)?;
+    encoder.include_checksum(true)?;
+    encoder.window_log(window)?;
+    encoder.long_distance_matching(window > 23)?;
+    encoder.write_all(bytes)?;
+    std::io::copy(&mut std::io::repeat(0).take(zeros), &mut encoder)?;
+    Ok(encoder.finish()?)
+}
+
+#[test]
+fn compressed_floods_and_giant_windows_are_refused_in_little_memory() -> Result<()> {
+    let desk = Desk::new()?;
+    let (_, bundle) = desk.small()?;
+    let tar = fs::read(&bundle)?;
+    desk.file("good.tar.zst", compressed(&tar, 0, 23)?)?;
+    desk.import("verify", &desk.path("good.tar.zst"))?
+        .run()?
+        .expect_code(0)?;
+    let flood = 128 << 20;
+    let cases: [(Vec<u8>, i32, &[&str]); 5] = [
+        // Far more than may be held in a few kilobytes: before, after, and in place of the bundle.
+        (compressed(&tar, flood, 20)?, 11, &["end of the bundle"]),
+        (compressed(&[], flood, 20)?, 11, &["not a bundle"]),
+        (
+            compressed(&tar[..tar.len() / 2], flood, 20)?,
+            11,
+            &["the bundle was altered"],
+        ),
+        // A window that decoding would have to pay for with memory.
+        (compressed(&tar, 64 << 20, 27)?, 11, &["zstd", "8 MiB"]),
+        (
+            [compressed(&tar, 0, 20)?, compressed(&tar, 0, 20)?].concat(),
+            11,
+            &["after the zstd frame"],
+        ),
+    ];
+    for (bytes, code, words) in cases {
+        ensure!(bytes.len() < 1 << 20, "{} bytes are no bomb", bytes.len());
+        desk.file("bad.tar.zst", bytes)?;
+        refused(&desk, &desk.path("bad.tar.zst"), code, words)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_outside_an_unpacked_bundle_is_read_and_nothing_extra_accepted() -> Result<()> {
+    let desk = Desk::new()?;
+    let (image, bundle) = desk.small()?;
+    let blob = format!("v2/shop/app/blobs/{}", image.blobs[1].digest);
+    let blob = blob.as_str();
+    type Doctor<'a> = &'a dyn Fn(&Path) -> Result<()>;
+    let outside = desk.path("outside");
+    let linked = |name: &'static str| {
+        let outside = outside.clone();
+        move |root: &Path| -> Result<()> {
+            fs::rename(root.join(name), &outside)?;
+            Ok(symlink(&outside, root.join(name))?)
+        }
+    };
+    let (shop, config, index, signatures) = (
+        linked("v2/shop"),
+        linked("config"),
+        linked("bundle.json"),
+        linked("signatures"),
+    );
+    let cases: [(Doctor<'_>, &[&str]); 10] = [
+        (
+            &|root| {
+                fs::rename(root.join(blob), &outside)?;
+                Ok(symlink(&outside, root.join(blob))?)
+            },
+            &[blob, "a symbolic link"],
+        ),
+        (&shop, &["shop"]),
+        (&config, &["config"]),
+        (&index, &["bundle.json", "symbolic link"]),
+        (&signatures, &["signatures"]),
+        (
+            &|root| Ok(fs::write(root.join("extra"), "x")?),
+            &["extra", "does not list"],
+        ),
+        (
+            &|root| Ok(fs::write(root.join("config/evil.yaml"), "x")?),
+            &["config/evil.yaml", "does not list"],
+        ),
+        (
+            &|root| {
+                Ok(fs::write(
+                    root.join("signatures/0123456789abcdef.sig"),
+                    [0; 64],
+                )?)
+            },
+            &["exactly one signature", "found 2"],
+        ),
+        (&|root| Ok(fs::remove_file(root.join(blob))?), &[blob]),
+        (
+            &|root| {
+                let tag = root.join("v2/shop/app/manifests/v1");
+                fs::remove_file(&tag)?;
+                Ok(symlink("/etc/passwd", tag)?)
+            },
+            &["manifests/v1", "/etc/passwd"],
+        ),
+    ];
+    for (doctor, words) in cases {
+        let directory = desk.path("unpacked");
+        unpack(&bundle, &directory)?;
+        desk.import("verify", &directory)?.run()?.expect_code(0)?;
+        doctor(&directory)?;
+        refused(&desk, &directory, 11, words)?;
+        fs::remove_dir_all(&directory)?;
+        if outside.is_dir() {
+            fs::remove_dir_all(&outside)?;
+        } else if outside.exists() {
+            fs::remove_file(&outside)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_pipe_or_device_in_place_of_a_blob_does_not_hang_anybody() -> Result<()> {
+    let desk = Desk::new()?;
+    let (image, bundle) = desk.small()?;
+    let directory = desk.path("unpacked");
+    for name in [
+        format!("v2/shop/app/blobs/{}", image.blobs[1].digest),
+        "bundle.json".to_owned(),
+    ] {
+        unpack(&bundle, &directory)?;
+        let place = directory.join(&name);
+        fs::remove_file(&place)?;
+        let made = std::process::Command::new("mkfifo").arg(&place).status()?;
+        ensure!(made.success());
+        // An index that cannot be read is nobody's.
+        let (code, word) = match name.as_str() {
+            "bundle.json" => (10, "no trusted signature"),
+            name => (11, name),
+        };
+        refused(&desk, &directory, code, &[word])?;
+        fs::remove_dir_all(&directory)?;
+    }
+    Ok(())
+}
