@@ -18,3 +18,8 @@ mod tamper;
 mod hostile;
 mod interrupted;
 mod words;
+
+// The harness itself, where a fault in it would hide one in the programs.
+mod harness_embedded;
+mod harness_faults;
+mod harness_images;

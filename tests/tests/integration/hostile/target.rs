@@ -12,7 +12,7 @@ use crate::producer::{Desk, json, told, within};
 /// Two images that share a layer, bundled; with the shared layer larger than the rest.
 fn shared(desk: &Desk) -> Result<[Image; 2]> {
     let (base, own) = (Layer::new(1, 3 << 20)?, Layer::new(2, 200_000)?);
-    let one = Image::single("shop/one", "v1", Format::Oci, &[base.clone()])?;
+    let one = Image::single("shop/one", "v1", Format::Oci, std::slice::from_ref(&base))?;
     let two = Image::single("shop/two", "v1", Format::Docker, &[base, own])?;
     let mut references = Vec::new();
     for image in [&one, &two] {
