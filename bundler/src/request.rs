@@ -254,13 +254,12 @@ fn in_layout(text: &str, name: &str) -> Result<Wanted, Error> {
     };
     let disk = Arc::new(Disk::open(Path::new(directory))?);
     let usage = |reason: &str| Error::Usage(format!("--image {name}: {reason}"));
-    let mut found = disk.everything()?;
+    let missing = || usage("there is no image of that name in the layout");
     if let Some(wanted) = wanted {
-        found.retain(|found| found.tag.as_ref().is_some_and(|tag| tag.as_str() == wanted));
+        return disk.named(wanted)?.ok_or_else(missing);
     }
-    let first = found
-        .pop()
-        .ok_or_else(|| usage("there is no image of that name in the layout"))?;
+    let mut found = disk.everything()?;
+    let first = found.pop().ok_or_else(missing)?;
     if !found.is_empty() {
         return Err(usage(
             "the layout holds several images; choose one with oci:DIR:NAME, or take all with --from-dir DIR",

@@ -78,6 +78,7 @@ fn table(plan: &Plan, request: &Request) -> String {
         Output::Directory(path) | Output::File(path) | Output::Zstd(path) => {
             path.display().to_string()
         }
+        Output::Stdout if request.dry_run => "a bundle".to_owned(),
         Output::Stdout => "standard output".to_owned(),
     };
     let (images, objects) = (index.images.len(), index.objects.len());

@@ -8,6 +8,7 @@ it is put into the bundle.
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -49,27 +50,56 @@ impl Disk {
         })
     }
 
-    /// Every image that has a name there; signatures and referrers come with what they are about.
-    pub fn everything(self: &std::sync::Arc<Self>) -> Result<Vec<Wanted>, Error> {
-        let found = self.found()?;
-        let wanted = found
-            .into_iter()
-            .filter(|found| !found.tag.as_ref().is_some_and(is_attached))
-            .map(|found| {
-                let tag = found
-                    .tag
-                    .as_ref()
-                    .map(|tag| format!(":{tag}"))
-                    .unwrap_or_default();
-                Wanted {
-                    source: Source::Disk(std::sync::Arc::clone(self), found.repository.clone()),
-                    selector: Selector::Digest(found.digest),
-                    shown: format!("file://{}{tag}", found.repository),
-                    repository: found.repository,
-                    tag: found.tag,
-                }
-            });
-        Ok(wanted.collect())
+    /// Every image that has a name there; signatures and referrers come with what they are about. None is left out in
+    /// silence: a name that cannot stand in a bundle is an error.
+    pub fn everything(self: &Arc<Self>) -> Result<Vec<Wanted>, Error> {
+        if let Self::Layout(layout) = self.as_ref()
+            && let Some((name, _)) = layout.unusable().first()
+        {
+            let path = layout.root().join("index.json");
+            let reason = format!(
+                "the image named {name:?} would need another name in a bundle; take it with --image oci:DIR:NAME=REPO:TAG"
+            );
+            return Err(Error::Disk { path, reason });
+        }
+        let found = self.found()?.into_iter();
+        let images = found.filter(|found| !found.tag.as_ref().is_some_and(is_attached));
+        Ok(images.map(|found| self.wanted(found)).collect())
+    }
+
+    /// The image of a layout that bears exactly this name, fit for a bundle or not.
+    pub fn named(self: &Arc<Self>, name: &str) -> Result<Option<Wanted>, Error> {
+        if let Self::Layout(layout) = self.as_ref()
+            && let Some((_, digest)) = layout
+                .unusable()
+                .iter()
+                .find(|(unusable, _)| unusable == name)
+        {
+            let found = Found {
+                repository: layout.repository().clone(),
+                tag: None,
+                digest: *digest,
+            };
+            return Ok(Some(self.wanted(found)));
+        }
+        let mut found = self.found()?.into_iter();
+        let named = found.find(|found| found.tag.as_ref().is_some_and(|tag| tag.as_str() == name));
+        Ok(named.map(|found| self.wanted(found)))
+    }
+
+    fn wanted(self: &Arc<Self>, found: Found) -> Wanted {
+        let tag = found
+            .tag
+            .as_ref()
+            .map(|tag| format!(":{tag}"))
+            .unwrap_or_default();
+        Wanted {
+            source: Source::Disk(Arc::clone(self), found.repository.clone()),
+            selector: Selector::Digest(found.digest),
+            shown: format!("file://{}{tag}", found.repository),
+            repository: found.repository,
+            tag: found.tag,
+        }
     }
 
     pub(super) fn manifest(

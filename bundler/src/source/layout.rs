@@ -15,6 +15,8 @@ pub struct Layout {
     /// The repository of images that are named by tag alone: the directory's own name.
     repository: Repository,
     entries: Vec<Found>,
+    /// Names that are neither a tag nor a reference, and what they name.
+    unusable: Vec<(String, Digest)>,
 }
 
 #[derive(Deserialize)]
@@ -47,16 +49,24 @@ impl Layout {
             .to_lowercase();
         let fallback = || "layout".parse().map_err(|error| broken(format!("{error}")));
         let repository: Repository = own_name.parse().or_else(|_| fallback())?;
-        let entries = index
-            .manifests
-            .into_iter()
-            .map(|entry| named(entry, &repository))
-            .collect();
+        let (mut entries, mut unusable) = (Vec::new(), Vec::new());
+        for entry in index.manifests {
+            match named(&entry, &repository) {
+                Ok(found) => entries.push(found),
+                Err(name) => unusable.push((name, entry.digest)),
+            }
+        }
         Ok(Self {
             root: root.to_owned(),
             repository,
             entries,
+            unusable,
         })
+    }
+
+    /// Images whose names cannot be names in a bundle.
+    pub(super) fn unusable(&self) -> &[(String, Digest)] {
+        &self.unusable
     }
 
     pub(super) fn found(&self) -> Vec<Found> {
@@ -86,26 +96,26 @@ impl Layout {
     }
 }
 
-/// `org.opencontainers.image.ref.name` holds a tag, or, as some tools write it, a whole reference.
-fn named(entry: Entry, own: &Repository) -> Found {
-    let name = entry.annotations.get("org.opencontainers.image.ref.name");
-    if let Some(tag) = name.and_then(|name| name.parse().ok()) {
-        return Found {
-            repository: own.clone(),
-            tag: Some(tag),
-            digest: entry.digest,
-        };
-    }
-    match name.and_then(|name| name.parse::<Reference>().ok()) {
-        Some(reference) => Found {
-            repository: reference.repository,
-            tag: reference.tag,
-            digest: entry.digest,
-        },
-        None => Found {
+/// `org.opencontainers.image.ref.name` holds a tag, or, as some tools write it, a whole reference; or else the error.
+fn named(entry: &Entry, own: &Repository) -> Result<Found, String> {
+    let Some(name) = entry.annotations.get("org.opencontainers.image.ref.name") else {
+        return Ok(Found {
             repository: own.clone(),
             tag: None,
             digest: entry.digest,
-        },
+        });
+    };
+    if let Ok(tag) = name.parse() {
+        return Ok(Found {
+            repository: own.clone(),
+            tag: Some(tag),
+            digest: entry.digest,
+        });
     }
+    let reference: Reference = name.parse().map_err(|_| name.clone())?;
+    Ok(Found {
+        repository: reference.repository,
+        tag: reference.tag,
+        digest: entry.digest,
+    })
 }

@@ -42,6 +42,11 @@ impl Target {
             None => (to, None),
         };
         let usage = |reason: String| Error::Usage(format!("--to {}: {reason}", args.to));
+        if to.contains("://") {
+            return Err(usage(
+                "leave out the scheme; HTTPS is meant, and HTTP with --plain-http".to_owned(),
+            ));
+        }
         if host.is_empty() || host.contains(char::is_whitespace) {
             return Err(usage("expected REGISTRY[:PORT][/PREFIX]".to_owned()));
         }

@@ -158,8 +158,15 @@ impl Directory {
 
     fn check_tag(&self, name: &str, expected: &str) -> Result<(), Error> {
         let (parent, last) = self.parent(name)?;
-        let found = readlinkat(&parent, last, Vec::new())
-            .map_err(|error| self.failed(name, error.into()))?;
+        let found = readlinkat(&parent, last, Vec::new()).map_err(|error| match error {
+            rustix::io::Errno::INVAL => Error::Altered {
+                entry: name.to_owned(),
+                what: "tag",
+                expected: "a symbolic link (`cp -a` keeps them)".to_owned(),
+                found: "something else".to_owned(),
+            },
+            _ => self.failed(name, error.into()),
+        })?;
         let found = found.to_string_lossy();
         if found != expected {
             let found = found.escape_debug().to_string();
