@@ -2,7 +2,7 @@
 
 use schema::{
     bundle::{File, Image, Kind},
-    cli::{Align, Table, human_bytes},
+    cli::{Align, Table, human_bytes, joined, objects},
 };
 use serde::Serialize;
 
@@ -47,21 +47,7 @@ fn table(plan: &Plan, request: &Request) -> String {
         text.push_str(&format!("{table}\n"));
     }
     if !index.objects.is_empty() {
-        let mut table = Table::new([
-            ("FILE", Align::Left),
-            ("KIND", Align::Left),
-            ("NAMESPACE", Align::Left),
-            ("NAME", Align::Left),
-        ]);
-        for object in &index.objects {
-            let namespace = object.namespace.as_deref().unwrap_or("-");
-            table.row([
-                object.path.to_string().as_str(),
-                &object.kind,
-                namespace,
-                &object.name,
-            ]);
-        }
+        let table = objects(&index.objects);
         text.push_str(&format!("{table}\n"));
     }
     let stored = index
@@ -88,17 +74,6 @@ fn table(plan: &Plan, request: &Request) -> String {
         human_bytes(bytes)
     ));
     text
-}
-
-fn joined<T: ToString>(items: &[T]) -> String {
-    if items.is_empty() {
-        return "-".to_owned();
-    }
-    items
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(",")
 }
 
 fn json(plan: &Plan, request: &Request) -> Result<String, Error> {

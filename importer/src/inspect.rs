@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schema::{
     bundle::{Index, KeyId},
-    cli::{Align, Table, escape, human_bytes, misleads},
+    cli::{Align, Table, escape, human_bytes, joined, misleads, objects},
 };
 use serde::Serialize;
 
@@ -116,21 +116,7 @@ fn table(index: &Index, vouched: Vouched) -> String {
             "\nObjects: {}\n",
             escape(&kinds.collect::<Vec<_>>().join(", "))
         ));
-        let mut table = Table::new([
-            ("FILE", Align::Left),
-            ("KIND", Align::Left),
-            ("NAMESPACE", Align::Left),
-            ("NAME", Align::Left),
-        ]);
-        for object in &index.objects {
-            let namespace = object.namespace.as_deref().unwrap_or("-");
-            table.row([
-                object.path.to_string().as_str(),
-                &object.kind,
-                namespace,
-                &object.name,
-            ]);
-        }
+        let table = objects(&index.objects);
         text.push_str(&table.to_string());
     }
     let mark = vouched.mark();
@@ -172,15 +158,4 @@ fn json(index: &Index, vouched: Vouched) -> Result<String, Error> {
         c => c.to_string(),
     });
     Ok(format!("{}\n", safe.collect::<String>()))
-}
-
-fn joined<T: ToString>(items: &[T]) -> String {
-    if items.is_empty() {
-        return "-".to_owned();
-    }
-    items
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(",")
 }

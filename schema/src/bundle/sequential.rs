@@ -48,7 +48,7 @@ impl Sequential {
         let tape = Arc::clone(&self.tape);
         for (position, placed) in tape.placements().enumerate() {
             let name = placed.file.path.to_string();
-            self.expect(&name, "tar header", &placed.header_blocks()?)?;
+            self.require(&name, "tar header", &placed.header_blocks()?)?;
             let (size, digest) = match placed.file.stored() {
                 0 => (0, crate::Digest::of(b"")),
                 size => (size, placed.file.digest),
@@ -61,13 +61,13 @@ impl Sequential {
             };
             visitor(&mut entry)?;
             entry.body.drain()?;
-            self.expect(
+            self.require(
                 &name,
                 "padding",
                 &[0; header::BLOCK as usize][..placed.padding as usize],
             )?;
         }
-        self.expect(END, "end of the archive", &[0; header::END as usize])?;
+        self.require(END, "end of the archive", &[0; header::END as usize])?;
         match self.medium.read(&mut [0]) {
             Ok(0) => Ok(()),
             Ok(_) => Err(Error::Extra {
@@ -79,7 +79,7 @@ impl Sequential {
         }
     }
 
-    fn expect(&mut self, entry: &str, what: &'static str, expected: &[u8]) -> Result<(), Error> {
+    fn require(&mut self, entry: &str, what: &'static str, expected: &[u8]) -> Result<(), Error> {
         let mut found = vec![0; expected.len()];
         let count =
             fill(&mut self.medium, &mut found).map_err(|error| Error::from_io(error, entry))?;

@@ -25,7 +25,7 @@ pub use documents::{completions, man};
 pub use environment::with_environment;
 pub use exit::{Exit, Fault};
 pub use logging::LogFormat;
-pub use text::{Align, Stdout, Table, escape, human_bytes, misleads};
+pub use text::{Align, Stdout, Table, escape, human_bytes, joined, misleads, objects};
 
 /// A program: its flags and what it does.
 pub trait Program: clap::Parser {

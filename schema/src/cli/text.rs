@@ -2,6 +2,7 @@
 What is shown to people: sizes, tables, and names from places that are not to be trusted with a terminal.
 */
 
+use crate::bundle::ObjectRecord;
 use std::{
     fmt::{self, Write as _},
     io::{self, Write},
@@ -98,6 +99,27 @@ impl fmt::Display for Table {
         }
         Ok(())
     }
+}
+
+/// A cell that lists items; `-` for none.
+pub fn joined<T: ToString>(items: &[T]) -> String {
+    if items.is_empty() {
+        return "-".to_owned();
+    }
+    let items: Vec<_> = items.iter().map(ToString::to_string).collect();
+    items.join(",")
+}
+
+/// The Kubernetes objects of a bundle, as both programs show them.
+pub fn objects(objects: &[ObjectRecord]) -> Table {
+    let columns = ["FILE", "KIND", "NAMESPACE", "NAME"].map(|heading| (heading, Align::Left));
+    let mut table = Table::new(columns);
+    for object in objects {
+        let namespace = object.namespace.as_deref().unwrap_or("-");
+        let path = object.path.to_string();
+        table.row([path.as_str(), &object.kind, namespace, &object.name]);
+    }
+    table
 }
 
 /// Stdout for reports: a reader that has seen enough (`| head`) is no failure. Not for bundles, where it is one.
