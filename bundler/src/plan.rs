@@ -82,6 +82,8 @@ pub fn plan(
         manifests,
         objects,
         assumes: Vec::new(),
+        releases: Vec::new(),
+        update_graph: None,
     };
     let (index, sums) = index.seal()?;
     contents.insert(Digest::of(&sums), Content::Memory(Bytes::from(sums)));
@@ -112,6 +114,7 @@ impl Gathered {
             image,
             source,
             manifests,
+            made,
         } = resolved;
         let size = |digest: &Digest| {
             manifests
@@ -150,7 +153,10 @@ impl Gathered {
                     });
                 }
                 repositories.insert(image.repository.clone());
-                let content = || Content::Source(source.clone(), *blob, image.source.clone());
+                let content = || match made.get(&blob.digest) {
+                    Some(bytes) => Content::Memory(bytes.clone()),
+                    None => Content::Source(source.clone(), *blob, image.source.clone()),
+                };
                 self.contents.entry(blob.digest).or_insert_with(content);
             }
             self.contents

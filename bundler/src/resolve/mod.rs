@@ -9,6 +9,7 @@ mod attached;
 
 use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use schema::{
     Digest, Manifest, MediaType, Platform, Selector,
@@ -28,6 +29,8 @@ pub struct Resolved {
     pub source: Source,
     /// Its manifests, signatures and referrers included, by digest.
     pub manifests: HashMap<Digest, Carried>,
+    /// Blobs that no source has because they were made here.
+    pub made: HashMap<Digest, Bytes>,
 }
 
 /// A manifest that goes into the bundle.
@@ -45,7 +48,8 @@ pub async fn all(request: &Request) -> Result<Vec<Resolved>, Error> {
     images.buffered(request.concurrency).try_collect().await
 }
 
-async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> {
+/// Resolves one image: its manifests, those it lists, and what is about them.
+pub async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> {
     tracing::debug!(image = %wanted.shown, "resolving");
     let mut gathering = Gathering {
         wanted,
@@ -75,6 +79,7 @@ async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> {
         },
         source: wanted.source.clone(),
         manifests: gathering.manifests,
+        made: HashMap::new(),
     })
 }
 

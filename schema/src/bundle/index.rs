@@ -37,6 +37,12 @@ pub struct Index {
     pub objects: Vec<ObjectRecord>,
     /// Blobs that are left out because the target is said to hold them; empty unless the bundle is a delta.
     pub assumes: Vec<Assumed>,
+    /// The OpenShift releases among the images, sorted by repository and tag; left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<Release>,
+    /// The image that brings an update service its graph; left out where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_graph: Option<UpdateGraph>,
 }
 
 /// A file of the bundle.
@@ -197,6 +203,38 @@ pub struct Assumed {
     pub size: u64,
     /// The repository at the target that is said to hold it.
     pub repository: Repository,
+}
+
+/// An OpenShift release: an image whose payload names all others of a cluster version.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// Where the release image and its components are.
+    pub repository: Repository,
+    /// The tag of the release image there: `<version>-<architecture>`, as `oc` spells it. Components have the same tag
+    /// and their name after it.
+    pub tag: Tag,
+    /// The digest of the release image; for several architectures, of their list.
+    pub digest: Digest,
+    /// `metadata.name` of its image-references.
+    pub version: String,
+    /// Fingerprints of the OpenPGP keys, trusted by whoever built the bundle, that signed the digest: upper-case hex, sorted.
+    /// None means that nobody vouches for the release.
+    pub verified_by: Vec<String>,
+    /// Versions that can be updated to it (`previous` in its release-metadata), in its order.
+    pub previous: Vec<String>,
+}
+
+/// An image with the data of an OpenShift update service (OSUS), made when the bundle was built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateGraph {
+    /// Its repository in the bundle.
+    pub repository: Repository,
+    /// Its digest.
+    pub digest: Digest,
 }
 
 impl Index {

@@ -31,7 +31,7 @@ pub use decompress::ZSTD_WINDOW_LOG;
 pub use error::{Blame, Error};
 pub use index::{
     Assumed, Attached, CREATED_FORMAT, FORMAT, File, Image, Index, Kind, ManifestRecord,
-    ObjectRecord,
+    ObjectRecord, Release, UpdateGraph,
 };
 pub use keys::{KeyError, KeyId, PublicKey, Signature, SigningKey, TrustedKeys, read_key_file};
 pub use open::{Contents, INDEX_LIMIT, Opened, Unverified, Verified};

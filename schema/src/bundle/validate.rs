@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     Error,
-    index::{File, Index, Kind},
+    index::{File, Index, Kind, Release},
     path::BundlePath,
     sums,
 };
-use crate::{Digest, manifest::MANIFEST_LIMIT, objects};
+use crate::{Digest, Repository, Tag, manifest::MANIFEST_LIMIT, objects};
 
 /// One PiB: above any real blob, and low enough that offsets cannot overflow.
 const SIZE_LIMIT: u64 = 1 << 50;
@@ -28,6 +28,7 @@ pub(super) fn index(index: &Index) -> Result<(), Error> {
     no_file_is_a_directory(files)?;
     images(index)?;
     records_have_files(index)?;
+    releases(index)?;
     Ok(())
 }
 
@@ -207,6 +208,63 @@ fn images(index: &Index) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// A release, and a graph image, is one of the images, and what is said of it can be printed.
+fn releases(index: &Index) -> Result<(), Error> {
+    let is_image = |repository: &Repository, digest: &Digest, tag: Option<&Tag>| {
+        index.images.iter().any(|image| {
+            image.repository == *repository
+                && image.digest == *digest
+                && tag.is_none_or(|tag| image.tags.contains(tag))
+        })
+    };
+    for release in &index.releases {
+        let Release {
+            repository,
+            tag,
+            digest,
+            version,
+            verified_by,
+            previous,
+        } = release;
+        if !is_image(repository, digest, Some(tag)) {
+            return broken(format!("release {repository}:{tag} is none of the images"));
+        }
+        let architecture = tag
+            .as_str()
+            .strip_prefix(version.as_str())
+            .and_then(|rest| rest.strip_prefix('-'));
+        if version.is_empty() || architecture.is_none_or(str::is_empty) {
+            return broken(format!(
+                "release {repository}:{tag} says that its version is {version:?}"
+            ));
+        }
+        let hex = |b: u8| matches!(b, b'0'..=b'9' | b'A'..=b'F');
+        if let Some(odd) = verified_by
+            .iter()
+            .find(|key| !(40..=64).contains(&key.len()) || !key.bytes().all(hex))
+        {
+            return broken(format!(
+                "release {repository}:{tag} is verified by {odd:?}, which is no fingerprint"
+            ));
+        }
+        let plain = |version: &String| {
+            (1..=128).contains(&version.len()) && version.bytes().all(|b| b.is_ascii_graphic())
+        };
+        if let Some(odd) = previous.iter().find(|version| !plain(version)) {
+            return broken(format!(
+                "release {repository}:{tag} follows {odd:?}, which is no version"
+            ));
+        }
+    }
+    match &index.update_graph {
+        Some(graph) if !is_image(&graph.repository, &graph.digest, None) => broken(format!(
+            "the update graph {}@{} is none of the images",
+            graph.repository, graph.digest
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn records_have_files(index: &Index) -> Result<(), Error> {

@@ -107,6 +107,8 @@ fn golden_index() -> Result<(Index, Vec<Vec<u8>>)> {
             name: "one".to_owned(),
         }],
         assumes: Vec::new(),
+        releases: Vec::new(),
+        update_graph: None,
     };
     let (index, sums) = index.seal()?;
     Ok((index, vec![sums, layer, manifest, object]))

@@ -226,6 +226,8 @@ fn small_index() -> Result<(Index, Vec<Vec<u8>>)> {
         manifests: records,
         objects,
         assumes: Vec::new(),
+        releases: Vec::new(),
+        update_graph: None,
     };
     let (index, sums) = index.seal()?;
     let [one, two] = manifests;
