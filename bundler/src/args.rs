@@ -26,6 +26,8 @@ pub struct BuildArgs {
     /// `file://REPO:TAG` inside --from-dir
     #[arg(long = "image", value_name = "REF[=REPO[:TAG]]")]
     pub images: Vec<String>,
+    #[command(flatten)]
+    pub(crate) release: ReleaseArgs,
     /// Kubernetes manifests, a file or a directory of them; repeatable
     #[arg(long = "config", value_name = "PATH")]
     pub config: Vec<PathBuf>,
@@ -67,6 +69,34 @@ pub struct BuildArgs {
     pub format: Format,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
+}
+
+/// Flags of `build` about OpenShift.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "OpenShift options")]
+pub struct ReleaseArgs {
+    /// An OpenShift release with all its components, its signatures and the ConfigMap that brings them to clusters; repeatable
+    #[arg(long = "release", value_name = "REF")]
+    pub releases: Vec<String>,
+    /// The repository that releases get in the bundle [default: openshift/release]
+    #[arg(long, value_name = "REPO")]
+    pub release_repository: Option<String>,
+    /// An OpenPGP public key that you trust to sign releases; repeatable, any of them suffices
+    /// [default: /etc/pki/rpm-gpg/RPM-GPG-KEY-redhat-release where it exists]
+    #[arg(long = "release-key", value_name = "FILE")]
+    pub release_keys: Vec<PathBuf>,
+    /// Where to look for signatures of releases, besides the stores that their payloads name: https://, http://, file:// or a directory; repeatable
+    #[arg(long = "signature-store", value_name = "URL")]
+    pub signature_stores: Vec<String>,
+    /// Take a release that no trusted key signed; the bundle says so
+    #[arg(long)]
+    pub allow_unverified_release: bool,
+    /// The data of an update service, as a tarball, a directory or a URL in the layout of cincinnati-graph-data; becomes an image
+    #[arg(long, value_name = "PATH|URL")]
+    pub graph_data: Option<String>,
+    /// The image that the update graph is put on: a small one with bash and cp
+    #[arg(long, value_name = "REF")]
+    pub graph_base_image: Option<String>,
 }
 
 /// How results are shown.

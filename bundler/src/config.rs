@@ -57,6 +57,22 @@ pub fn gather(arguments: &[PathBuf], allow_secrets: bool) -> Result<Vec<ConfigFi
         .collect()
 }
 
+/// Files that were given and files that were made, sorted by path; no two may want one place.
+pub fn together(
+    given: &[ConfigFile],
+    made: Vec<ConfigFile>,
+) -> Result<Vec<ConfigFile>, ConfigError> {
+    let mut all: BTreeMap<String, ConfigFile> = BTreeMap::new();
+    for file in made.into_iter().chain(given.iter().cloned()) {
+        if let Some(other) = all.insert(file.path.clone(), file.clone())
+            && other != file
+        {
+            return Err(ConfigError::Made(file.path));
+        }
+    }
+    Ok(all.into_values().collect())
+}
+
 /// The files an argument stands for.
 fn sources_of(argument: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     let metadata = argument
@@ -221,6 +237,11 @@ pub enum ConfigError {
     /// kustomize's own configuration.
     #[error("{}: a kustomization is no manifest; run `kustomize build DIR > manifests.yaml` and bundle that file", .0.display())]
     Kustomization(PathBuf),
+    /// A file where one is made.
+    #[error(
+        "config/{0}: a file of that name is made for the release; rename the one that was given"
+    )]
+    Made(String),
     /// A name that is not safe in every file system.
     #[error("{}: names may hold only letters, digits, '.', '_' and '-'; rename it", .0.display())]
     Name(PathBuf),

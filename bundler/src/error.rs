@@ -10,7 +10,7 @@ use schema::{
     registry,
 };
 
-use crate::{config::ConfigError, spec::SpecError};
+use crate::{config::ConfigError, release::keyring::KeyringError, spec::SpecError};
 
 /// A failed build. Nothing stands under the final name.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,9 @@ pub enum Error {
         /// What is wrong with it.
         source: KeyError,
     },
+    /// A file of OpenPGP keys is not usable.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// A manifest cannot be carried.
     #[error("{image}: {source}")]
     Manifest {
@@ -60,6 +63,17 @@ pub enum Error {
         image: String,
         /// What is wrong with it.
         source: ManifestError,
+    },
+    /// A release cannot be had whole.
+    #[error("{0}: {1}")]
+    Part(String, Box<Error>),
+    /// An image is no release, or one that cannot be mirrored.
+    #[error("release {release}: {reason}")]
+    Payload {
+        /// The reference.
+        release: String,
+        /// What was expected and found, and what to do.
+        reason: String,
     },
     /// No such platform.
     #[error("{image}: no image for platform {wanted}; it has {offered}")]
@@ -121,6 +135,9 @@ pub enum Error {
     /// The command line.
     #[error("{0}")]
     Usage(String),
+    /// Nobody who is trusted signed a release.
+    #[error("{0}")]
+    Unverified(String),
     /// The source gave other bytes than its manifests name.
     #[error(
         "{image}: the source gave bytes for {expected} that have digest {found}; nothing was finished, check the source or a proxy on the way"
@@ -139,14 +156,18 @@ impl Fault for Error {
     fn exit(&self) -> Exit {
         match self {
             Self::Config(ConfigError::Secret { .. }) => Exit::Refused,
+            Self::Part(_, error) => error.exit(),
+            Self::Unverified(_) => Exit::NoTrustedSignature,
             Self::Config(_)
             | Self::Key { .. }
+            | Self::Keyring(_)
             | Self::Spec(_)
             | Self::TagTwice { .. }
             | Self::Usage(_) => Exit::Usage,
             Self::Registry(registry::Error::Config(_)) => Exit::Usage,
             Self::Disk { .. }
             | Self::Manifest { .. }
+            | Self::Payload { .. }
             | Self::Platform { .. }
             | Self::Registry(_)
             | Self::Size { .. }

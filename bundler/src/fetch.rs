@@ -183,12 +183,7 @@ impl SlicePiece {
     /// The blob from this slice's offset to its end, as one stream.
     fn rest(self) -> impl Stream<Item = Result<Chunk, Error>> + Send {
         let (position, mut skip) = (self.position, self.offset);
-        let blocks = match &self.source {
-            Source::Registry(remote) => remote.blob_stream(&self.blob).boxed(),
-            // A file can always be cut.
-            Source::Disk(..) => stream::empty().boxed(),
-        };
-        blocks.map_err(Error::from).map_ok(move |mut bytes| {
+        self.source.stream(&self.blob).map_ok(move |mut bytes| {
             let past = skip.min(bytes.len() as u64);
             skip -= past;
             Chunk {

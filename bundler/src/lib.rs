@@ -5,7 +5,7 @@ The connected side: gathers images and manifests into one signed bundle.
 resolve → plan → sign → fetch → write
 ```
 
-[`build`] is that sentence. [`resolve`] turns references into manifests, [`plan`] orders everything and knows each
+[`build`] is that sentence. [`release`] turns a release into the images it names, [`resolve`] references into manifests, [`plan`] orders everything and knows each
 size and digest, [`fetch`] pulls the blobs as one long sequence of slices, [`mod@write`] puts them down in order.
 */
 
@@ -14,16 +14,24 @@ pub mod cli;
 pub mod config;
 mod error;
 pub mod fetch;
+pub mod graph;
 mod keygen;
+pub mod names;
 pub mod plan;
+pub mod release;
 pub mod request;
 pub mod resolve;
 mod show;
 pub mod source;
 pub mod spec;
+pub mod web;
 pub mod write;
 
-use schema::{Progress, bundle::Tape};
+use plan::Parts;
+use schema::{
+    Progress,
+    bundle::{Tape, UpdateGraph},
+};
 
 pub use error::Error;
 pub use plan::Plan;
@@ -31,17 +39,13 @@ pub use request::Request;
 
 /// Carries out a build; with `dry_run` it ends with the plan.
 pub async fn build(request: &Request, progress: &dyn Progress) -> Result<Plan, Error> {
-    let images = resolve::all(request).await?;
+    let parts = gather(request).await?;
     let created = match request.created {
         Some(created) => created,
         None => write::created_of_unfinished(&request.output).unwrap_or_else(jiff::Timestamp::now),
     };
-    let config = if request.config_to_dir.is_some() {
-        &[]
-    } else {
-        request.config.as_slice()
-    };
-    let plan = plan::plan(images, config, created)?;
+    let config = parts.config.clone();
+    let plan = plan::plan(parts, request.config_to_dir.is_some(), created)?;
     if request.dry_run {
         return Ok(plan);
     }
@@ -52,7 +56,45 @@ pub async fn build(request: &Request, progress: &dyn Progress) -> Result<Plan, E
     let tape = Tape::sign(plan.index.clone(), key)?;
     write::bundle(request, &plan, tape, progress).await?;
     if let Some(directory) = &request.config_to_dir {
-        write::manifests(directory, &request.config)?;
+        write::manifests(directory, &config)?;
     }
     Ok(plan)
+}
+
+/// Everything that is small: releases first, so that one that is not verified moves nothing; then manifests.
+async fn gather(request: &Request) -> Result<Parts, Error> {
+    let data = match &request.graph {
+        Some((input, _)) => Some(graph::data(input, &request.web).await?),
+        None => None,
+    };
+    let release::Gathered {
+        images,
+        records,
+        config,
+        claimed,
+    } = release::gather(request).await?;
+    let signatures = config.iter().map(|file| file.path.clone()).collect();
+    let config = config::together(&request.config, config)?;
+    let others = request.images.iter().filter(|wanted| {
+        let mut tags = wanted.tags.iter();
+        !tags.any(|tag| claimed.contains(&(wanted.repository.clone(), tag.clone())))
+    });
+    let mut images = resolve::all(request, others.chain(&images)).await?;
+    let mut update_graph = None;
+    if let (Some(data), Some((_, base))) = (data, &request.graph) {
+        let base = resolve::one(request, base).await?;
+        let image = graph::image(base, &data, graph::repository()?).await?;
+        update_graph = Some(UpdateGraph {
+            repository: image.image.repository.clone(),
+            digest: image.image.digest,
+        });
+        images.push(image);
+    }
+    Ok(Parts {
+        images,
+        config,
+        releases: records,
+        update_graph,
+        signatures,
+    })
 }

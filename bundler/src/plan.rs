@@ -13,7 +13,7 @@ use schema::{
     Digest, Repository, Tag,
     bundle::{
         BundlePath, CREATED_FORMAT, FORMAT, File, Image, Index, ManifestRecord, ObjectRecord,
-        PathError,
+        PathError, Release, UpdateGraph,
     },
     manifest::Blob,
 };
@@ -32,6 +32,8 @@ pub struct Plan {
     pub index: Index,
     /// Where the content of each regular file is, by digest.
     pub contents: HashMap<Digest, Content>,
+    /// Manifests that were made to bring signatures to clusters: paths below `config/`.
+    pub signatures: Vec<String>,
 }
 
 /// Where bytes are.
@@ -43,14 +45,25 @@ pub enum Content {
     Source(Source, Blob, String),
 }
 
-/// Orders everything.
-pub fn plan(
-    images: Vec<Resolved>,
-    config: &[ConfigFile],
-    created: Timestamp,
-) -> Result<Plan, Error> {
+/// What a bundle is made of.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// The images.
+    pub images: Vec<Resolved>,
+    /// The manifests for clusters, sorted by path.
+    pub config: Vec<ConfigFile>,
+    /// Which of the images are releases.
+    pub releases: Vec<Release>,
+    /// Which of the images is for an update service.
+    pub update_graph: Option<UpdateGraph>,
+    /// Which of the manifests were made here, to bring signatures: paths below `config/`.
+    pub signatures: Vec<String>,
+}
+
+/// Orders everything; `without_config` if the manifests go elsewhere.
+pub fn plan(parts: Parts, without_config: bool, created: Timestamp) -> Result<Plan, Error> {
     let mut gathered = Gathered::default();
-    for image in images {
+    for image in parts.images {
         gathered.add(image)?;
     }
     let mut files = gathered.blob_files();
@@ -58,7 +71,7 @@ pub fn plan(
     gathered.tag_files(&mut files);
     let mut contents = gathered.contents;
     let mut objects = Vec::new();
-    for file in config {
+    for file in parts.config.iter().filter(|_| !without_config) {
         let path = config_path(file)?;
         let bytes = Bytes::copy_from_slice(&file.bytes);
         let digest = Digest::of(&bytes);
@@ -82,12 +95,16 @@ pub fn plan(
         manifests,
         objects,
         assumes: Vec::new(),
-        releases: Vec::new(),
-        update_graph: None,
+        releases: parts.releases,
+        update_graph: parts.update_graph,
     };
     let (index, sums) = index.seal()?;
     contents.insert(Digest::of(&sums), Content::Memory(Bytes::from(sums)));
-    Ok(Plan { index, contents })
+    Ok(Plan {
+        index,
+        contents,
+        signatures: parts.signatures,
+    })
 }
 
 fn config_path(file: &ConfigFile) -> Result<BundlePath, Error> {

@@ -23,6 +23,18 @@ pub struct Spec {
     pub platforms: Vec<String>,
     /// As for `--from-dir`.
     pub from_dir: Option<PathBuf>,
+    /// As for `--release`.
+    pub releases: Vec<String>,
+    /// As for `--release-repository`.
+    pub release_repository: Option<String>,
+    /// As for `--release-key`.
+    pub release_keys: Vec<PathBuf>,
+    /// As for `--signature-store`.
+    pub signature_stores: Vec<String>,
+    /// As for `--graph-data`.
+    pub graph_data: Option<String>,
+    /// As for `--graph-base-image`.
+    pub graph_base_image: Option<String>,
 }
 
 /// An image of a spec file.
@@ -53,20 +65,26 @@ impl Spec {
         }
         let typed: Option<Typed> =
             serde_yaml::from_str(text).map_err(|error| explain(&error.to_string()))?;
-        let typed =
-            typed.ok_or("the file is empty; expected images, config, platforms or fromDir")?;
-        let images = typed.images.into_iter().map(SpecImage::from).collect();
-        let config = typed
-            .config
-            .into_iter()
-            .map(|path| base.join(path))
-            .collect();
-        let from_dir = typed.from_dir.map(|path| base.join(path));
+        let typed = typed.ok_or(
+            "the file is empty; expected images, releases, config, platforms, graphData or fromDir",
+        )?;
+        let beside = |paths: Vec<PathBuf>| paths.into_iter().map(|path| base.join(path)).collect();
+        // A URL stays one.
+        let place = |text: String| match text.contains("://") {
+            true => text,
+            false => base.join(text).to_string_lossy().into_owned(),
+        };
         Ok(Self {
-            images,
-            config,
+            images: typed.images.into_iter().map(SpecImage::from).collect(),
+            config: beside(typed.config),
             platforms: typed.platforms,
-            from_dir,
+            from_dir: typed.from_dir.map(|path| base.join(path)),
+            releases: typed.releases,
+            release_repository: typed.release_repository,
+            release_keys: beside(typed.release_keys),
+            signature_stores: typed.signature_stores.into_iter().map(place).collect(),
+            graph_data: typed.graph_data.map(place),
+            graph_base_image: typed.graph_base_image,
         })
     }
 }
@@ -82,6 +100,15 @@ struct Typed {
     #[serde(default)]
     platforms: Vec<String>,
     from_dir: Option<PathBuf>,
+    #[serde(default)]
+    releases: Vec<String>,
+    release_repository: Option<String>,
+    #[serde(default)]
+    release_keys: Vec<PathBuf>,
+    #[serde(default)]
+    signature_stores: Vec<String>,
+    graph_data: Option<String>,
+    graph_base_image: Option<String>,
 }
 
 /// A string or a map, told apart by hand so that errors keep their place.
@@ -158,7 +185,7 @@ impl Foreign {
         Some(match self.kind.as_str() {
             "ImageSetConfiguration" => "an ImageSetConfiguration of oc-mirror; write instead `images:` with each \
                  mirror.additionalImages[].name, and `platforms:` with each mirror.platform.architectures as \
-                 linux/ARCHITECTURE; a release is given with --release"
+                 linux/ARCHITECTURE, and `releases:` with the release images"
                 .to_owned(),
             other => format!("a Kubernetes object ({other:?}), not a spec; list the file under `config:` or give it with --config"),
         })
@@ -216,7 +243,9 @@ mod tests {
     #[test]
     fn everything_a_spec_may_hold() {
         let text = "images:\n- a/b:v1\n- a/b=c:v2\n- name: q.io/a\n  as: b:v1\nconfig: [m/, /abs.yaml]\n\
-                    platforms: [linux/amd64]\nfromDir: layout\n";
+                    platforms: [linux/amd64]\nfromDir: layout\nreleases: [q.io/r:4]\nreleaseRepository: r\n\
+                    releaseKeys: [k.asc]\nsignatureStores: [sigs, \"https://s.io/x\"]\ngraphData: g.tar.gz\n\
+                    graphBaseImage: q.io/ubi:9\n";
         let image = |name: &str, rename: Option<&str>| SpecImage {
             name: name.into(),
             rename: rename.map(Into::into),
@@ -230,6 +259,12 @@ mod tests {
             config: vec!["dir/m/".into(), "/abs.yaml".into()],
             platforms: vec!["linux/amd64".into()],
             from_dir: Some("dir/layout".into()),
+            releases: vec!["q.io/r:4".into()],
+            release_repository: Some("r".into()),
+            release_keys: vec!["dir/k.asc".into()],
+            signature_stores: vec!["dir/sigs".into(), "https://s.io/x".into()],
+            graph_data: Some("dir/g.tar.gz".into()),
+            graph_base_image: Some("q.io/ubi:9".into()),
         };
         assert_eq!(Spec::parse(text, Path::new("dir")), Ok(expected));
     }

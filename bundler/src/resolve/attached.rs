@@ -7,7 +7,11 @@ is a mirror they refuse.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    future::{try_join, try_join_all},
+    stream,
+};
 use schema::{Digest, Selector, Tag, bundle::Attached};
 
 use super::{Carried, Gathering};
@@ -56,33 +60,28 @@ impl Gathering<'_> {
         Ok(attached.into_iter().collect())
     }
 
+    /// What is about one manifest: all questions at once, since each costs a round trip.
     async fn about(&self, digest: Digest) -> Result<Vec<(Attached, Carried)>, Error> {
-        let mut found = Vec::new();
-        for suffix in SUFFIXES {
+        let source = &self.wanted.source;
+        let tagged = SUFFIXES.map(|suffix| async move {
             let Ok(tag) = format!("sha256-{}.{suffix}", digest.hex()).parse::<Tag>() else {
-                continue;
+                return Ok(None);
             };
-            if let Some(other) = self.wanted.source.find(&tag).await? {
-                let manifest = self.fetch(&Selector::Digest(other), None).await?;
-                found.push((
-                    Attached {
-                        digest: other,
-                        tag: Some(tag),
-                    },
-                    manifest,
-                ));
-            }
-        }
-        for other in self.wanted.source.referrers(&digest).await? {
-            let manifest = self.fetch(&Selector::Digest(other), None).await?;
-            found.push((
-                Attached {
-                    digest: other,
-                    tag: None,
-                },
-                manifest,
-            ));
-        }
-        Ok(found)
+            let found = source.find(&tag).await?;
+            Ok::<_, Error>(found.map(|digest| Attached {
+                digest,
+                tag: Some(tag),
+            }))
+        });
+        let (tagged, referrers) = try_join(try_join_all(tagged), source.referrers(&digest)).await?;
+        let untagged = referrers
+            .into_iter()
+            .map(|digest| Attached { digest, tag: None });
+        let all = tagged.into_iter().flatten().chain(untagged);
+        let fetched = all.map(|other| async move {
+            let manifest = self.fetch(&Selector::Digest(other.digest), None).await?;
+            Ok((other, manifest))
+        });
+        try_join_all(fetched).await
     }
 }

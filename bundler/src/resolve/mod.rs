@@ -43,9 +43,21 @@ pub struct Carried {
 }
 
 /// Resolves every wanted image, several at once, in the order they were asked for.
-pub async fn all(request: &Request) -> Result<Vec<Resolved>, Error> {
-    let images = stream::iter(&request.images).map(|wanted| one(request, wanted));
-    images.buffered(request.concurrency).try_collect().await
+pub async fn all<'a>(
+    request: &Request,
+    images: impl Iterator<Item = &'a Wanted>,
+) -> Result<Vec<Resolved>, Error> {
+    let resolved = images.map(|wanted| async move {
+        let resolved = one(request, wanted).await;
+        resolved.map_err(|error| match &wanted.part {
+            Some(part) => Error::Part(part.clone(), Box::new(error)),
+            None => error,
+        })
+    });
+    stream::iter(resolved.collect::<Vec<_>>())
+        .buffered(request.concurrency)
+        .try_collect()
+        .await
 }
 
 /// Resolves one image: its manifests, those it lists, and what is about them.
@@ -71,7 +83,7 @@ pub async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> 
         image: Image {
             repository: wanted.repository.clone(),
             digest,
-            tags: wanted.tag.iter().cloned().collect(),
+            tags: wanted.tags.clone(),
             source: wanted.shown.clone(),
             platforms,
             selected_from,
@@ -120,7 +132,8 @@ impl Gathering<'_> {
         let [platform] = self.request.platforms.as_slice() else {
             return Ok((named, None));
         };
-        if !named.raw.media_type.is_index() || self.request.sparse_index {
+        let whole = self.request.sparse_index || self.wanted.part.is_some();
+        if !named.raw.media_type.is_index() || whole {
             return Ok((named, None));
         }
         let child = matching(&named.parsed, platform)

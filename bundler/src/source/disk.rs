@@ -50,6 +50,11 @@ impl Disk {
         })
     }
 
+    /// Whether it is a tree as `oc` writes it.
+    pub fn is_mirror(&self) -> bool {
+        matches!(self, Self::Mirror(_))
+    }
+
     /// Every image that has a name there; signatures and referrers come with what they are about. None is left out in
     /// silence: a name that cannot stand in a bundle is an error.
     pub fn everything(self: &Arc<Self>) -> Result<Vec<Wanted>, Error> {
@@ -62,9 +67,10 @@ impl Disk {
             );
             return Err(Error::Disk { path, reason });
         }
-        let found = self.found()?.into_iter();
-        let images = found.filter(|found| !found.tag.as_ref().is_some_and(is_attached));
-        Ok(images.map(|found| self.wanted(found)).collect())
+        let images = self
+            .found()
+            .filter(|found| !found.tag.as_ref().is_some_and(is_attached));
+        Ok(images.map(|found| self.wanted(found.clone())).collect())
     }
 
     /// The image of a layout that bears exactly this name, fit for a bundle or not.
@@ -82,9 +88,10 @@ impl Disk {
             };
             return Ok(Some(self.wanted(found)));
         }
-        let mut found = self.found()?.into_iter();
-        let named = found.find(|found| found.tag.as_ref().is_some_and(|tag| tag.as_str() == name));
-        Ok(named.map(|found| self.wanted(found)))
+        let named = self
+            .found()
+            .find(|found| found.tag.as_ref().is_some_and(|tag| tag.as_str() == name));
+        Ok(named.map(|found| self.wanted(found.clone())))
     }
 
     fn wanted(self: &Arc<Self>, found: Found) -> Wanted {
@@ -98,7 +105,8 @@ impl Disk {
             selector: Selector::Digest(found.digest),
             shown: format!("file://{}{tag}", found.repository),
             repository: found.repository,
-            tag: found.tag,
+            tags: found.tag.into_iter().collect(),
+            part: None,
         }
     }
 
@@ -109,7 +117,7 @@ impl Disk {
     ) -> Result<RawManifest, Error> {
         let digest = match selector {
             Selector::Digest(digest) => *digest,
-            Selector::Tag(tag) => self.find(repository, tag)?.ok_or_else(|| Error::Disk {
+            Selector::Tag(tag) => self.find(repository, tag).ok_or_else(|| Error::Disk {
                 path: self.root().to_owned(),
                 reason: format!("it holds no {repository}:{tag}"),
             })?,
@@ -134,11 +142,10 @@ impl Disk {
         })
     }
 
-    pub(super) fn find(&self, repository: &Repository, tag: &Tag) -> Result<Option<Digest>, Error> {
-        let mut found = self.found()?.into_iter();
+    pub(super) fn find(&self, repository: &Repository, tag: &Tag) -> Option<Digest> {
         let same =
-            |found: &Found| found.repository == *repository && found.tag.as_ref() == Some(tag);
-        Ok(found.find(same).map(|found| found.digest))
+            |found: &&Found| found.repository == *repository && found.tag.as_ref() == Some(tag);
+        self.found().find(same).map(|found| found.digest)
     }
 
     /// Referrers by their own `subject`, where the directory lists untagged manifests.
@@ -176,10 +183,10 @@ impl Disk {
         Ok((path, file))
     }
 
-    fn found(&self) -> Result<Vec<Found>, Error> {
+    fn found(&self) -> Box<dyn Iterator<Item = &Found> + '_> {
         match self {
-            Self::Layout(layout) => Ok(layout.found()),
-            Self::Mirror(mirror) => mirror.found(),
+            Self::Layout(layout) => Box::new(layout.found()),
+            Self::Mirror(mirror) => Box::new(mirror.found().iter()),
         }
     }
 

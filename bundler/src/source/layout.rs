@@ -69,14 +69,12 @@ impl Layout {
         &self.unusable
     }
 
-    pub(super) fn found(&self) -> Vec<Found> {
+    pub(super) fn found(&self) -> impl Iterator<Item = &Found> {
         // An untagged manifest beside tagged ones is a child or a referrer; a layout without any tag is one image.
         let any_tag = self.entries.iter().any(|found| found.tag.is_some());
         self.entries
             .iter()
-            .filter(|found| found.tag.is_some() || !any_tag)
-            .cloned()
-            .collect()
+            .filter(move |found| found.tag.is_some() || !any_tag)
     }
 
     pub(super) fn digests(&self) -> impl Iterator<Item = Digest> + '_ {

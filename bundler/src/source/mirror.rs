@@ -20,11 +20,16 @@ use crate::Error;
 #[derive(Debug)]
 pub struct Mirror {
     root: PathBuf,
+    /// Every tag, sorted by repository and tag.
+    tags: Vec<Found>,
 }
 
 impl Mirror {
+    /// Walks the tree once, following no link.
     pub(super) fn open(root: &Path) -> Result<Self, Error> {
-        for entry in WalkDir::new(root.join("v2")).follow_links(false) {
+        let base = root.join("v2");
+        let mut tags = Vec::new();
+        for entry in WalkDir::new(&base).follow_links(false).sort_by_file_name() {
             let entry = entry.map_err(|error| io_error(root, error))?;
             let name = entry.file_name().to_string_lossy();
             if name.ends_with(".download") || name.starts_with(".tmp-") {
@@ -36,60 +41,19 @@ impl Mirror {
                     reason,
                 });
             }
+            if entry.path_is_symlink() {
+                tags.push(tag(entry.path(), &base)?);
+            }
         }
         Ok(Self {
             root: root.to_owned(),
+            tags,
         })
     }
 
     /// Every tag, sorted by repository and tag.
-    pub(super) fn found(&self) -> Result<Vec<Found>, Error> {
-        let base = self.root.join("v2");
-        let mut found = Vec::new();
-        for entry in WalkDir::new(&base).follow_links(false).sort_by_file_name() {
-            let entry = entry.map_err(|error| io_error(&self.root, error))?;
-            if !entry.path_is_symlink() {
-                continue;
-            }
-            let path = entry.path();
-            let broken = |reason: String| Error::Disk {
-                path: path.to_owned(),
-                reason,
-            };
-            let manifests = path
-                .parent()
-                .filter(|parent| parent.ends_with("manifests"))
-                .and_then(Path::parent);
-            let repository = manifests.and_then(|repository| repository.strip_prefix(&base).ok());
-            let repository = repository.ok_or_else(|| {
-                broken("a symbolic link belongs only into a manifests directory".to_owned())
-            })?;
-            let repository = repository
-                .to_string_lossy()
-                .parse()
-                .map_err(|error| broken(format!("{error}")))?;
-            let tag = entry
-                .file_name()
-                .to_string_lossy()
-                .parse()
-                .map_err(|error| broken(format!("{error}")))?;
-            let target = fs::read_link(path).map_err(|source| Error::Io {
-                path: path.to_owned(),
-                source,
-            })?;
-            let target = target.to_string_lossy().replacen("sha256-", "sha256:", 1);
-            let digest = target.parse().map_err(|error| {
-                broken(format!(
-                    "the tag does not lead to a manifest beside it: {error}"
-                ))
-            })?;
-            found.push(Found {
-                repository,
-                tag: Some(tag),
-                digest,
-            });
-        }
-        Ok(found)
+    pub(super) fn found(&self) -> &[Found] {
+        &self.tags
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -108,6 +72,47 @@ impl Mirror {
             .find(|path| path.is_file())
             .unwrap_or_else(|| base.join("blobs").join(&spellings[0]))
     }
+}
+
+/// A symbolic link in a manifests directory: its name is the tag, where it leads is the digest.
+fn tag(path: &Path, base: &Path) -> Result<Found, Error> {
+    let broken = |reason: String| Error::Disk {
+        path: path.to_owned(),
+        reason,
+    };
+    let manifests = path
+        .parent()
+        .filter(|parent| parent.ends_with("manifests"))
+        .and_then(Path::parent);
+    let repository = manifests.and_then(|repository| repository.strip_prefix(base).ok());
+    let repository = repository.ok_or_else(|| {
+        broken("a symbolic link belongs only into a manifests directory".to_owned())
+    })?;
+    let repository = repository
+        .to_string_lossy()
+        .parse()
+        .map_err(|error| broken(format!("{error}")))?;
+    let tag = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .parse()
+        .map_err(|error| broken(format!("{error}")))?;
+    let target = fs::read_link(path).map_err(|source| Error::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    let target = target.to_string_lossy().replacen("sha256-", "sha256:", 1);
+    let digest = target.parse().map_err(|error| {
+        broken(format!(
+            "the tag does not lead to a manifest beside it: {error}"
+        ))
+    })?;
+    Ok(Found {
+        repository,
+        tag: Some(tag),
+        digest,
+    })
 }
 
 fn io_error(root: &Path, error: walkdir::Error) -> Error {

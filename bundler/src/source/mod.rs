@@ -4,10 +4,15 @@ mod disk;
 mod files;
 mod layout;
 mod mirror;
+mod registries;
 
 use std::{os::unix::fs::FileExt as _, sync::Arc};
 
 use bytes::Bytes;
+use futures_util::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use schema::{
     Digest, Manifest, Repository, Selector, Tag,
     manifest::Blob,
@@ -15,6 +20,7 @@ use schema::{
 };
 
 pub use disk::Disk;
+pub use registries::Registries;
 
 use crate::Error;
 
@@ -39,7 +45,7 @@ impl Source {
     /// What a tag points to, if it exists.
     pub async fn find(&self, tag: &Tag) -> Result<Option<Digest>, Error> {
         match self {
-            Self::Disk(disk, repository) => disk.find(repository, tag),
+            Self::Disk(disk, repository) => Ok(disk.find(repository, tag)),
             Self::Registry(remote) => Ok(remote.find_manifest(&Selector::Tag(tag.clone())).await?),
         }
     }
@@ -70,6 +76,30 @@ impl Source {
                 Ok(Vec::new())
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// A whole blob in order, its digest unchecked.
+    pub fn stream(&self, blob: &Blob) -> BoxStream<'static, Result<Bytes, Error>> {
+        /// Bytes read at a time from a file.
+        const BLOCK: u64 = 1 << 20;
+        match self {
+            Self::Disk(..) => {
+                let (source, blob) = (self.clone(), *blob);
+                let offsets = (0..blob.size).step_by(BLOCK as usize);
+                let blocks = stream::iter(offsets).then(move |offset| {
+                    let source = source.clone();
+                    async move {
+                        let length = BLOCK.min(blob.size - offset);
+                        match source.slice(&blob, offset, length).await? {
+                            Slice::Bytes(bytes) => Ok(bytes),
+                            Slice::Unsupported => Ok(Bytes::new()),
+                        }
+                    }
+                });
+                blocks.boxed()
+            }
+            Self::Registry(remote) => remote.blob_stream(blob).map_err(Error::from).boxed(),
         }
     }
 

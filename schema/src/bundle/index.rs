@@ -213,8 +213,8 @@ pub struct Assumed {
 pub struct Release {
     /// Where the release image and its components are.
     pub repository: Repository,
-    /// The tag of the release image there: `<version>-<architecture>`, as `oc` spells it. Components have the same tag
-    /// and their name after it.
+    /// The tag of the release image there: `<version>-<architecture>`, as `oc` spells it today. Components have the same
+    /// tag, a hyphen and their name.
     pub tag: Tag,
     /// The digest of the release image; for several architectures, of their list.
     pub digest: Digest,

@@ -231,15 +231,6 @@ fn releases(index: &Index) -> Result<(), Error> {
         if !is_image(repository, digest, Some(tag)) {
             return broken(format!("release {repository}:{tag} is none of the images"));
         }
-        let architecture = tag
-            .as_str()
-            .strip_prefix(version.as_str())
-            .and_then(|rest| rest.strip_prefix('-'));
-        if version.is_empty() || architecture.is_none_or(str::is_empty) {
-            return broken(format!(
-                "release {repository}:{tag} says that its version is {version:?}"
-            ));
-        }
         let hex = |b: u8| matches!(b, b'0'..=b'9' | b'A'..=b'F');
         if let Some(odd) = verified_by
             .iter()
@@ -252,9 +243,9 @@ fn releases(index: &Index) -> Result<(), Error> {
         let plain = |version: &String| {
             (1..=128).contains(&version.len()) && version.bytes().all(|b| b.is_ascii_graphic())
         };
-        if let Some(odd) = previous.iter().find(|version| !plain(version)) {
+        if let Some(odd) = previous.iter().chain([version]).find(|text| !plain(text)) {
             return broken(format!(
-                "release {repository}:{tag} follows {odd:?}, which is no version"
+                "release {repository}:{tag} speaks of {odd:?}, which is no version"
             ));
         }
     }

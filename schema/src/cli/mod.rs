@@ -12,6 +12,7 @@ mod documents;
 mod environment;
 mod exit;
 mod logging;
+mod next;
 mod text;
 
 use std::{
@@ -25,6 +26,7 @@ pub use documents::{completions, man};
 pub use environment::with_environment;
 pub use exit::{Exit, Fault};
 pub use logging::LogFormat;
+pub use next::{next_commands, shell_quoted, upgrade_command};
 pub use text::{Align, Stdout, Table, escape, human_bytes, joined, misleads, objects};
 
 /// A program: its flags and what it does.

@@ -1,5 +1,7 @@
 /*! What a build says on standard output: the plan before, or the result after. Sizes count by 1024. */
 
+mod releases;
+
 use schema::{
     bundle::{File, Image, Kind},
     cli::{Align, Table, human_bytes, joined, objects},
@@ -19,7 +21,15 @@ pub(crate) fn plan(plan: &Plan, request: &Request, format: Format) -> Result<Str
 fn table(plan: &Plan, request: &Request) -> String {
     let index = &plan.index;
     let mut text = String::new();
-    if !index.images.is_empty() {
+    let (parts, others): (Vec<&Image>, Vec<&Image>) = index
+        .images
+        .iter()
+        .partition(|image| releases::of(index, image).is_some());
+    if !index.releases.is_empty() {
+        let table = releases::table(index, &parts);
+        text.push_str(&format!("{table}\n"));
+    }
+    if !others.is_empty() {
         let mut table = Table::new([
             ("IMAGE", Align::Left),
             ("TAGS", Align::Left),
@@ -34,7 +44,7 @@ fn table(plan: &Plan, request: &Request) -> String {
             platforms,
             attached,
             ..
-        } in &index.images
+        } in others
         {
             table.row([
                 repository.to_string(),
@@ -73,6 +83,10 @@ fn table(plan: &Plan, request: &Request) -> String {
         stored.count(),
         human_bytes(bytes)
     ));
+    if !request.dry_run {
+        text.push_str(&releases::created(plan, request));
+        text.push_str(&releases::next(index, request));
+    }
     text
 }
 

@@ -1,0 +1,323 @@
+/*!
+OpenShift releases: from one reference to every image a cluster version needs, verified before any of them is fetched.
+
+```text
+read the payload → verify its digest → name its components, its record and its ConfigMap
+```
+
+The payload is small and read first, since it says where signatures may be found; nothing in it counts until the digest
+of the release image is signed by a key that the operator trusts. Only then do its components become wanted images.
+*/
+
+pub mod claim;
+pub mod configmap;
+pub mod keyring;
+mod layer;
+pub mod payload;
+pub mod references;
+pub mod store;
+pub mod trust;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use schema::{Digest, Reference, Repository, Selector, Tag, bundle::Release};
+
+use crate::{Error, Request, config::ConfigFile, request::Wanted, source::Source};
+use payload::Payload;
+use trust::Verdict;
+
+/// What all releases of a build come to.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// Release images and components, each once, with all its tags.
+    pub images: Vec<Wanted>,
+    /// What the index says of them.
+    pub records: Vec<Release>,
+    /// The ConfigMaps with their signatures.
+    pub config: Vec<ConfigFile>,
+    /// Tags of a source directory that turned out to be parts of a verified release, and are among `images`.
+    pub claimed: BTreeSet<(Repository, Tag)>,
+}
+
+/// Reads and verifies every release, several at once. One that nobody vouches for ends the build here.
+pub async fn gather(request: &Request) -> Result<Gathered, Error> {
+    let mut candidates = named(request);
+    candidates.extend(on_disk(request).await?);
+    let verified = candidates
+        .into_iter()
+        .map(|candidate| candidate.verified(request));
+    let verified: Vec<Verified> = stream::iter(verified.collect::<Vec<_>>())
+        .buffered(request.concurrency)
+        .try_collect()
+        .await?;
+    let mut gathered = Gathered::default();
+    let mut images = BTreeMap::new();
+    for release in verified {
+        release.into(request, &mut gathered, &mut images)?;
+    }
+    gathered.images = images.into_values().collect();
+    gathered.records.sort();
+    gathered.records.dedup();
+    Ok(gathered)
+}
+
+/// A release image that is not verified yet.
+struct Candidate {
+    source: Source,
+    selector: Selector,
+    shown: String,
+    repository: Repository,
+    /// The tag it has in a source directory, and the version it is labelled with.
+    found: Option<(Tag, String)>,
+}
+
+/// A release image that is verified, or that is taken all the same.
+struct Verified {
+    candidate: Candidate,
+    digest: Digest,
+    /// None for what counts as plain images.
+    payload: Option<Payload>,
+    verdict: Verdict,
+}
+
+fn named(request: &Request) -> Vec<Candidate> {
+    let wanted = request.releases.iter().cloned();
+    wanted
+        .map(|release| Candidate {
+            source: release.source,
+            selector: release.selector,
+            shown: release.shown,
+            repository: request.release.repository.clone(),
+            found: None,
+        })
+        .collect()
+}
+
+/// The images of a source directory that are labelled as releases and tagged as `oc` tags them.
+async fn on_disk(request: &Request) -> Result<Vec<Candidate>, Error> {
+    let mut found = Vec::new();
+    for wanted in &request.images {
+        let (Source::Disk(..), [tag]) = (&wanted.source, wanted.tags.as_slice()) else {
+            continue;
+        };
+        let top = wanted.source.manifest(&wanted.selector).await?;
+        match payload::version_label(&wanted.source, &top).await? {
+            Some(version) if tag.as_str().starts_with(&version) => found.push(Candidate {
+                source: wanted.source.clone(),
+                selector: wanted.selector.clone(),
+                shown: wanted.shown.clone(),
+                repository: wanted.repository.clone(),
+                found: Some((tag.clone(), version)),
+            }),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+impl Candidate {
+    async fn verified(self, request: &Request) -> Result<Verified, Error> {
+        let rules = &request.release;
+        let top = self.source.manifest(&self.selector).await?;
+        let digest = top.digest;
+        if let Some((tag, _)) = self.found.as_ref().filter(|_| !rules.keys_given) {
+            tracing::warn!(
+                "{}:{tag} is an OpenShift release that is taken as plain images, unverified; give --release-key to verify it",
+                self.repository
+            );
+            return Ok(Verified {
+                candidate: self,
+                digest,
+                payload: None,
+                verdict: Verdict::default(),
+            });
+        }
+        let payload = payload::read(&self.source, &top, &self.shown).await?;
+        let at_hand = request.config.iter().flat_map(|file| {
+            let signatures = file
+                .objects
+                .iter()
+                .flat_map(|object| configmap::signatures(object, &digest));
+            signatures.map(|signature| (file.path.clone(), signature))
+        });
+        let verdict = trust::verify(
+            &digest,
+            &rules.trust,
+            payload.trust.as_ref(),
+            at_hand.collect(),
+            &request.web,
+        )
+        .await;
+        let shown = format!("release {} ({}, {digest})", payload.version, self.shown);
+        if let Some(disagreement) = &verdict.cluster {
+            tracing::warn!("{shown}: {disagreement}");
+        }
+        if verdict.is_verified() {
+            let signers: Vec<_> = verdict.signers.iter().map(String::as_str).collect();
+            tracing::info!("{shown} is signed by {}", signers.join(" and "));
+        } else if rules.allow_unverified {
+            tracing::warn!(
+                "{}; taken all the same (--allow-unverified-release)",
+                verdict.refusal(&shown)
+            );
+        } else {
+            return Err(Error::Unverified(verdict.refusal(&shown)));
+        }
+        Ok(Verified {
+            candidate: self,
+            digest,
+            payload: Some(payload),
+            verdict,
+        })
+    }
+}
+
+impl Verified {
+    fn into(
+        self,
+        request: &Request,
+        gathered: &mut Gathered,
+        images: &mut BTreeMap<(Repository, String), Wanted>,
+    ) -> Result<(), Error> {
+        let Self {
+            candidate,
+            digest,
+            payload,
+            verdict,
+        } = self;
+        let Candidate {
+            source,
+            shown,
+            repository,
+            found,
+            ..
+        } = candidate;
+        let Some(payload) = payload else {
+            gathered.records.extend(found.map(|(tag, version)| Release {
+                repository,
+                tag,
+                digest,
+                version,
+                verified_by: Vec::new(),
+                previous: Vec::new(),
+            }));
+            return Ok(());
+        };
+        let tag = match &found {
+            Some((tag, _)) => tag.clone(),
+            None => named_tag(
+                &shown,
+                &format!("{}-{}", payload.version, payload.architecture),
+            )?,
+        };
+        let of_release = format!("release {}", payload.version);
+        for component in payload.components {
+            let own = named_tag(&shown, &format!("{tag}-{}", component.name))?;
+            let part = format!("component {:?} of {of_release}", component.name);
+            let from = match &source {
+                Source::Disk(disk, repository) => Source::Disk(disk.clone(), repository.clone()),
+                Source::Registry(_) => {
+                    Source::Registry(request.registries.repository(&component.reference)?)
+                }
+            };
+            let wanted = Wanted {
+                source: from,
+                selector: Selector::Digest(component.digest),
+                repository: repository.clone(),
+                tags: Vec::new(),
+                shown: component.reference.to_string(),
+                part: Some(part),
+            };
+            add(gathered, images, wanted, own, found.is_some());
+        }
+        let wanted = Wanted {
+            source,
+            selector: Selector::Digest(digest),
+            repository: repository.clone(),
+            tags: Vec::new(),
+            shown: match &found {
+                // What was signed says where a release in a directory came from.
+                Some(_) => signed_reference(&verdict).unwrap_or(shown),
+                None => shown,
+            },
+            part: Some(format!("image of {of_release}")),
+        };
+        add(gathered, images, wanted, tag.clone(), found.is_some());
+        gathered.config.extend(config(request, &digest, &verdict)?);
+        gathered.records.push(Release {
+            repository,
+            tag,
+            digest,
+            version: payload.version,
+            verified_by: verdict.signers.into_iter().collect(),
+            previous: payload.previous,
+        });
+        Ok(())
+    }
+}
+
+/// What several components or releases share is one image with several tags.
+fn add(
+    gathered: &mut Gathered,
+    images: &mut BTreeMap<(Repository, String), Wanted>,
+    wanted: Wanted,
+    tag: Tag,
+    on_disk: bool,
+) {
+    if on_disk {
+        gathered
+            .claimed
+            .insert((wanted.repository.clone(), tag.clone()));
+    }
+    let key = (wanted.repository.clone(), wanted.shown.clone());
+    let tags = &mut images.entry(key).or_insert(wanted).tags;
+    if let Err(place) = tags.binary_search(&tag) {
+        tags.insert(place, tag);
+    }
+}
+
+fn named_tag(release: &str, text: &str) -> Result<Tag, Error> {
+    text.parse().map_err(|error| Error::Payload {
+        release: release.to_owned(),
+        reason: format!("{error}"),
+    })
+}
+
+fn signed_reference(verdict: &Verdict) -> Option<String> {
+    let mut references = verdict.references.iter();
+    references
+        .find(|text| text.parse::<Reference>().is_ok())
+        .cloned()
+}
+
+/// The ConfigMap, unless one was given that serves as well.
+fn config(
+    request: &Request,
+    digest: &Digest,
+    verdict: &Verdict,
+) -> Result<Option<ConfigFile>, Error> {
+    if verdict.signatures.is_empty() {
+        return Ok(None);
+    }
+    let name = configmap::name(digest);
+    for file in &request.config {
+        let same = |object: &&schema::objects::Object| {
+            object.kind == "ConfigMap"
+                && object.name == name
+                && object.namespace.as_deref() == Some(configmap::NAMESPACE)
+        };
+        let Some(object) = file.objects.iter().find(same) else {
+            continue;
+        };
+        let held = configmap::signatures(object, digest);
+        if verdict.signatures.iter().any(|valid| held.contains(valid)) {
+            return Ok(None);
+        }
+        return Err(Error::Usage(format!(
+            "config/{} holds ConfigMap {name} without a valid signature of the release; leave that file out, a right one is made",
+            file.path
+        )));
+    }
+    configmap::file(digest, &verdict.signatures).map(Some)
+}

@@ -1,0 +1,297 @@
+/*!
+What a release image says: its version, its components, the versions before it, and the keys that its cluster will use.
+
+All of it stands below `release-manifests/` in one layer, usually the last, which `oc adm release new` puts on top. It is
+read from the top down and believed by nobody until the digest of the release image was verified.
+*/
+
+use std::collections::BTreeMap;
+
+use schema::{
+    Digest, Manifest, Selector,
+    manifest::{Blob, Child},
+    objects,
+    registry::{RawManifest, Slice},
+};
+
+use super::{
+    layer::{self, Files, Wanted},
+    references::{self, Component, ImageReferences},
+    trust::PayloadTrust,
+};
+use crate::{Error, source::Source};
+
+/// Where everything stands.
+const DIRECTORY: &str = "release-manifests/";
+
+/// Marks the ConfigMap with the cluster's keys and stores.
+const VERIFICATION: &str = "release.openshift.io/verification-config-map";
+
+/// The most bytes of one manifest of a release: 2 MiB, more than a cluster takes.
+const MANIFEST_LIMIT: u64 = 2 << 20;
+
+/// The most bytes of layers that are searched, as they are stored: 512 MiB. What is no release is found out by then.
+const SEARCH_LIMIT: u64 = 512 << 20;
+
+/// The most bytes of an image config.
+const CONFIG_LIMIT: u64 = 1 << 20;
+
+/// A release image, read.
+#[derive(Debug)]
+pub struct Payload {
+    /// `metadata.name` of image-references.
+    pub version: String,
+    /// As `oc` spells it in tags: `x86_64`, `aarch64`, `s390x`, …, `multi`.
+    pub architecture: String,
+    /// Every image of the release.
+    pub components: Vec<Component>,
+    /// Versions that can be updated to it.
+    pub previous: Vec<String>,
+    /// The keys and stores in it, if it has any.
+    pub trust: Option<PayloadTrust>,
+}
+
+/// Reads the payload of a release image, or of each image of a list, which must agree.
+pub async fn read(source: &Source, top: &RawManifest, shown: &str) -> Result<Payload, Error> {
+    let reader = Reader { source, shown };
+    let parsed = reader.parse(top)?;
+    if !top.media_type.is_index() {
+        return reader.image(&parsed).await;
+    }
+    let real = |child: &&Child| {
+        child
+            .platform
+            .as_ref()
+            .is_none_or(|platform| platform.os != "unknown")
+    };
+    let mut whole: Option<Payload> = None;
+    for child in parsed.children.iter().filter(real) {
+        let raw = source.manifest(&Selector::Digest(child.digest)).await?;
+        let payload = reader.image(&reader.parse(&raw)?).await?;
+        whole = Some(match whole {
+            None => payload,
+            Some(whole) => reader.together(whole, payload)?,
+        });
+    }
+    let whole = whole.ok_or_else(|| reader.refused("its list names no image".to_owned()))?;
+    Ok(Payload {
+        architecture: "multi".to_owned(),
+        ..whole
+    })
+}
+
+/// `io.openshift.release` of an image's config, which only release images have: the version. None for any other image.
+pub async fn version_label(source: &Source, top: &RawManifest) -> Result<Option<String>, Error> {
+    let shown = top.digest.to_string();
+    let reader = Reader {
+        source,
+        shown: &shown,
+    };
+    let mut parsed = reader.parse(top)?;
+    if let Some(first) = parsed.children.first() {
+        let raw = source.manifest(&Selector::Digest(first.digest)).await?;
+        parsed = reader.parse(&raw)?;
+    }
+    Ok(reader
+        .config(&parsed)
+        .await?
+        .and_then(|config| config.release()))
+}
+
+struct Reader<'a> {
+    source: &'a Source,
+    shown: &'a str,
+}
+
+impl Reader<'_> {
+    fn parse(&self, raw: &RawManifest) -> Result<Manifest, Error> {
+        Manifest::parse(&raw.bytes, raw.media_type).map_err(|source| Error::Manifest {
+            image: format!("{} ({})", self.shown, raw.digest),
+            source,
+        })
+    }
+
+    async fn image(&self, manifest: &Manifest) -> Result<Payload, Error> {
+        let config = self.config(manifest).await?;
+        let files = self.files(manifest, config.as_ref()).await?;
+        let part = |name: &str| files.get(&format!("{DIRECTORY}{name}"));
+        let refused = |reason: String| self.refused(reason);
+        let text = part("image-references")
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let ImageReferences {
+            version,
+            components,
+        } = ImageReferences::parse(text).map_err(refused)?;
+        let previous = part("release-metadata").map(|text| references::previous(text));
+        let previous = previous.transpose().map_err(refused)?.unwrap_or_default();
+        let architecture = config.map(|config| config.architecture).unwrap_or_default();
+        let architecture = match architecture.as_str() {
+            "" => {
+                return Err(
+                    self.refused("its config does not say for which architecture it is".to_owned())
+                );
+            }
+            "amd64" => "x86_64".to_owned(),
+            "arm64" => "aarch64".to_owned(),
+            _ => architecture,
+        };
+        Ok(Payload {
+            version,
+            architecture,
+            components,
+            previous,
+            trust: self.trust(&files)?,
+        })
+    }
+
+    /// The files of the topmost layer that has image-references.
+    async fn files(&self, manifest: &Manifest, config: Option<&Config>) -> Result<Files, Error> {
+        let mut searched = 0;
+        for layer in manifest.blobs.iter().skip(1).rev() {
+            searched += layer.size;
+            if searched > SEARCH_LIMIT {
+                break;
+            }
+            let content = self.source.stream(layer);
+            let what = format!("{} of {}", layer.digest, self.shown);
+            let files = layer::search(content, *layer, &what, Manifests).await?;
+            if files.contains_key(&format!("{DIRECTORY}image-references")) {
+                return Ok(files);
+            }
+        }
+        let label = match config.and_then(Config::release) {
+            Some(version) => format!("though it is labelled as release {version:?}"),
+            None => "and it is not labelled as one either".to_owned(),
+        };
+        Err(self.refused(format!(
+            "it is no OpenShift release: no layer holds {DIRECTORY}image-references, {label}; name the release image itself (…/ocp-release:VERSION-ARCH), or take another image with --image"
+        )))
+    }
+
+    /// The first ConfigMap, in the order of file names, that says it is about verification.
+    fn trust(&self, files: &Files) -> Result<Option<PayloadTrust>, Error> {
+        for (path, bytes) in files {
+            // A manifest that is none of ours to judge need not be readable.
+            let found = objects::read(bytes).unwrap_or_default();
+            let marked = found.iter().find(|object| {
+                let annotations = object.value.pointer("/metadata/annotations");
+                object.kind == "ConfigMap"
+                    && annotations.is_some_and(|all| all.get(VERIFICATION).is_some())
+            });
+            if let Some(object) = marked {
+                let trust = PayloadTrust::from_config_map(&object.value);
+                return trust
+                    .map(Some)
+                    .map_err(|error| self.refused(format!("{path}: {error}")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Both in one: every component of both, of which none may be two things.
+    fn together(&self, mut whole: Payload, other: Payload) -> Result<Payload, Error> {
+        if whole.version != other.version {
+            return Err(self.refused(format!(
+                "its images disagree: one is version {}, another {}",
+                whole.version, other.version
+            )));
+        }
+        let known: BTreeMap<_, _> = whole
+            .components
+            .iter()
+            .map(|one| (&one.name, one.digest))
+            .collect();
+        let mut new = Vec::new();
+        for component in other.components {
+            match known.get(&component.name) {
+                Some(digest) if *digest == component.digest => {}
+                Some(digest) => {
+                    return Err(self.refused(format!(
+                        "its images disagree: component {:?} is {digest} in one and {} in another",
+                        component.name, component.digest
+                    )));
+                }
+                None => new.push(component),
+            }
+        }
+        whole.components.extend(new);
+        Ok(whole)
+    }
+
+    async fn config(&self, manifest: &Manifest) -> Result<Option<Config>, Error> {
+        let Some(blob @ Blob { size, .. }) = manifest
+            .blobs
+            .first()
+            .filter(|blob| blob.size <= CONFIG_LIMIT)
+        else {
+            return Ok(None);
+        };
+        let Slice::Bytes(bytes) = self.source.slice(blob, 0, *size).await? else {
+            return Ok(None);
+        };
+        let found = Digest::of(&bytes);
+        if found != blob.digest {
+            let expected = blob.digest;
+            return Err(self.refused(format!("its config has digest {found}, its manifest says {expected}; check the source or a proxy on the way")));
+        }
+        // What is no image has another config.
+        Ok(serde_json::from_slice(&bytes).ok())
+    }
+
+    fn refused(&self, reason: String) -> Error {
+        Error::Payload {
+            release: self.shown.to_owned(),
+            reason,
+        }
+    }
+}
+
+/// What is of interest in an image config (image-spec, "Image Configuration").
+#[derive(Debug, serde::Deserialize)]
+struct Config {
+    architecture: String,
+    #[serde(default)]
+    config: Option<Execution>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Execution {
+    #[serde(default, rename = "Labels")]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+impl Config {
+    fn release(&self) -> Option<String> {
+        let labels = self.config.as_ref()?.labels.as_ref()?;
+        labels.get("io.openshift.release").cloned()
+    }
+}
+
+/// The two lists, and manifests that speak of verification.
+struct Manifests;
+
+impl Wanted for Manifests {
+    fn limit(&self, path: &str) -> Option<u64> {
+        match path.strip_prefix(DIRECTORY)? {
+            nested if nested.contains('/') => None,
+            "image-references" | "release-metadata" => Some(references::LIMIT),
+            name if [".yaml", ".yml", ".json"]
+                .iter()
+                .any(|end| name.ends_with(end)) =>
+            {
+                Some(MANIFEST_LIMIT)
+            }
+            _ => None,
+        }
+    }
+
+    fn keeps(&self, path: &str, content: &[u8]) -> bool {
+        let marked = || {
+            content
+                .windows(VERIFICATION.len())
+                .any(|part| part == VERIFICATION.as_bytes())
+        };
+        !path.contains('.') || marked()
+    }
+}

@@ -1,0 +1,141 @@
+/*! What the command line says about OpenShift: releases, whom to believe about them, and the data of an update service. */
+
+use std::path::PathBuf;
+
+use schema::{Repository, Selector};
+use url::Url;
+
+use super::Wanted;
+use crate::{
+    Error,
+    args::ReleaseArgs,
+    names::Names,
+    release::{keyring::Keyring, store::Store, trust::OperatorTrust},
+    source::Source,
+    spec::{Spec, SpecImage},
+};
+
+/// The key that RHEL brings to verify Red Hat's own packages and releases.
+const RED_HAT_KEY: &str = "/etc/pki/rpm-gpg/RPM-GPG-KEY-redhat-release";
+
+/// An OpenShift release to take with all its components.
+#[derive(Debug, Clone)]
+pub struct WantedRelease {
+    /// Where the release image is.
+    pub source: Source,
+    /// Which manifest there.
+    pub selector: Selector,
+    /// The reference for the index and for messages.
+    pub shown: String,
+}
+
+/// What must hold for a release, and where it is put.
+#[derive(Debug)]
+pub struct ReleaseRules {
+    /// The repository in the bundle of release images and their components.
+    pub repository: Repository,
+    /// The keys and stores of whoever runs the build.
+    pub trust: OperatorTrust,
+    /// Whether keys were named, and not only found.
+    pub keys_given: bool,
+    /// Take a release that nobody vouches for.
+    pub allow_unverified: bool,
+}
+
+/// Where the data of an update service is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GraphInput {
+    /// A tarball or a directory.
+    Path(PathBuf),
+    /// A tarball to fetch.
+    Url(Url),
+}
+
+impl GraphInput {
+    fn parse(text: &str) -> Result<Self, Error> {
+        if !text.contains("://") {
+            return Ok(Self::Path(text.into()));
+        }
+        let usage = |reason: &str| Error::Usage(format!("--graph-data {text}: {reason}"));
+        let url: Url = text.parse().map_err(|error| usage(&format!("{error}")))?;
+        match url.scheme() {
+            "http" | "https" => Ok(Self::Url(url)),
+            "file" => Ok(Self::Path(
+                url.to_file_path()
+                    .map_err(|()| usage("expected file:///PATH"))?,
+            )),
+            _ => Err(usage("expected a path, or a URL with https, http or file")),
+        }
+    }
+}
+
+impl ReleaseRules {
+    pub(super) fn of(args: &ReleaseArgs, spec: &Spec) -> Result<Self, Error> {
+        let given: Vec<&PathBuf> = args.release_keys.iter().chain(&spec.release_keys).collect();
+        let found = PathBuf::from(RED_HAT_KEY);
+        let keys = match given.as_slice() {
+            [] if found.is_file() => vec![&found],
+            given => given.to_vec(),
+        };
+        let keyrings = keys.iter().map(|path| Keyring::read(path));
+        let stores = args.signature_stores.iter().chain(&spec.signature_stores);
+        let repository = args
+            .release_repository
+            .as_ref()
+            .or(spec.release_repository.as_ref());
+        let repository = repository.map_or("openshift/release", String::as_str);
+        let usage = |error| Error::Usage(format!("--release-repository: {error}"));
+        Ok(Self {
+            repository: repository.parse().map_err(usage)?,
+            trust: OperatorTrust {
+                keyrings: keyrings.collect::<Result<_, _>>()?,
+                stores: stores.map(|text| store(text)).collect::<Result<_, _>>()?,
+            },
+            keys_given: !given.is_empty(),
+            allow_unverified: args.allow_unverified_release,
+        })
+    }
+}
+
+/// A URL, or a directory relative to this one.
+fn store(text: &str) -> Result<Store, Error> {
+    let usage =
+        |error: &dyn std::fmt::Display| Error::Usage(format!("--signature-store {text}: {error}"));
+    if text.contains("://") {
+        return text.parse().map_err(|error| usage(&error));
+    }
+    let absolute = std::path::absolute(text).map_err(|error| usage(&error))?;
+    absolute
+        .to_string_lossy()
+        .parse()
+        .map_err(|error| usage(&error))
+}
+
+/// `--graph-data` and the image to put it on.
+pub(super) fn graph(
+    args: &ReleaseArgs,
+    spec: &Spec,
+    names: &Names<'_>,
+) -> Result<Option<(GraphInput, Wanted)>, Error> {
+    let data = args.graph_data.as_ref().or(spec.graph_data.as_ref());
+    let base = args
+        .graph_base_image
+        .as_ref()
+        .or(spec.graph_base_image.as_ref());
+    let usage = |text: &str| Error::Usage(text.to_owned());
+    match (data, base) {
+        (Some(data), Some(base)) => {
+            let name = SpecImage {
+                name: base.clone(),
+                rename: None,
+            };
+            let base = names.image("--graph-base-image", &name)?;
+            Ok(Some((GraphInput::parse(data)?, base)))
+        }
+        (Some(_), None) => Err(usage(
+            "--graph-data needs --graph-base-image: a small image with bash and cp, such as registry.access.redhat.com/ubi9/ubi-minimal:latest",
+        )),
+        (None, Some(_)) => Err(usage("--graph-base-image needs --graph-data")),
+        (None, None) => Ok(None),
+    }
+}

@@ -1,0 +1,94 @@
+/*! What a build says about OpenShift releases: one line each instead of two hundred images, and what to type next. */
+
+use schema::{
+    bundle::{Image, Index, Release},
+    cli::{Align, Table, next_commands, shell_quoted},
+};
+
+use crate::{Plan, Request, request::Output};
+
+/// The release that an image is part of: itself, or a component, which has the release's tag before its name.
+pub(super) fn of<'i>(index: &'i Index, image: &Image) -> Option<&'i Release> {
+    index.releases.iter().find(|release| {
+        let tag = release.tag.as_str();
+        let is_part = |own: &str| {
+            own == tag
+                || own
+                    .strip_prefix(tag)
+                    .is_some_and(|rest| rest.starts_with('-'))
+        };
+        image.repository == release.repository && image.tags.iter().any(|own| is_part(own.as_str()))
+    })
+}
+
+pub(super) fn table(index: &Index, parts: &[&Image]) -> Table {
+    let mut table = Table::new([
+        ("RELEASE", Align::Left),
+        ("IMAGE", Align::Left),
+        ("DIGEST", Align::Left),
+        ("COMPONENTS", Align::Right),
+        ("ATTACHED", Align::Right),
+        ("SIGNED BY", Align::Left),
+    ]);
+    for release in &index.releases {
+        let own = parts
+            .iter()
+            .filter(|image| of(index, image) == Some(release));
+        let attached: usize = own.clone().map(|image| image.attached.len()).sum();
+        let signed = match release.verified_by.as_slice() {
+            [] => "UNVERIFIED".to_owned(),
+            keys => keys.join(", "),
+        };
+        table.row([
+            release.version.clone(),
+            format!("{}:{}", release.repository, release.tag),
+            release.digest.to_string()[..19].to_owned(),
+            own.filter(|image| image.digest != release.digest)
+                .count()
+                .to_string(),
+            attached.to_string(),
+            signed,
+        ]);
+    }
+    table
+}
+
+/// A line for each ConfigMap of signatures, in the words of `oc`.
+pub(super) fn created(plan: &Plan, request: &Request) -> String {
+    let place = match (&request.config_to_dir, &request.output) {
+        (Some(directory), _) => format!("{}/", directory.display()),
+        (None, Output::Directory(path) | Output::File(path) | Output::Zstd(path)) => {
+            format!("{}/config/", path.display())
+        }
+        (None, Output::Stdout) => "config/".to_owned(),
+    };
+    let paths = plan.signatures.iter();
+    paths
+        .map(|path| format!("Configmap {place}{path} created\n"))
+        .collect()
+}
+
+/// The commands that come next, where there is a release or the images lie in a directory.
+pub(super) fn next(index: &Index, request: &Request) -> String {
+    let commands = match &request.output {
+        Output::Directory(path) => {
+            let own = path.join("config");
+            let config = request
+                .config_to_dir
+                .as_deref()
+                .or((!index.objects.is_empty()).then_some(own.as_path()));
+            next_commands(index, path, config)
+        }
+        Output::File(path) | Output::Zstd(path) if !index.releases.is_empty() => {
+            let bundle = shell_quoted(&path.to_string_lossy());
+            format!(
+                "  importer import {bundle} --key KEY.pub.pem --to REGISTRY --config-to-dir DIR\n"
+            )
+        }
+        Output::File(_) | Output::Zstd(_) | Output::Stdout => String::new(),
+    };
+    match commands.as_str() {
+        "" => commands,
+        _ => format!("\nNext, inside:\n\n{commands}"),
+    }
+}
