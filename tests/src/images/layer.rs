@@ -104,8 +104,20 @@ pub struct Layer {
     pub blob: Blob,
     /// Digest of the uncompressed tar (image-spec, "Layer DiffID").
     pub diff_id: Digest,
-    /// Whether the blob is gzip; else it is the tar itself.
-    pub gzip: bool,
+    /// What the tar was made smaller with.
+    pub compression: Compression,
+}
+
+/// How a layer's tar is compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// RFC 1952.
+    #[default]
+    Gzip,
+    /// Not at all: the blob is the tar.
+    None,
+    /// RFC 8878; only OCI images have a media type for it.
+    Zstd,
 }
 
 impl Layer {
@@ -128,12 +140,40 @@ impl Layer {
                 break;
             }
         }
-        let tar = tar.into_inner()?;
+        Self::from_tar(&tar.into_inner()?, Compression::Gzip)
+    }
+
+    /// A layer of these files, given as paths and contents, in this order.
+    pub fn of_files<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        compression: Compression,
+    ) -> Result<Self> {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (path, content) in files {
+            let mut header = header(content.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, path, content)?;
+        }
+        Self::from_tar(&tar.into_inner()?, compression)
+    }
+
+    fn from_tar(tar: &[u8], compression: Compression) -> Result<Self> {
+        let bytes = match compression {
+            Compression::Gzip => gzip_stored(tar),
+            Compression::None => tar.to_vec(),
+            Compression::Zstd => zstd::bulk::compress(tar, zstd::DEFAULT_COMPRESSION_LEVEL)?,
+        };
         Ok(Self {
-            diff_id: Digest::of(&tar),
-            blob: Blob::new(gzip_stored(&tar)),
-            gzip: true,
+            diff_id: Digest::of(tar),
+            blob: Blob::new(bytes),
+            compression,
         })
+    }
+
+    /// Moves the bytes into a file of `directory`, which must exist.
+    pub fn spill(self, directory: &Path) -> Result<Self> {
+        let blob = self.blob.spill(directory)?;
+        Ok(Self { blob, ..self })
     }
 
     /// An uncompressed layer holding one sparse file of `size` zero bytes; made on disk, never in memory.
@@ -157,7 +197,7 @@ impl Layer {
         Ok(Self {
             diff_id: digest,
             blob,
-            gzip: false,
+            compression: Compression::None,
         })
     }
 }

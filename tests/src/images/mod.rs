@@ -10,13 +10,18 @@ mod layer;
 mod push;
 mod set;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use schema::{Digest, MediaType, Platform, Repository, Tag};
+use schema::{Digest, MediaType, Repository, Tag};
 use serde_json::{Value, json};
 
-pub use layer::{Blob, Content, Layer, Random};
+pub use layer::{Blob, Compression, Content, Layer, Random};
 pub use push::Remote;
 pub use set::Set;
+
+/// What all machines here run.
+const OS: &str = "linux";
 
 /// Whose media types an image has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +30,34 @@ pub enum Format {
     Docker,
     /// `application/vnd.oci.…`
     Oci,
+}
+
+/// What an image holds for one kind of Linux machine.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Its CPU, in Go's words: `amd64`.
+    pub architecture: String,
+    /// The layers, lowest first.
+    pub layers: Vec<Layer>,
+    /// Labels of the image's config.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Machine {
+    /// One without labels.
+    pub fn new(architecture: &str, layers: Vec<Layer>) -> Self {
+        Self {
+            architecture: architecture.to_owned(),
+            layers,
+            labels: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a label.
+    pub fn label(mut self, name: &str, value: &str) -> Self {
+        self.labels.insert(name.to_owned(), value.to_owned());
+        self
+    }
 }
 
 /// A manifest with its bytes.
@@ -61,15 +94,9 @@ impl Image {
         format: Format,
         layers: &[Layer],
     ) -> anyhow::Result<Self> {
-        let amd64 = platform("amd64");
-        let (root, blobs) = manifest(format, &amd64, layers);
-        Ok(Self {
-            repository: repository.parse()?,
-            tag: Some(tag.parse()?),
-            root,
-            children: Vec::new(),
-            blobs,
-        })
+        let amd64 = Machine::new("amd64", layers.to_vec());
+        let (repository, tag) = (repository.parse()?, Some(tag.parse()?));
+        Ok(Self::of_machine(repository, tag, format, &amd64))
     }
 
     /// An image for several machines, given as Linux architectures.
@@ -79,13 +106,44 @@ impl Image {
         format: Format,
         machines: &[(&str, Vec<Layer>)],
     ) -> anyhow::Result<Self> {
+        let machines: Vec<Machine> = machines
+            .iter()
+            .map(|(architecture, layers)| Machine::new(architecture, layers.clone()))
+            .collect();
+        let (repository, tag) = (repository.parse()?, Some(tag.parse()?));
+        Ok(Self::of_machines(repository, tag, format, &machines))
+    }
+
+    /// An image for one machine.
+    pub fn of_machine(
+        repository: Repository,
+        tag: Option<Tag>,
+        format: Format,
+        machine: &Machine,
+    ) -> Self {
+        let (root, blobs) = manifest(format, machine);
+        Self {
+            repository,
+            tag,
+            root,
+            children: Vec::new(),
+            blobs,
+        }
+    }
+
+    /// A list of images, one for each machine.
+    pub fn of_machines(
+        repository: Repository,
+        tag: Option<Tag>,
+        format: Format,
+        machines: &[Machine],
+    ) -> Self {
         let (mut children, mut blobs, mut entries) = (Vec::new(), Vec::new(), Vec::new());
-        for (architecture, layers) in machines {
-            let platform = platform(architecture);
-            let (child, of_child) = manifest(format, &platform, layers);
+        for machine in machines {
+            let (child, of_child) = manifest(format, machine);
             entries.push(json!({
                 "mediaType": child.media_type, "digest": child.digest, "size": child.bytes.len(),
-                "platform": {"os": platform.os, "architecture": platform.architecture},
+                "platform": {"os": OS, "architecture": machine.architecture},
             }));
             children.push(child);
             blobs.extend(of_child);
@@ -98,13 +156,13 @@ impl Image {
             media_type,
             &json!({"schemaVersion": 2, "mediaType": media_type, "manifests": entries}),
         );
-        Ok(Self {
-            repository: repository.parse()?,
-            tag: Some(tag.parse()?),
+        Self {
+            repository,
+            tag,
             root,
             children,
             blobs,
-        })
+        }
     }
 
     /// An artifact that is no image: an empty config and one blob (image-spec, "Guidelines for Artifact Usage").
@@ -195,17 +253,22 @@ impl Image {
     }
 }
 
-fn manifest(format: Format, platform: &Platform, layers: &[Layer]) -> (Made, Vec<Blob>) {
+fn manifest(format: Format, machine: &Machine) -> (Made, Vec<Blob>) {
+    let layers = &machine.layers;
     let diff_ids: Vec<Digest> = layers.iter().map(|layer| layer.diff_id).collect();
+    let mut run = json!({"Entrypoint": ["/usr/bin/app"]});
+    if !machine.labels.is_empty() {
+        run["Labels"] = json!(machine.labels);
+    }
     let config = Blob::new(
         json!({
-            "architecture": platform.architecture, "os": platform.os, "created": "2024-01-01T00:00:00Z",
-            "config": {"Entrypoint": ["/usr/bin/app"]},
+            "architecture": machine.architecture, "os": OS, "created": "2024-01-01T00:00:00Z",
+            "config": run,
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
         })
         .to_string(),
     );
-    let (media_type, config_type, layer_type, suffix) = match format {
+    let (media_type, config_type, layer_type, gzip) = match format {
         Format::Docker => (
             MediaType::DockerManifest,
             "application/vnd.docker.container.image.v1+json",
@@ -223,10 +286,12 @@ fn manifest(format: Format, platform: &Platform, layers: &[Layer]) -> (Made, Vec
     let listed: Vec<Value> = layers
         .iter()
         .map(|layer| {
-            entry(
-                format!("{layer_type}{}", if layer.gzip { suffix } else { "" }),
-                &layer.blob,
-            )
+            let suffix = match layer.compression {
+                Compression::Gzip => gzip,
+                Compression::None => "",
+                Compression::Zstd => "+zstd",
+            };
+            entry(format!("{layer_type}{suffix}"), &layer.blob)
         })
         .collect();
     let root = made(
@@ -264,13 +329,5 @@ fn made(media_type: MediaType, body: &Value) -> Made {
         digest: Digest::of(&bytes),
         media_type,
         bytes,
-    }
-}
-
-fn platform(architecture: &str) -> Platform {
-    Platform {
-        os: "linux".into(),
-        architecture: architecture.into(),
-        variant: None,
     }
 }

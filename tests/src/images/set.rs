@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Blob, Format, Image, Layer};
+use super::{Format, Image, Layer};
 
 /// Images that belong together.
 #[derive(Debug, Clone, Default)]
@@ -104,7 +104,5 @@ impl Set {
 }
 
 fn spilled(seed: u64, size: usize, directory: &Path) -> Result<Layer> {
-    let layer = Layer::new(seed, size)?;
-    let blob: Blob = layer.blob.spill(directory)?;
-    Ok(Layer { blob, ..layer })
+    Layer::new(seed, size)?.spill(directory)
 }

@@ -11,6 +11,10 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use hyper::{
+    header::{AUTHORIZATION, RANGE},
+    http::request::Parts,
+};
 
 /// A request, as far as it has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,26 @@ pub struct LoggedRequest {
     pub sent: u64,
     /// Whether the answer's body was handed over to its end.
     pub complete: bool,
+}
+
+impl LoggedRequest {
+    /// A request that has just arrived.
+    pub(crate) fn new(parts: &Parts) -> Self {
+        let range = parts.headers.get(RANGE);
+        Self {
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            range: range
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned),
+            authorization_present: parts.headers.contains_key(AUTHORIZATION),
+            status: None,
+            received: 0,
+            sent: 0,
+            complete: false,
+        }
+    }
 }
 
 /// All requests in order of arrival.

@@ -12,7 +12,7 @@ mod log;
 mod manifests;
 pub(crate) mod message;
 mod route;
-mod serve;
+pub(crate) mod serve;
 mod settings;
 mod store;
 mod tls;
@@ -35,6 +35,7 @@ use message::Content;
 use serve::{Door, Shared};
 use store::Store;
 
+pub(crate) use log::Log;
 pub use log::LoggedRequest;
 pub use settings::{Auth, Login, Settings, Tls, Tokens};
 pub use store::Stored;

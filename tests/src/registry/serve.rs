@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Frame, Incoming},
-    header::{AUTHORIZATION, CONTENT_LENGTH, LOCATION, RANGE},
+    header::{CONTENT_LENGTH, LOCATION},
     server::conn::http1,
     service::service_fn,
 };
@@ -108,21 +108,7 @@ async fn answer(
     };
     let (parts, body) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    let place = log.add(LoggedRequest {
-        method: parts.method.to_string(),
-        path: parts.uri.path().to_owned(),
-        query: query.clone(),
-        range: parts
-            .headers
-            .get(RANGE)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned),
-        authorization_present: parts.headers.contains_key(AUTHORIZATION),
-        status: None,
-        received: 0,
-        sent: 0,
-        complete: false,
-    });
+    let place = log.add(LoggedRequest::new(&parts));
     let mut asked = Asked {
         method: parts.method,
         path: parts.uri.path().to_owned(),
@@ -131,12 +117,21 @@ async fn answer(
         body: counted(log.clone(), place, incoming(body)),
     };
     let answer = scripted(&shared, door, &mut asked).await?;
+    Ok(response(log, place, answer))
+}
+
+/// The answer on its way, with what is sent of it noted in the log.
+pub(crate) fn response(
+    log: Arc<Log>,
+    place: usize,
+    answer: Answer,
+) -> Response<impl hyper::body::Body<Data = Bytes, Error = io::Error>> {
     log.update(place, |logged| logged.status = Some(answer.status.as_u16()));
     let frames = sent(log, place, answer.body).map(|chunk| chunk.map(Frame::data));
     let mut response = Response::new(StreamBody::new(frames));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
-    Ok(response)
+    response
 }
 
 /// The registry's answer between what the fault script does before and after.
