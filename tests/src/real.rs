@@ -80,12 +80,21 @@ impl std::fmt::Display for Missing {
         write!(
             f,
             "{} is not installed (Debian: apt-get install {})",
-            self.0, self.0
+            self.0,
+            package(&self.0)
         )
     }
 }
 
 impl std::error::Error for Missing {}
+
+/// The Debian package that brings a program; mostly they share a name.
+fn package(program: &str) -> &str {
+    match program {
+        "kubectl" => "kubernetes-client",
+        other => other,
+    }
+}
 
 /// How a real registry is to run.
 #[derive(Debug, Clone, Default)]
