@@ -6,7 +6,7 @@ contender is a process of its own, so its peak memory is its own too. The *roofl
 sockets and nothing else; nobody can be much faster.
 
 ```text
-cargo run --release -p tests --bin bench -- [--images 40] [--rounds 5] [--only build|push|verify|memory] [--dir DIR]
+cargo run --release -p tests --bin bench -- [--images 40] [--rounds 5] [--only build|push|verify|release|memory] [--dir DIR]
 ```
 */
 
@@ -14,6 +14,7 @@ cargo run --release -p tests --bin bench -- [--images 40] [--rounds 5] [--only b
 
 mod measure;
 mod memory;
+mod release;
 mod roofline;
 mod speed;
 
@@ -27,7 +28,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use measure::Report;
 
-/// Measures build, push and verify against skopeo, sha256sum and the bare machine. Needs docker-registry and skopeo.
+/// Measures build, push and verify against skopeo, sha256sum and the bare machine, and a release against its parts. Needs docker-registry and skopeo.
 #[derive(Debug, Parser)]
 struct Options {
     /// Images of the set, 1 to 40
@@ -52,6 +53,7 @@ enum Part {
     Build,
     Push,
     Verify,
+    Release,
     Memory,
 }
 
@@ -93,6 +95,9 @@ fn main() -> Result<()> {
         if wanted(Part::Verify) {
             bench.verify(&mut report)?;
         }
+    }
+    if wanted(Part::Release) {
+        release::compare(work.path(), options.rounds, &mut report)?;
     }
     if wanted(Part::Memory) {
         memory::run(work.path(), &mut report)?;
