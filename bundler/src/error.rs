@@ -10,7 +10,7 @@ use schema::{
     registry,
 };
 
-use crate::{config::ConfigError, release::keyring::KeyringError, spec::SpecError};
+use crate::{config::ConfigError, release::trust::TrustError, spec::SpecError};
 
 /// A failed build. Nothing stands under the final name.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub enum Error {
     },
     /// A file of OpenPGP keys is not usable.
     #[error(transparent)]
-    Keyring(#[from] KeyringError),
+    ReleaseKey(#[from] TrustError),
     /// A manifest cannot be carried.
     #[error("{image}: {source}")]
     Manifest {
@@ -160,7 +160,7 @@ impl Fault for Error {
             Self::Unverified(_) => Exit::NoTrustedSignature,
             Self::Config(_)
             | Self::Key { .. }
-            | Self::Keyring(_)
+            | Self::ReleaseKey(_)
             | Self::Spec(_)
             | Self::TagTwice { .. }
             | Self::Usage(_) => Exit::Usage,

@@ -8,6 +8,7 @@ client under test beyond the parsed words of `schema`, so that one mistake canno
 */
 
 pub mod certificates;
+pub mod discovery;
 pub mod faults;
 pub mod images;
 pub mod openshift;

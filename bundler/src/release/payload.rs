@@ -17,15 +17,12 @@ use schema::{
 use super::{
     layer::{self, Files, Wanted},
     references::{self, Component, ImageReferences},
-    trust::PayloadTrust,
+    trust::{PayloadTrust, VERIFICATION_ANNOTATION},
 };
 use crate::{Error, source::Source};
 
 /// Where everything stands.
 const DIRECTORY: &str = "release-manifests/";
-
-/// Marks the ConfigMap with the cluster's keys and stores.
-const VERIFICATION: &str = "release.openshift.io/verification-config-map";
 
 /// The most bytes of one manifest of a release: 2 MiB, more than a cluster takes.
 const MANIFEST_LIMIT: u64 = 2 << 20;
@@ -141,7 +138,7 @@ impl Reader<'_> {
             architecture,
             components,
             previous,
-            trust: self.trust(&files)?,
+            trust: self.trust(&files),
         })
     }
 
@@ -169,24 +166,26 @@ impl Reader<'_> {
         )))
     }
 
-    /// The first ConfigMap, in the order of file names, that says it is about verification.
-    fn trust(&self, files: &Files) -> Result<Option<PayloadTrust>, Error> {
+    /// From the first ConfigMap, in the order of file names, that says it is about verification. The operator's keys
+    /// decide, so one that is of no use is told and does not end the build.
+    fn trust(&self, files: &Files) -> Option<PayloadTrust> {
         for (path, bytes) in files {
             // A manifest that is none of ours to judge need not be readable.
             let found = objects::read(bytes).unwrap_or_default();
-            let marked = found.iter().find(|object| {
-                let annotations = object.value.pointer("/metadata/annotations");
-                object.kind == "ConfigMap"
-                    && annotations.is_some_and(|all| all.get(VERIFICATION).is_some())
-            });
-            if let Some(object) = marked {
-                let trust = PayloadTrust::from_config_map(&object.value);
-                return trust
-                    .map(Some)
-                    .map_err(|error| self.refused(format!("{path}: {error}")));
+            let mut found = found.iter().map(|object| &object.value);
+            if let Some(object) = found.find(|object| PayloadTrust::is_config_map(object)) {
+                let read = PayloadTrust::from_config_map(object);
+                return read
+                    .inspect_err(|error| {
+                        tracing::warn!(
+                            "release {}: clusters cannot use its {path}: {error}",
+                            self.shown
+                        );
+                    })
+                    .ok();
             }
         }
-        Ok(None)
+        None
     }
 
     /// Both in one: every component of both, of which none may be two things.

@@ -10,13 +10,10 @@ use crate::{
     Error,
     args::ReleaseArgs,
     names::Names,
-    release::{keyring::Keyring, store::Store, trust::OperatorTrust},
+    release::{store::Store, trust::OperatorTrust},
     source::Source,
     spec::{Spec, SpecImage},
 };
-
-/// The key that RHEL brings to verify Red Hat's own packages and releases.
-const RED_HAT_KEY: &str = "/etc/pki/rpm-gpg/RPM-GPG-KEY-redhat-release";
 
 /// An OpenShift release to take with all its components.
 #[derive(Debug, Clone)]
@@ -71,14 +68,10 @@ impl GraphInput {
 
 impl ReleaseRules {
     pub(super) fn of(args: &ReleaseArgs, spec: &Spec) -> Result<Self, Error> {
-        let given: Vec<&PathBuf> = args.release_keys.iter().chain(&spec.release_keys).collect();
-        let found = PathBuf::from(RED_HAT_KEY);
-        let keys = match given.as_slice() {
-            [] if found.is_file() => vec![&found],
-            given => given.to_vec(),
-        };
-        let keyrings = keys.iter().map(|path| Keyring::read(path));
+        let keys = args.release_keys.iter().chain(&spec.release_keys);
+        let keys: Vec<PathBuf> = keys.cloned().collect();
         let stores = args.signature_stores.iter().chain(&spec.signature_stores);
+        let stores = stores.map(|text| store(text)).collect::<Result<_, _>>()?;
         let repository = args
             .release_repository
             .as_ref()
@@ -87,11 +80,8 @@ impl ReleaseRules {
         let usage = |error| Error::Usage(format!("--release-repository: {error}"));
         Ok(Self {
             repository: repository.parse().map_err(usage)?,
-            trust: OperatorTrust {
-                keyrings: keyrings.collect::<Result<_, _>>()?,
-                stores: stores.map(|text| store(text)).collect::<Result<_, _>>()?,
-            },
-            keys_given: !given.is_empty(),
+            trust: OperatorTrust::read(&keys, stores)?,
+            keys_given: !keys.is_empty(),
             allow_unverified: args.allow_unverified_release,
         })
     }

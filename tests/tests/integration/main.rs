@@ -8,6 +8,7 @@ mod support;
 // What is promised, on real components.
 mod demo;
 mod end_to_end;
+mod openshift;
 mod recipe;
 
 // The bytes of a bundle, and what happens when one of them is another.

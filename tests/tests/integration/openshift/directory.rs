@@ -1,0 +1,188 @@
+/*! A directory that `oc adm release mirror --to-dir` wrote, on any system and in any state. */
+
+use std::fs;
+
+use anyhow::Result;
+use tests::{
+    openshift::{Quirk, ReleaseSpec, Signer},
+    process::Program,
+};
+
+use super::index;
+use crate::support::Desk;
+
+/// A desk with the mirror directory of a signed release.
+struct Carried {
+    desk: Desk,
+    release: tests::openshift::Release,
+}
+
+impl Carried {
+    fn new(quirks: &[Quirk]) -> Result<(Self, Vec<std::path::PathBuf>)> {
+        let (desk, signer) = (Desk::new()?, Signer::new(3)?);
+        let spec = ReleaseSpec::new("4.3.0")
+            .signature_tags()
+            .key("harness", &signer.public_armored()?);
+        let release = spec
+            .store("official", "http://127.0.0.1:1/signatures")
+            .make()?;
+        fs::write(desk.at("release.asc"), signer.public_armored()?)?;
+        let signature = release.sign(&signer)?;
+        let changed = release.write_mirror_dir(&desk.at("mirror"), &[signature], quirks)?;
+        Ok((Self { desk, release }, changed))
+    }
+
+    fn build(&self, flags: &[&str]) -> Result<Program> {
+        let build = self
+            .desk
+            .build()?
+            .args(["--from-dir".as_ref(), self.desk.at("mirror").as_os_str()]);
+        Ok(build
+            .args(flags)
+            .args(["-o".as_ref(), self.desk.at("bundle.tar").as_os_str()]))
+    }
+
+    fn verified(&self) -> Result<Program> {
+        Ok(self
+            .build(&["--release-key"])?
+            .args([self.desk.at("release.asc")]))
+    }
+}
+
+#[test]
+fn it_counts_as_plain_images_unless_it_verifies() -> Result<()> {
+    let (carried, _) = Carried::new(&[])?;
+    let said = carried.build(&[])?.run()?.expect_code(0)?;
+    assert!(
+        said.stderr.contains("unverified") && said.stderr.contains("--release-key"),
+        "{}",
+        said.stderr
+    );
+    let plain = index(&carried.desk, &carried.desk.at("bundle.tar"))?;
+    assert_eq!(plain.releases[0].verified_by, [] as [String; 0]);
+    assert_eq!(plain.releases[0].tag, carried.release.tag);
+    assert!(
+        plain
+            .images
+            .iter()
+            .all(|image| image.source.starts_with("file://")),
+        "{:?}",
+        plain.images
+    );
+    // The ConfigMap that oc wrote beside it comes along.
+    assert_eq!(plain.objects.len(), 1);
+    assert!(
+        plain.objects[0]
+            .path
+            .to_string()
+            .starts_with("config/signature-sha256-"),
+        "{:?}",
+        plain.objects
+    );
+
+    fs::remove_file(carried.desk.at("bundle.tar"))?;
+    carried.verified()?.run()?.expect_code(0)?;
+    let verified = index(&carried.desk, &carried.desk.at("bundle.tar"))?;
+    assert_eq!(verified.releases[0].verified_by.len(), 1);
+    let sources: Vec<&str> = verified
+        .images
+        .iter()
+        .map(|image| image.source.as_str())
+        .collect();
+    assert!(
+        sources
+            .iter()
+            .all(|source| source.starts_with("quay.io/openshift-release-dev/")),
+        "{sources:?}"
+    );
+    assert_eq!(verified.images.len(), plain.images.len());
+    assert_eq!(
+        verified.files.len(),
+        plain.files.len(),
+        "nothing more and nothing less"
+    );
+    assert_eq!(verified.objects, plain.objects, "one ConfigMap is enough");
+    Ok(())
+}
+
+#[test]
+fn names_of_windows_are_understood() -> Result<()> {
+    let (carried, _) = Carried::new(&[Quirk::WindowsNames])?;
+    carried.verified()?.run()?.expect_code(0)?;
+    let index = index(&carried.desk, &carried.desk.at("bundle.tar"))?;
+    assert_eq!(index.images.len(), 6);
+    Ok(())
+}
+
+#[test]
+fn leftovers_are_refused_by_name() -> Result<()> {
+    for quirk in [
+        Quirk::LeftoverDownload,
+        Quirk::LeftoverTag,
+        Quirk::LeftoverTemporary,
+    ] {
+        let (carried, changed) = Carried::new(&[quirk])?;
+        let output = carried.build(&[])?.run()?.expect_code(20)?;
+        let name = changed[0].display().to_string();
+        assert!(
+            output.stderr.contains(&name) && output.stderr.contains("interrupted"),
+            "{quirk:?}: {}",
+            output.stderr
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn altered_bytes_are_found_though_oc_would_not() -> Result<()> {
+    for quirk in [Quirk::AlteredBlob, Quirk::AlteredManifest] {
+        let (carried, changed) = Carried::new(&[quirk])?;
+        let output = carried.build(&[])?.run()?.expect_code(20)?;
+        let name = changed[0]
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        assert!(
+            output.stderr.contains(&name),
+            "{quirk:?}: {}",
+            output.stderr
+        );
+        assert!(!carried.desk.at("bundle.tar").exists());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_component_that_is_not_there_is_named() -> Result<()> {
+    let (carried, _) = Carried::new(&[])?;
+    let digest = carried.release.components["thanos"];
+    let base = carried.desk.at("mirror/v2/openshift/release");
+    for place in ["manifests", "blobs"] {
+        fs::remove_file(base.join(place).join(digest.to_string()))?;
+    }
+    fs::remove_file(base.join(format!("manifests/{}-thanos", carried.release.tag)))?;
+    let output = carried.verified()?.run()?.expect_code(20)?;
+    assert!(
+        output
+            .stderr
+            .contains("component \"thanos\" of release 4.3.0"),
+        "{}",
+        output.stderr
+    );
+    Ok(())
+}
+
+#[test]
+fn a_forged_release_in_it_is_refused_when_keys_are_given() -> Result<()> {
+    let (carried, _) = Carried::new(&[])?;
+    let other = carried.desk.at("other.asc");
+    fs::write(&other, Signer::new(77)?.public_armored()?)?;
+    let output = carried
+        .build(&["--release-key"])?
+        .args([&other])
+        .run()?
+        .expect_code(10)?;
+    assert!(output.stderr.contains("not verified"), "{}", output.stderr);
+    Ok(())
+}
