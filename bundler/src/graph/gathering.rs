@@ -25,7 +25,8 @@ pub(super) struct Gathering<'a> {
     files: BTreeMap<String, Vec<u8>>,
     entries: usize,
     total: u64,
-    hidden: Vec<String>,
+    hidden: usize,
+    first_hidden: Option<String>,
 }
 
 impl<'a> Gathering<'a> {
@@ -36,7 +37,8 @@ impl<'a> Gathering<'a> {
             files: BTreeMap::new(),
             entries: 0,
             total: 0,
-            hidden: Vec::new(),
+            hidden: 0,
+            first_hidden: None,
         }
     }
 
@@ -55,7 +57,8 @@ impl<'a> Gathering<'a> {
             self.bad_path(String::from_utf8_lossy(raw).chars().take(300), reason)
         })?;
         if path.split('/').any(|segment| segment.starts_with('.')) {
-            self.hidden.push(path.to_owned());
+            self.hidden += 1;
+            self.first_hidden.get_or_insert_with(|| path.to_owned());
             return Ok(None);
         }
         Ok(Some(path.to_owned()))
@@ -81,10 +84,10 @@ impl<'a> Gathering<'a> {
 
     /// Everything has come: checks the whole.
     pub(super) fn finish(mut self) -> Result<GraphData, GraphError> {
-        if let Some(first) = self.hidden.first() {
-            let (name, count) = (self.name, self.hidden.len());
+        if let Some(first) = &self.first_hidden {
+            let (name, count) = (self.name, self.hidden);
             tracing::warn!(
-                "{name}: hidden files and directories stay out of the image: {count}, such as {first}"
+                "{name}: {count} hidden entries stay out of the image, such as {first:?}"
             );
         }
         let top = self.common_directory();
@@ -126,14 +129,14 @@ impl<'a> Gathering<'a> {
 
     /// `1.x.y`: whatever may be added within a major version, this program only carries it.
     fn version(&self, content: &[u8]) -> Result<String, GraphError> {
-        let text = String::from_utf8_lossy(&content[..content.len().min(64)]);
+        let text = String::from_utf8_lossy(content);
         let text = text.trim();
         let parts: Vec<_> = text.split('.').map(str::parse::<u32>).collect();
         match parts[..] {
             [Ok(1), Ok(_), Ok(_)] => Ok(text.to_owned()),
             _ => Err(GraphError::Version {
                 name: self.name(),
-                found: text.to_owned(),
+                found: text.chars().take(64).collect(),
             }),
         }
     }
