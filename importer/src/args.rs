@@ -45,11 +45,9 @@ pub struct InspectArgs {
     pub format: Format,
 }
 
-/// Flags of `push`.
+/// Where images go, and what they are called there.
 #[derive(Debug, Args)]
-pub struct PushArgs {
-    #[command(flatten)]
-    pub(crate) bundle: BundleArgs,
+pub struct TargetArgs {
     /// The registry, and a path that goes before every repository
     #[arg(long, value_name = "REGISTRY[/PREFIX]")]
     pub to: String,
@@ -62,6 +60,19 @@ pub struct PushArgs {
     /// Refuse to push at all if a tag that exists would get other content
     #[arg(long)]
     pub keep_tags: bool,
+    /// Where OpenShift release images are published alone, at the same registry
+    /// [default: REGISTRY[/PREFIX]/openshift/release-images:VERSION-ARCHITECTURE]
+    #[arg(long, value_name = "REGISTRY/REPOSITORY[:TAG]")]
+    pub to_release_image: Option<String>,
+}
+
+/// Flags of `push`.
+#[derive(Debug, Args)]
+pub struct PushArgs {
+    #[command(flatten)]
+    pub(crate) bundle: BundleArgs,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
     /// Show what would be pushed and which tags would change, and push nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -70,6 +81,58 @@ pub struct PushArgs {
     pub format: Format,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
+}
+
+/// Flags of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    #[command(flatten)]
+    pub(crate) bundle: BundleArgs,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// An empty or new directory for everything a cluster needs to be told, as `kubectl apply -Rf` takes it: the
+    /// bundle's manifests and the mirror configuration
+    #[arg(long, value_name = "DIR")]
+    pub config_to_dir: Option<PathBuf>,
+    /// How clusters are told where the images are now
+    #[arg(long, value_enum, default_value = "idms")]
+    pub mirror_config: MirrorConfig,
+    /// Mirror pulls by tag too; applying that drains nodes
+    #[arg(long)]
+    pub mirror_tags: bool,
+    /// Show what would be done, and touch nothing
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHERE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "client"
+    )]
+    pub dry_run: Option<DryRun>,
+    /// How the report is shown
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+}
+
+/// How far a dry run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// Nothing is sent that could change anything.
+    Client,
+}
+
+/// The kind of the mirror configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MirrorConfig {
+    /// ImageDigestMirrorSet, since OpenShift 4.13
+    Idms,
+    /// ImageContentSourcePolicy, for what is older
+    Icsp,
+    /// None
+    None,
 }
 
 /// How results are shown.

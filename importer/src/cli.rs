@@ -10,8 +10,8 @@ use schema::{
 
 use crate::{
     Error,
-    args::{BundleArgs, InspectArgs, PushArgs, TrustArgs},
-    extract, inspect, open, push, verify,
+    args::{BundleArgs, ImportArgs, InspectArgs, PushArgs, TrustArgs},
+    extract, import, inspect, open, push, verify,
 };
 
 /// Verifies a bundle from the connected side and brings it into the registry of an air-gapped site.
@@ -46,6 +46,9 @@ enum Command {
     },
     /// Push the images into a registry
     Push(Box<PushArgs>),
+    /// Push the images into a registry, and say or write down what clusters must be told: the bundle's manifests, and
+    /// where the images are now
+    Import(Box<ImportArgs>),
     /// Print a completion script
     Completions {
         /// For which shell
@@ -86,15 +89,23 @@ impl Program for Importer {
             Command::Push(args) => {
                 let verified =
                     open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
-                let target = push::Target::from_args(&args)?;
+                let target = push::Target::from_args(&args.target)?;
                 let report = push::bundle(
                     verified,
                     target,
                     &args.registry.options(),
                     args.dry_run,
+                    Arc::new(()),
                     &bars,
                 )
                 .await?;
+                print(out.write_all(report.shown(args.format)?.as_bytes()))?;
+                report.verdict()?;
+            }
+            Command::Import(args) => {
+                let verified =
+                    open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
+                let report = import::bundle(verified, &args, &bars).await?;
                 print(out.write_all(report.shown(args.format)?.as_bytes()))?;
                 report.verdict()?;
             }

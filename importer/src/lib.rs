@@ -3,20 +3,26 @@ The air-gapped side: verifies a bundle and brings it into a registry.
 
 ```text
 open → verify → push → report
+                render → push → write → report
 ```
 
-[`open`] finds the bundle and the keys; only what they verify together can be [checked whole](verify), [extracted](extract)
-or [pushed](push). [`inspect`] shows what the index says.
+[`open`] finds the bundle and the keys; only what they verify together can be [checked whole](verify), [extracted](extract),
+[pushed](push) or [imported](import), which is a push and the [configuration] that clusters need after it. [`inspect`] shows
+what the index says.
 */
 
 pub mod args;
 pub mod audit;
 pub mod cli;
+pub mod configuration;
 mod error;
 pub mod extract;
+pub mod import;
 pub mod inspect;
 pub mod open;
 pub mod push;
+mod report;
+mod shell;
 pub mod verify;
 
 pub use error::Error;

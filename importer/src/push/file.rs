@@ -6,16 +6,17 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use schema::{Progress, bundle::Random};
 
-use super::{plan::ManifestStep, source::FromFile, upload::Upload};
+use super::{ConfigSink, plan::ManifestStep, source::FromFile, upload::Upload};
 use crate::{Error, audit};
 
 /// Pushes blobs, then manifests. Returns an error only if the bundle is altered.
 pub async fn push(
     upload: &Upload,
     bundle: Random,
+    config: &dyn ConfigSink,
     progress: &Arc<dyn Progress>,
 ) -> Result<(), Error> {
-    frame(&bundle)?;
+    frame(&bundle, config)?;
     let missing = &upload.survey.missing_blobs;
     let mut steps: Vec<_> = upload
         .plan
@@ -66,15 +67,13 @@ pub async fn push(
 
 /// Everything but blobs and manifests: headers, links, checksums, configuration. Nothing is pushed from a bundle in
 /// which any of it is wrong.
-fn frame(bundle: &Random) -> Result<(), Error> {
+fn frame(bundle: &Random, config: &dyn ConfigSink) -> Result<(), Error> {
     bundle.check_frame()?;
     for (position, file) in bundle.index().files.iter().enumerate() {
         if audit::concerns(file) {
-            audit::check(
-                bundle.index(),
-                &file.path,
-                &bundle.open(position)?.read_whole()?,
-            )?;
+            let bytes = bundle.open(position)?.read_whole()?;
+            audit::check(bundle.index(), &file.path, &bytes)?;
+            config.file(&file.path, &bytes)?;
         } else if file.path.repository().is_none() {
             bundle.open(position)?.drain()?;
         }

@@ -20,6 +20,7 @@ use tokio::{
 };
 
 use super::{
+    ConfigSink,
     plan::{BlobStep, ManifestStep},
     source::{FromTarget, read_chunk},
     upload::Upload,
@@ -34,6 +35,7 @@ const SMALL: u64 = 4 << 20;
 pub async fn push(
     upload: &Arc<Upload>,
     bundle: Sequential,
+    config: Arc<dyn ConfigSink>,
     progress: &Arc<dyn Progress>,
 ) -> Result<(), Error> {
     let mut passing = Passing {
@@ -60,7 +62,9 @@ pub async fn push(
     let reading = tokio::task::spawn_blocking(move || {
         bundle.visit(|entry| {
             if audit::concerns(entry.file) {
-                audit::check(&index, &entry.file.path, &entry.body.read_whole()?)?;
+                let bytes = entry.body.read_whole()?;
+                audit::check(&index, &entry.file.path, &bytes)?;
+                config.file(&entry.file.path, &bytes)?;
             }
             passing.entry(entry)
         })?;

@@ -12,120 +12,11 @@ use schema::{
     manifest::Blob,
 };
 
-use crate::{Error, args::PushArgs};
-
-/// Where images go.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// `HOST[:PORT]`.
-    pub host: String,
-    /// Goes before every repository.
-    pub prefix: Option<Repository>,
-    /// `--map`, longest source first.
-    pub map: Vec<(Repository, Repository)>,
-    /// Path components a repository may have at most.
-    pub max_nested_paths: Option<usize>,
-    /// Refuse to move tags.
-    pub keep_tags: bool,
-}
-
-impl Target {
-    /// Reads `--to`, `--map`, `--max-nested-paths` and `--keep-tags`.
-    pub fn from_args(args: &PushArgs) -> Result<Self, Error> {
-        let to = args
-            .to
-            .strip_prefix("docker://")
-            .unwrap_or(&args.to)
-            .trim_end_matches('/');
-        let (host, prefix) = match to.split_once('/') {
-            Some((host, prefix)) => (host, Some(prefix)),
-            None => (to, None),
-        };
-        let usage = |reason: String| Error::Usage(format!("--to {}: {reason}", args.to));
-        if to.contains("://") {
-            return Err(usage(
-                "leave out the scheme; HTTPS is meant, and HTTP with --plain-http".to_owned(),
-            ));
-        }
-        if host.is_empty() || host.contains(char::is_whitespace) {
-            return Err(usage("expected REGISTRY[:PORT][/PREFIX]".to_owned()));
-        }
-        let prefix = prefix
-            .map(str::parse)
-            .transpose()
-            .map_err(|error| usage(format!("{error}")))?;
-        let mut map = args
-            .map
-            .iter()
-            .map(|text| parse_map(text))
-            .collect::<Result<Vec<_>, _>>()?;
-        map.sort_by_key(|(from, _)| std::cmp::Reverse(from.as_str().len()));
-        Ok(Self {
-            host: host.to_owned(),
-            prefix,
-            map,
-            max_nested_paths: args.max_nested_paths.map(usize::from),
-            keep_tags: args.keep_tags,
-        })
-    }
-
-    /// The repository at the target for one of the bundle: mapped, prefixed, flattened.
-    pub fn place(&self, repository: &Repository) -> Result<Repository, Error> {
-        let usage = |error| {
-            Error::Usage(format!(
-                "repository {repository} has no valid name at {}: {error}",
-                self.host
-            ))
-        };
-        let mapped = match self
-            .map
-            .iter()
-            .find_map(|(from, to)| Some((to, below(repository, from)?)))
-        {
-            Some((to, "")) => to.clone(),
-            Some((to, rest)) => format!("{to}/{rest}").parse().map_err(usage)?,
-            None => repository.clone(),
-        };
-        let full = mapped.under(self.prefix.as_ref()).map_err(usage)?;
-        let Some(limit) = self.max_nested_paths else {
-            return Ok(full);
-        };
-        let parts: Vec<&str> = full.components().collect();
-        if parts.len() <= limit {
-            return Ok(full);
-        }
-        let (kept, joined) = parts.split_at(limit - 1);
-        let last = joined.join("-");
-        kept.iter()
-            .copied()
-            .chain([last.as_str()])
-            .collect::<Vec<_>>()
-            .join("/")
-            .parse()
-            .map_err(usage)
-    }
-}
-
-/// What comes after `from/` in `repository`; empty if they are the same.
-fn below<'r>(repository: &'r Repository, from: &Repository) -> Option<&'r str> {
-    let rest = repository.as_str().strip_prefix(from.as_str())?;
-    if rest.is_empty() {
-        Some(rest)
-    } else {
-        rest.strip_prefix('/')
-    }
-}
-
-fn parse_map(text: &str) -> Result<(Repository, Repository), Error> {
-    let usage = |reason: String| Error::Usage(format!("--map {text}: {reason}; expected FROM=TO"));
-    let (from, to) = text
-        .split_once('=')
-        .ok_or_else(|| usage("there is no '='".to_owned()))?;
-    Ok((
-        from.parse().map_err(|error| usage(format!("{error}")))?,
-        to.parse().map_err(|error| usage(format!("{error}")))?,
-    ))
-}
+use super::{
+    releases::{self, ReleaseStep},
+    target::Target,
+};
+use crate::Error;
 
 /// Everything a push does, in the order it is done.
 #[derive(Debug)]
@@ -134,7 +25,9 @@ pub struct Plan {
     pub blobs: Vec<BlobStep>,
     /// Manifests, children before what lists them.
     pub manifests: Vec<ManifestStep>,
-    /// Tags.
+    /// Releases that are also published alone, after all manifests.
+    pub releases: Vec<ReleaseStep>,
+    /// Tags, those of the releases included.
     pub tags: Vec<TagStep>,
     /// Every digest that is in the bundle, or that a delta says is at the target.
     pub known: HashSet<Digest>,
@@ -223,6 +116,12 @@ impl Plan {
                 tags.add(repository, tag, image.digest, true)?;
             }
         }
+        let releases = releases::steps(index, target)?;
+        for step in &releases {
+            for (tag, digest) in &step.tags {
+                tags.add(step.to.clone(), tag.clone(), *digest, false)?;
+            }
+        }
         let known = needed.keys().copied().collect();
         let (mut blobs, mut manifests) = (Vec::new(), Vec::new());
         for (digest, (position, size, repositories)) in needed {
@@ -246,6 +145,7 @@ impl Plan {
         Ok(Self {
             blobs,
             manifests,
+            releases,
             tags: tags.steps(),
             known,
         })
@@ -293,54 +193,5 @@ impl Tags {
                 added,
             })
             .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn target(
-        map: &[(&str, &str)],
-        prefix: Option<&str>,
-        nested: Option<usize>,
-    ) -> Result<Target, Box<dyn std::error::Error>> {
-        let map = map
-            .iter()
-            .map(|(from, to)| Ok((from.parse()?, to.parse()?)))
-            .collect::<Result<_, schema::name::NameError>>()?;
-        let prefix = prefix.map(str::parse).transpose()?;
-        Ok(Target {
-            host: "registry:5000".to_owned(),
-            prefix,
-            map,
-            max_nested_paths: nested,
-            keep_tags: false,
-        })
-    }
-
-    #[test]
-    fn repositories_are_mapped_then_prefixed_then_flattened()
-    -> Result<(), Box<dyn std::error::Error>> {
-        let placed = |target: &Target, text: &str| -> Result<String, Box<dyn std::error::Error>> {
-            Ok(target.place(&text.parse()?)?.to_string())
-        };
-        let plain = target(&[], Some("mirror/ocp"), None)?;
-        assert_eq!(
-            placed(&plain, "openshift/release")?,
-            "mirror/ocp/openshift/release"
-        );
-        let mapped = target(
-            &[("openshift/release", "r"), ("openshift", "o")],
-            None,
-            None,
-        )?;
-        assert_eq!(placed(&mapped, "openshift/release")?, "r");
-        assert_eq!(placed(&mapped, "openshift/other")?, "o/other");
-        assert_eq!(placed(&mapped, "openshift-x/other")?, "openshift-x/other");
-        let flat = target(&[], Some("p"), Some(2))?;
-        assert_eq!(placed(&flat, "a/b/c")?, "p/a-b-c");
-        assert_eq!(placed(&flat, "a")?, "p/a");
-        Ok(())
     }
 }

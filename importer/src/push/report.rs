@@ -1,16 +1,12 @@
 /*! What a push did, or would do: for people, as JSON, and as a verdict. */
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use schema::{Digest, Repository, Tag, cli::human_bytes};
 use serde::Serialize;
 
-use super::{
-    plan::{Plan, Target},
-    survey::Survey,
-    upload::Upload,
-};
-use crate::{Error, args::Format};
+use super::{plan::Plan, releases::ReleaseStep, survey::Survey, target::Target, upload::Upload};
+use crate::{Error, args::Format, report, shell};
 
 /// The account of a push.
 #[derive(Debug, Serialize)]
@@ -33,12 +29,31 @@ pub struct Report {
     pub referrers_lists: usize,
     /// Every tag of the bundle.
     pub tags: Vec<TagChange>,
+    /// The OpenShift releases of the bundle.
+    pub releases: Vec<ReleaseReport>,
     /// What could not be brought there, and why.
     pub failures: Vec<String>,
+    /// What the operator should know before going on.
+    pub warnings: Vec<String>,
+    /// What comes next, ready to be pasted into a shell.
+    pub next_commands: Vec<String>,
     #[serde(skip)]
     total: usize,
     #[serde(skip)]
     first_failure: Option<String>,
+}
+
+/// A release as a cluster is to be told of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReleaseReport {
+    /// As people call it.
+    pub version: String,
+    /// `REGISTRY/REPOSITORY@sha256:…`, in the repository of release images.
+    pub image: String,
+    /// Fingerprints of the OpenPGP keys that signed it; none: nobody vouches for it.
+    pub verified_by: Vec<String>,
+    /// Whether it is there, or would be.
+    pub published: bool,
 }
 
 /// What happened, or would happen, to a tag.
@@ -80,6 +95,7 @@ impl Report {
             .iter()
             .filter(|step| !survey.holders.contains_key(&step.blob.digest))
             .count();
+        let releases = releases(plan, target, |_| true);
         let wanted: usize = survey.missing_blobs.values().map(Vec::len).sum();
         Self {
             registry: target.host.clone(),
@@ -92,6 +108,9 @@ impl Report {
             referrers_lists: 0,
             tags,
             failures: Vec::new(),
+            warnings: warnings(plan, target),
+            next_commands: upgrades(&releases),
+            releases,
             total: 0,
             first_failure: None,
         }
@@ -105,8 +124,15 @@ impl Report {
         referrers_lists: usize,
     ) -> Self {
         let account = upload.account().clone();
-        let mut failures: Vec<String> = account.failed.into_values().collect();
-        failures.sort();
+        let releases = releases(&upload.plan, target, |step| {
+            let tag = |change: &&TagChange| {
+                change.repository == step.to && step.tags.iter().any(|(tag, _)| *tag == change.tag)
+            };
+            let mut own = tags.iter().filter(tag);
+            own.all(|change| change.action != TagAction::Failed)
+        });
+        let reasons = account.failed.into_values();
+        let failures: BTreeSet<String> = reasons.chain(account.withheld.into_values()).collect();
         Self {
             registry: target.host.clone(),
             dry_run: false,
@@ -117,22 +143,27 @@ impl Report {
             manifests_pushed: account.manifests,
             referrers_lists,
             tags,
-            failures,
-            total: upload.plan.blobs.len() + upload.plan.manifests.len(),
+            failures: failures.into_iter().collect(),
+            warnings: warnings(&upload.plan, target),
+            next_commands: upgrades(&releases),
+            releases,
+            total: upload.plan.blobs.len()
+                + upload.plan.manifests.len()
+                + upload.plan.releases.len(),
             first_failure: account.first_failure,
         }
     }
 
     /// The text for standard output.
     pub fn shown(&self, format: Format) -> Result<String, Error> {
-        if format == Format::Json {
-            let text = serde_json::to_string_pretty(self);
-            let text = text.map_err(|error| Error::Io {
-                path: "the report".into(),
-                source: error.into(),
-            })?;
-            return Ok(format!("{text}\n"));
+        match format {
+            Format::Json => report::json(self),
+            Format::Table => Ok(self.summary() + &self.ending()),
         }
+    }
+
+    /// What became of images and tags, for people.
+    pub fn summary(&self) -> String {
         let mut text = String::new();
         for tag in self
             .tags
@@ -160,7 +191,26 @@ impl Report {
             self.manifests_pushed,
             self.tags.iter().filter(|tag| matches!(tag.action, TagAction::Created | TagAction::Moved)).count(),
         ));
-        Ok(text)
+        text
+    }
+
+    /// Warnings, and what comes next, for people.
+    pub fn ending(&self) -> String {
+        let mut text = String::new();
+        for warning in &self.warnings {
+            text.push_str(&format!("warning: {}\n", schema::cli::escape(warning)));
+        }
+        if !self.next_commands.is_empty() {
+            text.push_str(if self.dry_run {
+                "\nAfterwards:\n"
+            } else {
+                "\nNext:\n"
+            });
+        }
+        for command in &self.next_commands {
+            text.push_str(&format!("  {command}\n"));
+        }
+        text
     }
 
     /// An error if anything failed.
@@ -174,6 +224,42 @@ impl Report {
             None => Ok(()),
         }
     }
+}
+
+fn releases(
+    plan: &Plan,
+    target: &Target,
+    published: impl Fn(&ReleaseStep) -> bool,
+) -> Vec<ReleaseReport> {
+    let report = |step: &ReleaseStep| ReleaseReport {
+        version: step.version.clone(),
+        image: format!("{}@{}", target.named(&step.to), step.digest),
+        verified_by: step.verified_by.clone(),
+        published: published(step),
+    };
+    plan.releases.iter().map(report).collect()
+}
+
+fn warnings(plan: &Plan, target: &Target) -> Vec<String> {
+    let unverified = plan
+        .releases
+        .iter()
+        .filter(|step| step.verified_by.is_empty());
+    let mut warnings: Vec<String> = unverified
+        .map(|step| report::unverified(&step.version, &step.digest))
+        .collect();
+    if plan.releases.is_empty() && target.release_image.is_some() {
+        warnings.push("--to-release-image has no use: the bundle holds no release".to_owned());
+    }
+    warnings
+}
+
+/// A release that is not there is not to be upgraded to.
+fn upgrades(releases: &[ReleaseReport]) -> Vec<String> {
+    let there = releases.iter().filter(|release| release.published);
+    there
+        .map(|release| shell::upgrade(&release.image))
+        .collect()
 }
 
 impl fmt::Display for TagChange {

@@ -64,7 +64,7 @@ pub fn refuse_moves(changes: &[TagChange]) -> Result<(), Error> {
 /// Sets the tags whose manifests are there, with all they rest on.
 pub async fn publish(upload: &Upload, changes: Vec<TagChange>) -> Result<Vec<TagChange>, Error> {
     let done = stream::iter(changes).map(|mut change| async move {
-        if upload.account().failed.contains_key(&change.new) {
+        if upload.account().forbids(&change.repository, &change.new) {
             change.action = TagAction::Failed;
         }
         if !matches!(change.action, TagAction::Created | TagAction::Moved) {

@@ -12,13 +12,15 @@ use std::{
 
 use bytes::Bytes;
 use schema::{
-    Digest, Manifest, Repository, Selector, bundle,
+    Digest, Manifest, MediaType, Repository, Selector, bundle,
+    manifest::Blob,
     registry::{self, BlobSource, Mount, Registry, Remote},
 };
 
 use super::{
     plan::{BlobStep, ManifestStep, Plan},
     referrers::Referrer,
+    releases::ReleaseStep,
     survey::Survey,
 };
 use crate::Error;
@@ -49,6 +51,8 @@ pub struct Account {
     pub manifests: usize,
     /// Blobs and manifests that are not everywhere they should be, with the reason.
     pub failed: HashMap<Digest, String>,
+    /// Releases that are not published alone: the repository, a manifest that gets no tag there, and the reason.
+    pub withheld: HashMap<(Repository, Digest), String>,
     /// The first reason in time.
     pub first_failure: Option<String>,
     /// Manifests that are about others.
@@ -123,7 +127,7 @@ impl Upload {
                 self.remote(first)
                     .push_blob(&step.blob, source, None)
                     .await?;
-                self.sent(step);
+                self.sent(&step.blob);
                 first
             }
         };
@@ -139,17 +143,18 @@ impl Upload {
                             Some(session),
                         )
                         .await?;
-                    self.sent(step);
+                    self.sent(&step.blob);
                 }
             }
         }
         Ok(())
     }
 
-    fn sent(&self, step: &BlobStep) {
+    /// Counts a blob that was sent.
+    pub fn sent(&self, blob: &Blob) {
         let mut account = self.account();
         account.uploaded += 1;
-        account.bytes += step.blob.size;
+        account.bytes += blob.size;
     }
 
     /// Puts a manifest, by digest, where it is missing; `bytes` are verified. Refuses one that refers to what neither
@@ -205,19 +210,32 @@ impl Upload {
                 Err(error) => self.fail(step.digest, format!("manifest: {error}")),
             }
         }
-        if let Some(subject) = manifest.subject {
-            let referrers = step.repositories.iter().map(|repository| Referrer {
-                repository: repository.clone(),
-                subject,
-                digest: step.digest,
-                size: bytes.len() as u64,
-                media_type: step.media_type,
-                artifact_type: manifest.artifact_type.clone(),
-                annotations: manifest.annotations.clone(),
-            });
-            self.account().referrers.extend(referrers);
+        for repository in &step.repositories {
+            self.note_referrer(repository, &manifest, step.media_type, &bytes);
         }
         Ok(())
+    }
+
+    /// Writes down a manifest that is about another, if it is one, for the list of such.
+    pub fn note_referrer(
+        &self,
+        repository: &Repository,
+        manifest: &Manifest,
+        media_type: MediaType,
+        bytes: &Bytes,
+    ) {
+        let Some(subject) = manifest.subject else {
+            return;
+        };
+        self.account().referrers.push(Referrer {
+            repository: repository.clone(),
+            subject,
+            digest: Digest::of(bytes),
+            size: bytes.len() as u64,
+            media_type,
+            artifact_type: manifest.artifact_type.clone(),
+            annotations: manifest.annotations.clone(),
+        });
     }
 
     /// Writes down that something is not there.
@@ -226,5 +244,29 @@ impl Upload {
         let mut account = self.account();
         account.first_failure.get_or_insert_with(|| reason.clone());
         account.failed.entry(digest).or_insert(reason);
+    }
+
+    /// Writes down that a release is not published alone; where it was pushed with its components it stays.
+    pub fn withhold(&self, step: &ReleaseStep, reason: &str) {
+        let reason = format!(
+            "release {} is not published in {}: {reason}",
+            step.version, step.to
+        );
+        tracing::warn!("{reason}");
+        let mut account = self.account();
+        account.first_failure.get_or_insert_with(|| reason.clone());
+        for (_, digest) in &step.tags {
+            account
+                .withheld
+                .insert((step.to.clone(), *digest), reason.clone());
+        }
+    }
+}
+
+impl Account {
+    /// Whether something that a tag there would rest on is missing.
+    pub fn forbids(&self, repository: &Repository, digest: &Digest) -> bool {
+        self.failed.contains_key(digest)
+            || self.withheld.contains_key(&(repository.clone(), *digest))
     }
 }

@@ -29,8 +29,8 @@ pub struct Unpacking {
 }
 
 impl Unpacking {
-    /// Starts `DIR.partial` beside `target`, which must be absent or empty. What an interrupted run left stays there.
-    pub fn into(target: &Path) -> Result<Self, Error> {
+    /// Makes sure that `target` is absent or empty, and touches nothing.
+    pub fn check(target: &Path) -> Result<(), Error> {
         let failed = |source| Error::Io {
             path: target.to_owned(),
             source,
@@ -44,6 +44,16 @@ impl Unpacking {
             let reason = "the directory is not empty; name one that is empty or does not exist";
             return Err(occupied(target, reason));
         }
+        Ok(())
+    }
+
+    /// Starts `DIR.partial` beside `target`, which must be absent or empty. What an interrupted run left stays there.
+    pub fn into(target: &Path) -> Result<Self, Error> {
+        Self::check(target)?;
+        let failed = |source| Error::Io {
+            path: target.to_owned(),
+            source,
+        };
         let name = target
             .file_name()
             .ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;

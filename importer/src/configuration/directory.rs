@@ -1,0 +1,46 @@
+/*!
+The configuration directory: what a cluster is told, and nothing that `kubectl apply -Rf` would stumble over.
+
+It fills as `DIR.partial` while the bundle passes and gets its name after the push: manifests for images that are not
+there are not left lying about.
+*/
+
+use std::path::Path;
+
+use schema::bundle::{self, BundlePath, Unpacking};
+
+use super::{Configuration, SUMS, below_config};
+use crate::{Error, push::ConfigSink};
+
+/// A directory that is being filled.
+#[derive(Debug)]
+pub struct ConfigDirectory(Unpacking);
+
+impl ConfigDirectory {
+    /// Makes sure that the directory is absent or empty, and touches nothing.
+    pub fn check(directory: &Path) -> Result<(), Error> {
+        Ok(Unpacking::check(directory)?)
+    }
+
+    /// Starts it with the files that the bundle does not bring.
+    pub fn begin(directory: &Path, configuration: &Configuration) -> Result<Self, Error> {
+        let target = Unpacking::into(directory)?;
+        target.clear()?;
+        for (path, text) in configuration.made() {
+            target.plain(path, text.as_bytes())?;
+        }
+        target.plain(SUMS, configuration.sums().as_bytes())?;
+        Ok(Self(target))
+    }
+
+    /// Gives it its name. Call it when everything that was pushed is there.
+    pub fn finish(self) -> Result<(), Error> {
+        Ok(self.0.finish()?)
+    }
+}
+
+impl ConfigSink for ConfigDirectory {
+    fn file(&self, path: &BundlePath, bytes: &[u8]) -> Result<(), bundle::Error> {
+        below_config(path).map_or(Ok(()), |path| self.0.plain(path, bytes))
+    }
+}

@@ -1,0 +1,142 @@
+/*! What an import did, or would do: the push, and what clusters are to be told. */
+
+use std::path::{Path, PathBuf};
+
+use schema::bundle::Index;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    Error,
+    args::Format,
+    configuration::{Configuration, Rendered},
+    push::Report,
+    report, shell,
+};
+
+/// The account of an import.
+#[derive(Debug, Serialize)]
+pub struct ImportReport {
+    /// What became of images and tags; its warnings and next commands are those of the whole import.
+    #[serde(flatten)]
+    pub push: Report,
+    /// `--config-to-dir`.
+    pub config_directory: Option<PathBuf>,
+    /// Whether that directory is there now.
+    pub config_written: Written,
+    /// The files in it, or those it would have.
+    pub config_files: Vec<String>,
+    /// The mirror objects.
+    pub mirror_configuration: Vec<Value>,
+    /// The UpdateService.
+    pub update_service: Option<Value>,
+    /// For `install-config.yaml` of new clusters, YAML.
+    pub install_config: Option<String>,
+    #[serde(skip)]
+    documents: Vec<Rendered>,
+}
+
+/// What became of the configuration directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Written {
+    /// It is there, whole.
+    Done,
+    /// It would be there.
+    DryRun,
+    /// None was asked for.
+    NotAsked,
+    /// It is not there, since something could not be pushed.
+    Withheld,
+}
+
+impl ImportReport {
+    /// Puts together what is known.
+    pub fn new(
+        mut push: Report,
+        index: &Index,
+        configuration: Configuration,
+        place: Option<&Path>,
+        written: Written,
+    ) -> Self {
+        let config_files = configuration.paths().map(str::to_owned).collect();
+        let applicable = configuration.has_objects();
+        if let Some(place) = place.filter(|_| applicable && written != Written::Withheld) {
+            let program = if index.releases.is_empty() {
+                "kubectl"
+            } else {
+                "oc"
+            };
+            push.next_commands.insert(0, shell::apply(program, place));
+        }
+        push.warnings.extend(configuration.warnings);
+        if place.is_none() && !index.objects.is_empty() {
+            push.warnings.push(format!(
+                "the {} Kubernetes objects of the bundle are not written down; --config-to-dir DIR does that",
+                index.objects.len()
+            ));
+        }
+        let values =
+            |objects: &[Rendered]| objects.iter().map(|made| made.object.clone()).collect();
+        Self {
+            push,
+            config_directory: place.map(Path::to_owned),
+            config_written: written,
+            config_files,
+            mirror_configuration: values(&configuration.mirror),
+            update_service: configuration
+                .update_service
+                .as_ref()
+                .map(|made| made.object.clone()),
+            install_config: configuration.install_config,
+            documents: configuration
+                .mirror
+                .into_iter()
+                .chain(configuration.update_service)
+                .collect(),
+        }
+    }
+
+    /// The text for standard output.
+    pub fn shown(&self, format: Format) -> Result<String, Error> {
+        match format {
+            Format::Json => report::json(self),
+            Format::Table => Ok(self.push.summary() + &self.configuration() + &self.push.ending()),
+        }
+    }
+
+    /// An error if anything failed.
+    pub fn verdict(&self) -> Result<(), Error> {
+        self.push.verdict()
+    }
+
+    fn configuration(&self) -> String {
+        let mut text = String::new();
+        if let Some(directory) = &self.config_directory {
+            let verb = match self.config_written {
+                Written::Done => "Written to",
+                Written::DryRun => "Would write to",
+                Written::NotAsked | Written::Withheld => {
+                    "Not written, as not everything is there, to"
+                }
+            };
+            text.push_str(&format!("\n{verb} {}:\n", directory.display()));
+            let lines = self.config_files.iter();
+            text.extend(lines.map(|path| format!("  {path}\n")));
+        }
+        if !self.documents.is_empty() {
+            text.push_str("\nFor clusters, as YAML:\n\n");
+            let documents = self.documents.iter();
+            text.extend(documents.map(|made| format!("---\n{}", made.text)));
+        }
+        if let Some(snippet) = &self.install_config {
+            text.push_str(&format!(
+                "\nFor install-config.yaml of new clusters:\n\n{snippet}"
+            ));
+        }
+        if !text.is_empty() && !self.push.warnings.is_empty() {
+            text.push('\n');
+        }
+        text
+    }
+}

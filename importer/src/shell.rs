@@ -1,0 +1,51 @@
+/*! Commands that are printed to be pasted into a shell. */
+
+use std::path::Path;
+
+/// A word as a shell takes it: quoted where it must be.
+pub fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Applies every manifest below a directory, with `oc` or `kubectl`.
+pub fn apply(program: &str, directory: &Path) -> String {
+    format!("{program} apply -Rf {}", path(directory))
+}
+
+/// Tells a cluster to take a release, `REGISTRY/REPOSITORY@sha256:…`.
+pub fn upgrade(image: &str) -> String {
+    format!("oc adm upgrade --allow-explicit-upgrade --to-image {image}")
+}
+
+/// A path as a word that no program takes for a flag.
+pub fn path(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.starts_with('-') {
+        return word(&format!("./{text}"));
+    }
+    word(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_shell_would_change_is_quoted() {
+        for (text, quoted) in [
+            ("media/one", "media/one"),
+            ("registry:5000/a@sha256:0", "registry:5000/a@sha256:0"),
+            ("two words", "'two words'"),
+            ("it's $HOME", r"'it'\''s $HOME'"),
+            ("", "''"),
+        ] {
+            assert_eq!(word(text), quoted);
+        }
+        let flag = apply("kubectl", Path::new("-x"));
+        assert_eq!(flag, "kubectl apply -Rf ./-x");
+    }
+}
