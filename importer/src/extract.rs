@@ -1,16 +1,24 @@
 /*! Unpacks a verified bundle: the directory gets its name after the last byte was checked. */
 
-use std::{collections::BTreeSet, io, path::Path};
-
-use schema::{
-    Progress,
-    bundle::{self, Kind, Unpacking, Verified},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::Path,
 };
 
-use crate::{Error, audit};
+use schema::{
+    Progress, Repository,
+    bundle::{self, BundlePath, Index, Kind, Unpacking, Verified},
+    cli::escape,
+};
+
+use crate::{Error, audit, report, shell};
 
 /// Repositories for which the next command is spelled out.
 const SHOWN: usize = 5;
+
+/// How the tags of signatures, and of other things about an image, begin.
+const SIGNATURES: &str = "sha256-";
 
 /// Writes every file, and says what can be done with them.
 pub fn into_directory(
@@ -43,22 +51,86 @@ pub fn into_directory(
     progress.end();
     result?;
     target.finish()?;
-    let place = directory.display();
-    let mut said = format!("Extracted to {place}, every byte verified.\n");
-    let repositories: BTreeSet<_> = index.images.iter().map(|image| &image.repository).collect();
-    for repository in repositories.iter().take(SHOWN) {
-        said.push_str(&format!(
-            "  oc image mirror --from-dir={place} 'file://{repository}' REGISTRY/{repository}\n"
-        ));
+    Ok(said(&index, directory))
+}
+
+/// What was done, and what can be done next.
+fn said(index: &Index, directory: &Path) -> String {
+    let place = shell::path(directory);
+    let mut said = format!(
+        "Extracted to {}, every byte verified.\n",
+        directory.display()
+    );
+    for warning in report::unverified_releases(index) {
+        said.push_str(&format!("warning: {}\n", escape(&warning)));
     }
-    if repositories.len() > SHOWN {
+    let mirror =
+        |from: String, to: String| format!("  oc image mirror --from-dir={place} '{from}' {to}\n");
+    for (repository, globs) in releases(index) {
+        for glob in globs {
+            let from = format!("file://{repository}:{glob}");
+            said.push_str(&mirror(from, "REGISTRY/REPOSITORY".to_owned()));
+        }
+    }
+    let others = others(index);
+    for repository in others.iter().take(SHOWN) {
+        let to = format!("REGISTRY/{repository}");
+        said.push_str(&mirror(format!("file://{repository}"), to));
+    }
+    if others.len() > SHOWN {
         said.push_str(&format!(
             "  … and likewise for {} more repositories\n",
-            repositories.len() - SHOWN
+            others.len() - SHOWN
         ));
     }
     if !index.objects.is_empty() {
-        said.push_str(&format!("  kubectl apply -Rf {place}/config\n"));
+        let config = directory.join("config");
+        said.push_str(&format!("  {}\n", shell::apply("kubectl", &config)));
     }
-    Ok(said)
+    for release in &index.releases {
+        let image = format!("REGISTRY/REPOSITORY@{}", release.digest);
+        said.push_str(&format!("  {}\n", shell::upgrade(&image)));
+    }
+    said
+}
+
+/// Repositories of releases, with the patterns that `oc` finds their tags by: each with its architecture, since
+/// `4.3.1*` takes 4.3.10 too, and signatures by themselves.
+fn releases(index: &Index) -> BTreeMap<&Repository, Vec<String>> {
+    let mut found: BTreeMap<&Repository, Vec<String>> = BTreeMap::new();
+    for release in &index.releases {
+        let globs = found.entry(&release.repository).or_default();
+        globs.push(format!("{}*", release.tag));
+    }
+    for (repository, globs) in &mut found {
+        if tags(index).any(|(at, tag)| at == *repository && tag.starts_with(SIGNATURES)) {
+            globs.push(format!("{SIGNATURES}*"));
+        }
+    }
+    found
+}
+
+/// Repositories with tags that no release's pattern finds.
+fn others(index: &Index) -> BTreeSet<&Repository> {
+    let releases = releases(index);
+    let covered = |repository: &Repository, tag: &str| {
+        let globs = releases.get(repository).into_iter().flatten();
+        globs
+            .map(|glob| glob.trim_end_matches('*'))
+            .any(|prefix| tag.starts_with(prefix))
+    };
+    let images = index.images.iter().map(|image| &image.repository);
+    let images = images.filter(|repository| !releases.contains_key(repository));
+    tags(index)
+        .filter(|(repository, tag)| !covered(repository, tag))
+        .map(|(repository, _)| repository)
+        .chain(images)
+        .collect()
+}
+
+fn tags(index: &Index) -> impl Iterator<Item = (&Repository, &str)> {
+    index.files.iter().filter_map(|file| match &file.path {
+        BundlePath::Tag(repository, tag) => Some((repository, tag.as_str())),
+        _ => None,
+    })
 }

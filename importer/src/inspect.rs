@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     Error,
     args::{Format, InspectArgs},
-    open,
+    open, report,
 };
 
 /// The text for standard output.
@@ -102,6 +102,7 @@ fn table(index: &Index, vouched: Vouched) -> String {
         }
         text.push_str(&format!("\n{table}"));
     }
+    text.push_str(&releases(index));
     if !index.objects.is_empty() {
         let mut kinds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for object in &index.objects {
@@ -129,6 +130,36 @@ fn table(index: &Index, vouched: Vouched) -> String {
             }
         })
         .collect()
+}
+
+/// Which images are releases, who vouches for them, and what brings the update graph.
+fn releases(index: &Index) -> String {
+    let mut text = String::new();
+    if !index.releases.is_empty() {
+        let columns = ["RELEASE", "IMAGE", "DIGEST", "VERIFIED BY"];
+        let mut table = Table::new(columns.map(|heading| (heading, Align::Left)));
+        for release in &index.releases {
+            let keys = match release.verified_by.as_slice() {
+                [] => "UNVERIFIED".to_owned(),
+                keys => joined(keys),
+            };
+            table.row([
+                release.version.clone(),
+                format!("{}:{}", release.repository, release.tag),
+                release.digest.to_string(),
+                keys,
+            ]);
+        }
+        text.push_str(&format!("\n{table}"));
+    }
+    for warning in report::unverified_releases(index) {
+        text.push_str(&format!("warning: {}\n", escape(&warning)));
+    }
+    if let Some(graph) = &index.update_graph {
+        let graph = format!("{}@{}", graph.repository, graph.digest);
+        text.push_str(&format!("\nUpdate graph: {graph}\n"));
+    }
+    text
 }
 
 fn json(index: &Index, vouched: Vouched) -> Result<String, Error> {

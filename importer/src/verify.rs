@@ -15,15 +15,16 @@ use std::{
 use schema::{
     Progress,
     bundle::{self, Contents, Kind, Random, Verified},
-    cli::human_bytes,
+    cli::{escape, human_bytes},
 };
 
-use crate::{Error, audit};
+use crate::{Error, audit, report};
 
 /// Checks the whole bundle and says so.
 pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<String, Error> {
     let (signer, length) = (bundle.signer(), bundle.length());
     let (images, objects) = (bundle.index().images.len(), bundle.index().objects.len());
+    let warnings = report::unverified_releases(bundle.index());
     progress.begin(
         "Verifying",
         bundle.index().files.iter().map(|file| file.stored()).sum(),
@@ -34,11 +35,15 @@ pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<S
     };
     progress.end();
     result?;
-    Ok(format!(
+    let mut said = format!(
         "{}: VERIFIED, signed by {signer}, {images} images, {objects} objects, {}\n",
         path.display(),
         human_bytes(length)
-    ))
+    );
+    for warning in warnings {
+        said.push_str(&format!("warning: {}\n", escape(&warning)));
+    }
+    Ok(said)
 }
 
 fn in_order(contents: Contents, progress: &dyn Progress) -> Result<(), bundle::Error> {

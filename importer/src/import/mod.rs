@@ -37,9 +37,10 @@ pub async fn bundle(
     let dry_run = args.dry_run.is_some();
     place.map_or(Ok(()), ConfigDirectory::check)?;
     let directory = begin(place.filter(|_| !dry_run), &configuration)?;
-    let sink = directory
-        .clone()
-        .map_or_else(nothing, |directory| directory);
+    let sink: Arc<dyn ConfigSink> = match directory.clone() {
+        Some(directory) => directory,
+        None => Arc::new(()),
+    };
     let pushed = push::bundle(bundle, target, &options, dry_run, sink, progress).await?;
     let written = match (place, directory.and_then(Arc::into_inner)) {
         (None, _) => Written::NotAsked,
@@ -65,8 +66,4 @@ fn begin(
 ) -> Result<Option<Arc<ConfigDirectory>>, Error> {
     let directory = place.map(|place| ConfigDirectory::begin(place, configuration));
     Ok(directory.transpose()?.map(Arc::new))
-}
-
-fn nothing() -> Arc<dyn ConfigSink> {
-    Arc::new(())
 }
