@@ -11,6 +11,9 @@ mod end_to_end;
 mod openshift;
 mod recipe;
 
+// OpenShift releases, on the air-gapped side.
+mod openshift_import;
+
 // The bytes of a bundle, and what happens when one of them is another.
 mod format;
 mod tamper;
