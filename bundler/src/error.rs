@@ -10,7 +10,7 @@ use schema::{
     registry,
 };
 
-use crate::{config::ConfigError, release::trust::TrustError, spec::SpecError};
+use crate::{config::ConfigError, graph::GraphError, release::trust::TrustError, spec::SpecError};
 
 /// A failed build. Nothing stands under the final name.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,14 @@ pub enum Error {
         /// What is wrong, what was expected, what to do.
         reason: String,
     },
+    /// What is not at a registry cannot be had.
+    #[error("{url} {reason}")]
+    Download {
+        /// Where it was to come from.
+        url: String,
+        /// What the server did, reading on from the address.
+        reason: String,
+    },
     /// The disk filled up on the way.
     #[error(
         "{place}: no space left on the device; free some space and run again, an unfinished .tar or directory is gone on with"
@@ -37,6 +45,9 @@ pub enum Error {
         /// The output.
         place: PathBuf,
     },
+    /// There is no update graph image.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -156,6 +167,7 @@ impl Fault for Error {
     fn exit(&self) -> Exit {
         match self {
             Self::Config(ConfigError::Secret { .. }) => Exit::Refused,
+            Self::Graph(error) => error.exit(),
             Self::Part(_, error) => error.exit(),
             Self::Unverified(_) => Exit::NoTrustedSignature,
             Self::Config(_)
@@ -166,6 +178,7 @@ impl Fault for Error {
             | Self::Usage(_) => Exit::Usage,
             Self::Registry(registry::Error::Config(_)) => Exit::Usage,
             Self::Disk { .. }
+            | Self::Download { .. }
             | Self::Manifest { .. }
             | Self::Payload { .. }
             | Self::Platform { .. }

@@ -13,6 +13,7 @@ tarball or directory → GraphData → data layer → image() → Resolved, as i
 mod config;
 mod data;
 mod error;
+mod fetch;
 mod gathering;
 mod image;
 mod layer;
@@ -22,4 +23,5 @@ mod tests;
 
 pub use data::GraphData;
 pub use error::GraphError;
+pub use fetch::{data, repository};
 pub use image::image;

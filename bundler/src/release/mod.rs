@@ -9,10 +9,13 @@ The payload is small and read first, since it says where signatures may be found
 of the release image is signed by a key that the operator trusts. Only then do its components become wanted images.
 */
 
+mod certificate;
 pub mod claim;
 pub mod configmap;
 pub mod keyring;
 mod layer;
+mod message;
+mod packets;
 pub mod payload;
 pub mod references;
 pub mod store;

@@ -286,11 +286,8 @@ impl Wanted for Manifests {
     }
 
     fn keeps(&self, path: &str, content: &[u8]) -> bool {
-        let marked = || {
-            content
-                .windows(VERIFICATION.len())
-                .any(|part| part == VERIFICATION.as_bytes())
-        };
+        let mark = VERIFICATION_ANNOTATION.as_bytes();
+        let marked = || content.windows(mark.len()).any(|part| part == mark);
         !path.contains('.') || marked()
     }
 }

@@ -1,0 +1,43 @@
+/*! The data from where the command line says it is: a path, or an address to ask once. */
+
+use std::time::Duration;
+
+use schema::Repository;
+
+use super::GraphData;
+use crate::{
+    Error,
+    request::GraphInput,
+    web::{Limits, Web},
+};
+
+/// What is taken of a download. The real tarball has about 100 KB.
+const LIMITS: Limits = Limits {
+    bytes: 64 << 20,
+    idle: Duration::from_secs(30),
+    whole: None,
+};
+
+/// Reads the data, or fetches it, without credentials.
+pub async fn data(input: &GraphInput, web: &Web) -> Result<GraphData, Error> {
+    let url = match input {
+        GraphInput::Path(path) => return Ok(GraphData::read(path)?),
+        GraphInput::Url(url) => url,
+    };
+    let download = |reason: String| Error::Download {
+        url: url.to_string(),
+        reason,
+    };
+    let tarball = web
+        .get(url, &LIMITS)
+        .await
+        .map_err(|error| download(error.to_string()))?
+        .ok_or_else(|| download("is not there (404)".to_owned()))?;
+    Ok(GraphData::from_tarball(url.as_str(), tarball.as_slice())?)
+}
+
+/// Where the image is put in the bundle: `openshift/graph-data`.
+pub fn repository() -> Result<Repository, Error> {
+    let name = "openshift/graph-data".parse();
+    name.map_err(|error| Error::Usage(format!("{error}")))
+}
