@@ -19,6 +19,8 @@ mod packets;
 pub mod payload;
 pub mod references;
 pub mod store;
+#[cfg(test)]
+mod tests;
 pub mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};

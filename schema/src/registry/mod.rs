@@ -44,6 +44,7 @@ pub use manifests::{PutManifest, RawManifest};
 pub use pull::Slice;
 pub use push::Mount;
 pub use source::BlobSource;
+pub use tls::anonymous_client;
 pub use upload::Upload;
 
 /// What the user's flags say about talking to registries.

@@ -46,6 +46,20 @@ impl Clients {
     }
 }
 
+/// A client for other servers than registries (signature stores, downloads): the same proxies and certificates (`ca_file`
+/// besides the system's), but no client certificate and no credentials. It follows no redirects unless `adjust` says so.
+pub fn anonymous_client(
+    ca_file: Option<&Path>,
+    adjust: impl Fn(ClientBuilder) -> ClientBuilder,
+) -> Result<Client, Error> {
+    let trust = Trust {
+        authorities: ca_file.map_or(Ok(Vec::new()), authorities)?,
+        identity: None,
+        skip_verify: false,
+    };
+    trust.build(adjust)
+}
+
 struct Trust {
     authorities: Vec<Certificate>,
     identity: Option<Identity>,
