@@ -4,6 +4,7 @@ OpenShift releases: one reference in, everything a disconnected cluster needs ou
 
 mod directory;
 mod flows;
+mod graph;
 mod refused;
 mod release;
 

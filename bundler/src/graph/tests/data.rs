@@ -129,7 +129,10 @@ fn the_layer_is_the_same_everywhere() -> Outcome {
         layer.diff_id.to_string(),
         "sha256:34e1f9b34d68771be8ba70160ccf20d0a7c35ce036b0b68fd1f6feb3d35a0cfa"
     );
-    assert_eq!(layer.digest.to_string(), "sha256:29ebcee5870cc883c03b872f75289eb7f3979d78376b428d03c0137f7e1a1068");
+    assert_eq!(
+        layer.digest.to_string(),
+        "sha256:29ebcee5870cc883c03b872f75289eb7f3979d78376b428d03c0137f7e1a1068"
+    );
     assert_eq!(layer.bytes[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
     let mut seen = Vec::new();
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&layer.bytes[..]));

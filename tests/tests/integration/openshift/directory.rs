@@ -32,27 +32,29 @@ impl Carried {
         Ok((Self { desk, release }, changed))
     }
 
-    fn build(&self, flags: &[&str]) -> Result<Program> {
+    /// A build from the directory into `bundle.tar`.
+    fn build(&self) -> Result<Program> {
+        let mirror = self.desk.at("mirror");
         let build = self
             .desk
             .build()?
-            .args(["--from-dir".as_ref(), self.desk.at("mirror").as_os_str()]);
-        Ok(build
-            .args(flags)
-            .args(["-o".as_ref(), self.desk.at("bundle.tar").as_os_str()]))
+            .args(["-o".as_ref(), self.desk.at("bundle.tar").as_os_str()]);
+        Ok(build.args(["--from-dir".as_ref(), mirror.as_os_str()]))
     }
 
+    /// The same with the key that signed the release.
     fn verified(&self) -> Result<Program> {
-        Ok(self
-            .build(&["--release-key"])?
-            .args([self.desk.at("release.asc")]))
+        Ok(self.build()?.args([
+            "--release-key".as_ref(),
+            self.desk.at("release.asc").as_os_str(),
+        ]))
     }
 }
 
 #[test]
 fn it_counts_as_plain_images_unless_it_verifies() -> Result<()> {
     let (carried, _) = Carried::new(&[])?;
-    let said = carried.build(&[])?.run()?.expect_code(0)?;
+    let said = carried.build()?.run()?.expect_code(0)?;
     assert!(
         said.stderr.contains("unverified") && said.stderr.contains("--release-key"),
         "{}",
@@ -122,7 +124,7 @@ fn leftovers_are_refused_by_name() -> Result<()> {
         Quirk::LeftoverTemporary,
     ] {
         let (carried, changed) = Carried::new(&[quirk])?;
-        let output = carried.build(&[])?.run()?.expect_code(20)?;
+        let output = carried.build()?.run()?.expect_code(20)?;
         let name = changed[0].display().to_string();
         assert!(
             output.stderr.contains(&name) && output.stderr.contains("interrupted"),
@@ -137,7 +139,7 @@ fn leftovers_are_refused_by_name() -> Result<()> {
 fn altered_bytes_are_found_though_oc_would_not() -> Result<()> {
     for quirk in [Quirk::AlteredBlob, Quirk::AlteredManifest] {
         let (carried, changed) = Carried::new(&[quirk])?;
-        let output = carried.build(&[])?.run()?.expect_code(20)?;
+        let output = carried.build()?.run()?.expect_code(20)?;
         let name = changed[0]
             .file_name()
             .unwrap_or_default()
@@ -156,17 +158,15 @@ fn altered_bytes_are_found_though_oc_would_not() -> Result<()> {
 #[test]
 fn a_component_that_is_not_there_is_named() -> Result<()> {
     let (carried, _) = Carried::new(&[])?;
-    let digest = carried.release.components["thanos"];
+    let digest = carried.release.components["cli"];
     let base = carried.desk.at("mirror/v2/openshift/release");
     for place in ["manifests", "blobs"] {
         fs::remove_file(base.join(place).join(digest.to_string()))?;
     }
-    fs::remove_file(base.join(format!("manifests/{}-thanos", carried.release.tag)))?;
+    fs::remove_file(base.join(format!("manifests/{}-cli", carried.release.tag)))?;
     let output = carried.verified()?.run()?.expect_code(20)?;
     assert!(
-        output
-            .stderr
-            .contains("component \"thanos\" of release 4.3.0"),
+        output.stderr.contains("component \"cli\" of release 4.3.0"),
         "{}",
         output.stderr
     );
@@ -179,8 +179,8 @@ fn a_forged_release_in_it_is_refused_when_keys_are_given() -> Result<()> {
     let other = carried.desk.at("other.asc");
     fs::write(&other, Signer::new(77)?.public_armored()?)?;
     let output = carried
-        .build(&["--release-key"])?
-        .args([&other])
+        .build()?
+        .args(["--release-key".as_ref(), other.as_os_str()])
         .run()?
         .expect_code(10)?;
     assert!(output.stderr.contains("not verified"), "{}", output.stderr);

@@ -37,7 +37,7 @@ fn one_reference_brings_everything_from_a_real_registry() -> Result<()> {
     let release = ReleaseSpec::new("4.3.0")
         .host(&outside.host())
         .signature_tags()
-        .alias("same-as-thanos", "thanos")
+        .alias("same-as-cli", "cli")
         .previous(&["4.2.1", "4.2.2"])
         .key("harness", &signer.public_armored()?)
         .store("official", &server.url())
@@ -61,7 +61,10 @@ fn one_reference_brings_everything_from_a_real_registry() -> Result<()> {
         bundle.display()
     );
     assert!(said.contains(&created), "{said}");
-    assert!(said.contains(&signer.fingerprint()), "{said}");
+    assert!(
+        said.contains(&signer.fingerprint().to_uppercase()),
+        "{said}"
+    );
 
     let index = index(&desk, &bundle)?;
     let [record] = index.releases.as_slice() else {
@@ -73,7 +76,7 @@ fn one_reference_brings_everything_from_a_real_registry() -> Result<()> {
         ("openshift/release", "4.3.0-x86_64")
     );
     assert_eq!(record.digest, release.digest());
-    assert_eq!(record.verified_by, [signer.fingerprint()]);
+    assert_eq!(record.verified_by, [signer.fingerprint().to_uppercase()]);
     assert_eq!(record.previous, ["4.2.1", "4.2.2"]);
     let tags: BTreeSet<String> = index
         .files
@@ -139,7 +142,7 @@ fn one_reference_brings_everything_from_a_real_registry() -> Result<()> {
 fn a_real_kubectl_takes_the_configmap_and_it_is_what_oc_makes() -> Result<()> {
     let kubectl = needs!("kubectl");
     let outside = Outside::new(|spec| spec)?;
-    // A second signature, by the same key, in a second store.
+    // A second signature by the same key.
     let more = outside.release.sign(&outside.signer)?;
     outside.store.add(&outside.release.digest(), &more)?;
     let extracted = outside.desk.at("extracted");
@@ -166,8 +169,8 @@ fn a_real_kubectl_takes_the_configmap_and_it_is_what_oc_makes() -> Result<()> {
     // kubectl's own note for the next `apply`.
     let metadata = taken["metadata"].as_object_mut().context("no metadata")?;
     metadata.remove("annotations");
-    let signatures = signatures(&outside)?;
-    assert!(signatures.len() >= 1);
+    // One that is valid is enough.
+    let signatures = &signatures(&outside)?[..1];
     let expected: Value = serde_json::from_str(&signature_config_map(
         &outside.release.digest(),
         &signatures,
