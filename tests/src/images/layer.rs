@@ -143,7 +143,7 @@ impl Layer {
         Self::from_tar(&tar.into_inner()?, Compression::Gzip)
     }
 
-    /// A layer of these files, given as paths and contents, in this order.
+    /// A layer of these files, given as paths and contents, in this order. A path that ends in `/` is a directory.
     pub fn of_files<'a>(
         files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
         compression: Compression,
@@ -151,7 +151,11 @@ impl Layer {
         let mut tar = tar::Builder::new(Vec::new());
         for (path, content) in files {
             let mut header = header(content.len() as u64);
-            header.set_mode(0o644);
+            if path.ends_with('/') {
+                header.set_entry_type(tar::EntryType::Directory);
+            } else {
+                header.set_mode(0o644);
+            }
             tar.append_data(&mut header, path, content)?;
         }
         Self::from_tar(&tar.into_inner()?, compression)

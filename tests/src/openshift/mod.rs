@@ -18,9 +18,9 @@ let release = ReleaseSpec::new("4.3.0")
     .store("official", "http://127.0.0.1:1/signatures")
     .make()?;
 release.images.place(&registry)?;
-let store = SignatureStore::new("/tmp/signatures")?;
+let store = SignatureStore::new(std::env::temp_dir().join("signatures"))?;
 store.add(&release.digest(), &release.sign(&signer)?)?;
-// bundler build --release {release.reference()} --release-key … --signature-store /tmp/signatures
+println!("bundler build --release {} --signature-store {} …", release.reference(), store.url());
 # Ok(())
 # }
 ```

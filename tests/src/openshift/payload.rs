@@ -14,12 +14,12 @@ use super::{Oddity, ReleaseSpec};
 
 const DIRECTORY: &str = "release-manifests";
 
-/// All files in the order of the tar, as paths and contents.
+/// All files in the order of the tar, the directory first, as paths and contents.
 pub(super) fn files(
     spec: &ReleaseSpec,
     components: &BTreeMap<String, Digest>,
 ) -> Vec<(String, String)> {
-    let mut files = Vec::new();
+    let mut files = vec![(format!("{DIRECTORY}/"), String::new())];
     let mut add = |name: &str, text: String| files.push((format!("{DIRECTORY}/{name}"), text));
     if !spec.is(&Oddity::NoReferences) {
         add("image-references", references(spec, components));
