@@ -5,7 +5,7 @@ From a spec to images: bases that components share, layers of their own, and the
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use schema::{Digest, Tag};
+use schema::{Digest, Repository, Tag};
 
 use super::{Oddity, Release, ReleaseSpec, payload};
 use crate::images::{Compression, Format, Image, Layer, Machine, Random, Set};
@@ -103,13 +103,7 @@ fn component(
     let by_tag = spec.is(&Oddity::ByTag(name.to_owned()));
     let tag = by_tag.then(|| payload::component_tag(spec, name).parse());
     let repository = spec.component_repository()?;
-    Ok(image(
-        repository,
-        tag.transpose()?,
-        spec,
-        spec.format,
-        &machines,
-    ))
+    Ok(image(repository, tag.transpose()?, spec.format, &machines))
 }
 
 fn release_image(
@@ -150,18 +144,13 @@ fn release_image(
         _ => spec.format,
     };
     let repository = spec.release_repository.parse()?;
-    Ok(image(repository, Some(tag(spec)?), spec, format, &machines))
+    Ok(image(repository, Some(tag(spec)?), format, &machines))
 }
 
-fn image(
-    repository: schema::Repository,
-    tag: Option<Tag>,
-    spec: &ReleaseSpec,
-    format: Format,
-    machines: &[Machine],
-) -> Image {
+/// A plain image for one machine, a list for several.
+fn image(repository: Repository, tag: Option<Tag>, format: Format, machines: &[Machine]) -> Image {
     match machines {
-        [machine] if !spec.is_multi() => Image::of_machine(repository, tag, format, machine),
+        [machine] => Image::of_machine(repository, tag, format, machine),
         machines => Image::of_machines(repository, tag, format, machines),
     }
 }
