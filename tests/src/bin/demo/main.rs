@@ -11,6 +11,7 @@ cargo run --release -p tests --bin demo [-- DIR]
 
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
+mod release;
 mod shop;
 mod stage;
 
@@ -24,6 +25,7 @@ fn main() -> Result<()> {
     let stage = Stage::prepare(std::env::args_os().nth(1))?;
     let start = Instant::now();
     shop::tell(&stage)?;
+    release::tell(&stage)?;
     println!(
         "\nEverything was as expected, in {:.1} s:",
         start.elapsed().as_secs_f64()
@@ -32,7 +34,10 @@ fn main() -> Result<()> {
         "  2 images, one for two machines and with a signature, crossed the gap in one signed file;"
     );
     println!(
-        "  a second push sent nothing, and a bundle with one wrong bit was refused before any tag moved."
+        "  a second push sent nothing, and a bundle with one wrong bit was refused before any tag moved;"
+    );
+    println!(
+        "  an OpenShift release followed by its reference alone, and clusters inside can be told where it is now."
     );
     println!(
         "The files are still there to look at: {}",
