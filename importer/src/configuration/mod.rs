@@ -96,7 +96,7 @@ impl Configuration {
         let update_service = update_service::object(index, target)?;
         if let Some(service) = &update_service {
             warnings.push(format!(
-                "{} is taken by clusters where the OpenShift Update Service operator is installed",
+                "{} needs the OpenShift Update Service operator: clusters without it refuse this object, and take it once the operator is installed",
                 service.path
             ));
         }

@@ -54,12 +54,8 @@ fn step(index: &Index, target: &Target, release: &Release) -> Result<ReleaseStep
     tags.push((target.release_tag(release, index)?, release.digest));
     let own =
         |image: &&Image| image.repository == release.repository && image.digest == release.digest;
-    for attached in index
-        .images
-        .iter()
-        .filter(own)
-        .flat_map(|image| &image.attached)
-    {
+    let images = index.images.iter().filter(own);
+    for attached in images.flat_map(|image| &image.attached) {
         roots.push(attached.digest);
         tags.extend(attached.tag.clone().map(|tag| (tag, attached.digest)));
     }
@@ -70,11 +66,8 @@ fn step(index: &Index, target: &Target, release: &Release) -> Result<ReleaseStep
     };
     let components = index.images.iter().filter(component);
     let rests_on = components.flat_map(|image| {
-        image
-            .attached
-            .iter()
-            .map(|other| other.digest)
-            .chain([image.digest])
+        let attached = image.attached.iter().map(|other| other.digest);
+        attached.chain([image.digest])
     });
     Ok(ReleaseStep {
         version: release.version.clone(),
@@ -90,23 +83,20 @@ fn step(index: &Index, target: &Target, release: &Release) -> Result<ReleaseStep
 
 /// Copies each release that is at the target whole. What fails is written down.
 pub async fn publish(upload: &Upload) {
-    for step in upload
-        .plan
-        .releases
-        .iter()
-        .filter(|step| step.from != step.to)
-    {
+    for step in &upload.plan.releases {
         let missing = {
             let account = upload.account();
             let mut needed = step.rests_on.iter();
-            needed
-                .find_map(|digest| account.failed.get(digest))
-                .cloned()
+            let reason = needed.find_map(|digest| account.failed.get(digest));
+            reason.cloned()
         };
-        if let Some(reason) = missing {
+        let outcome = match missing {
+            Some(reason) => Err(reason),
+            None if step.from == step.to => Ok(()),
+            None => copy(upload, step).await.map_err(|error| error.to_string()),
+        };
+        if let Err(reason) = outcome {
             upload.withhold(step, &reason);
-        } else if let Err(error) = copy(upload, step).await {
-            upload.withhold(step, &error.to_string());
         }
     }
 }

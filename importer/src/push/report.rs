@@ -13,7 +13,7 @@ use crate::{Error, args::Format, report, shell};
 pub struct Report {
     /// `HOST[:PORT]`.
     pub registry: String,
-    /// Nothing was touched.
+    /// Nothing was touched. What it takes to publish releases alone is then not among the counts.
     pub dry_run: bool,
     /// Blobs in the bundle.
     pub blobs: usize,

@@ -146,10 +146,11 @@ impl Site {
             .tag
             .clone()
             .context("a signature without tag")?;
-        let expected: Vec<(Tag, _)> = vec![
+        let mut expected: Vec<(Tag, _)> = vec![
             (tag.parse()?, self.release.root.digest),
             (signature, self.signature.root.digest),
         ];
+        expected.sort();
         let lists = format!("sha256-{}", self.release.root.digest.hex());
         let found = registry.tags(&repository).into_iter();
         let found: Vec<_> = found.filter(|(tag, _)| tag.as_str() != lists).collect();

@@ -11,8 +11,9 @@ use std::{
 use anyhow::{Context, Result};
 use schema::{Repository, objects};
 use tests::{
+    faults::{Action, Fault, Gate},
     process::Program,
-    registry::{Embedded, Settings},
+    registry::{Embedded, LoggedRequest, Settings},
 };
 
 use super::{CONFIG_MAP, Site, TAG, changes};
@@ -273,4 +274,25 @@ fn a_name_that_is_taken_is_told_before_anything_is_pushed() -> Result<()> {
     assert!(told.contains("would be both"), "{told}");
     assert!(target.requests().is_empty());
     Ok(())
+}
+
+#[test]
+fn an_import_that_was_killed_leaves_no_directory_and_is_taken_up_again() -> Result<()> {
+    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
+    let (directory, gate) = (site.desk.path("out"), Gate::new());
+    let import = || -> Result<Program> {
+        let import = site.run("import", &site.bundle, &target.host())?;
+        Ok(import.args(["--config-to-dir".as_ref(), directory.as_os_str()]))
+    };
+    let place = "/openshift/release-images/manifests/";
+    target.fault(Fault::on("PUT", place).does(Action::Hang(gate.clone())));
+    let waiting = |request: &LoggedRequest| request.method == "PUT" && request.path.contains(place);
+    let killed = import()?.kill_when(|| target.requests().iter().any(waiting))?;
+    assert_eq!(killed.signal, Some(9), "{}", killed.stderr);
+    assert!(!directory.exists());
+    target.heal();
+    gate.open();
+    import()?.run()?.expect_code(0)?;
+    check_sums(&directory)?;
+    site.is_published(&target, "mirror/openshift/release-images", TAG)
 }

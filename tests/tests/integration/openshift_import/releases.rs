@@ -5,7 +5,10 @@ Release images published alone: all of each, only when all else is there, and se
 use std::fs;
 
 use anyhow::{Context, Result};
-use schema::Repository;
+use schema::{
+    Repository,
+    bundle::{self, Release},
+};
 use tests::{
     block_on,
     faults::{Action, Fault},
@@ -277,5 +280,50 @@ fn a_tag_of_release_images_moves_only_in_sight() -> Result<()> {
     let moved = moved.context("nothing moved")?;
     assert_eq!(moved["repository"], "mirror/openshift/release-images");
     assert_eq!(moved["old"], other.root.digest.to_string().as_str());
+    Ok(())
+}
+
+#[test]
+fn each_of_several_releases_has_its_own_tag() -> Result<()> {
+    // The component is an image like any other, and so can be the second release.
+    let site = Site::with(|index| {
+        let named = |image: &&bundle::Image| image.tags.iter().any(|tag| tag.as_str() != TAG);
+        let others = index.images.iter().filter(named);
+        let mut component = others.filter(|image| image.repository.as_str() == "openshift/release");
+        let (Some(image), Some(first)) = (component.next(), index.releases.first().cloned()) else {
+            return;
+        };
+        index.releases.push(Release {
+            tag: image.tags.first().cloned().unwrap_or(first.tag),
+            digest: image.digest,
+            version: TAG.to_owned(),
+            ..first
+        });
+    })?;
+    let target = Embedded::start(Settings::default())?;
+    let place = format!("{}/alone", target.host());
+    let push = |place: &str| -> Result<Program> {
+        let push = site.run("push", &site.bundle, &target.host())?;
+        Ok(push.args(["--to-release-image", place]))
+    };
+    let told = push(&format!("{place}:stable"))?
+        .run()?
+        .expect_code(2)?
+        .stderr;
+    assert!(told.contains("holds 2 releases"), "{told}");
+    assert!(target.requests().is_empty());
+    let report = json(&push(&place)?.run()?.expect_code(0)?)?;
+    let upgrades = report["next_commands"].as_array().map(Vec::len);
+    assert_eq!(upgrades, Some(2));
+    let alone = target.tags(&"alone".parse()?);
+    for image in [&site.release, &site.component] {
+        let tag = image.tag.as_ref().context("no tag")?;
+        assert_eq!(alone.get(tag), Some(&image.root.digest));
+        target.check_complete(&"alone".parse()?, tag)?;
+    }
+    // Where the components are is a place too: there is nothing to copy then.
+    let home = format!("{}/mirror/openshift/release", target.host());
+    let report = json(&push(&home)?.run()?.expect_code(0)?)?;
+    assert_eq!(sent(&report), [0, 0, 0, 0]);
     Ok(())
 }
