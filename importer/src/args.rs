@@ -95,7 +95,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "DIR")]
     pub config_to_dir: Option<PathBuf>,
     /// How clusters are told where the images are now
-    #[arg(long, value_enum, default_value = "idms")]
+    #[arg(long, value_enum, value_name = "KIND", default_value = "idms")]
     pub mirror_config: MirrorConfig,
     /// Mirror pulls by tag too; applying that drains nodes
     #[arg(long)]

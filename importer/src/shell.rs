@@ -18,7 +18,10 @@ pub fn apply(program: &str, directory: &Path) -> String {
 
 /// Tells a cluster to take a release, `REGISTRY/REPOSITORY@sha256:…`.
 pub fn upgrade(image: &str) -> String {
-    format!("oc adm upgrade --allow-explicit-upgrade --to-image {image}")
+    format!(
+        "oc adm upgrade --allow-explicit-upgrade --to-image {}",
+        word(image)
+    )
 }
 
 /// A path as a word that no program takes for a flag.

@@ -94,11 +94,8 @@ impl Configuration {
             mirror.extend(objects);
         }
         let update_service = update_service::object(index, target)?;
-        if let Some(service) = &update_service {
-            warnings.push(format!(
-                "{} needs the OpenShift Update Service operator: clusters without it refuse this object, and take it once the operator is installed",
-                service.path
-            ));
+        if update_service.is_some() {
+            warnings.push("the UpdateService needs the OpenShift Update Service operator: clusters without it refuse the object, and take it once the operator is installed".to_owned());
         }
         let mut configuration = Self {
             install_config: mirror::install_config(&pairs, choice)?,

@@ -72,7 +72,7 @@ impl ImportReport {
         push.warnings.extend(configuration.warnings);
         if place.is_none() && !index.objects.is_empty() {
             push.warnings.push(format!(
-                "the {} Kubernetes objects of the bundle are not written down; --config-to-dir DIR does that",
+                "the bundle's manifests ({} Kubernetes objects) are not written down; --config-to-dir DIR does that",
                 index.objects.len()
             ));
         }
@@ -113,14 +113,14 @@ impl ImportReport {
     fn configuration(&self) -> String {
         let mut text = String::new();
         if let Some(directory) = &self.config_directory {
-            let verb = match self.config_written {
-                Written::Done => "Written to",
-                Written::DryRun => "Would write to",
-                Written::NotAsked | Written::Withheld => {
-                    "Not written, as not everything is there, to"
+            let place = directory.display();
+            text.push_str(&match self.config_written {
+                Written::Done | Written::NotAsked => format!("\nWritten to {place}:\n"),
+                Written::DryRun => format!("\nWould write to {place}:\n"),
+                Written::Withheld => {
+                    format!("\nNot written to {place}, since not everything could be pushed:\n")
                 }
-            };
-            text.push_str(&format!("\n{verb} {}:\n", directory.display()));
+            });
             let lines = self.config_files.iter();
             text.extend(lines.map(|path| format!("  {path}\n")));
         }

@@ -200,6 +200,13 @@ fn a_dry_run_lists_everything_and_touches_nothing() -> Result<()> {
         assert_eq!(report["config_written"], "dry-run");
         assert_eq!(report["config_files"].as_array().map(Vec::len), Some(6));
     }
+    // What would be refused is refused here too.
+    let import = site.run("import", &site.bundle, &target.host())?;
+    let full = import
+        .args(["--dry-run", "--config-to-dir"])
+        .args([site.desk.path("config")]);
+    let told = full.run()?.expect_code(2)?.stderr;
+    assert!(told.contains("not empty"), "{told}");
     assert_eq!(changes(&target, 0), Vec::<String>::new());
     assert!(target.repositories().is_empty());
     assert_eq!(
