@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use schema::{Repository, objects};
 use tests::{
     faults::{Action, Fault, Gate},
+    needs,
     process::Program,
     registry::{Embedded, LoggedRequest, Settings},
 };
@@ -169,6 +170,34 @@ fn a_directory_holds_all_that_clusters_need_and_nothing_else() -> Result<()> {
     }
     let full = import(&site.bundle, &by_file)?.run()?.expect_code(2)?;
     assert!(full.stderr.contains("not empty"), "{}", full.stderr);
+    Ok(())
+}
+
+#[test]
+fn kubectl_takes_the_directory_as_it_is() -> Result<()> {
+    let kubectl = needs!("kubectl");
+    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
+    let directory = site.desk.path("out");
+    let import = site.run("import", &site.bundle, &target.host())?;
+    let import = import
+        .args(["--mirror-tags", "--config-to-dir"])
+        .args([&directory]);
+    import.run()?.expect_code(0)?;
+    // Of what works on files, this alone needs no cluster for kinds that kubectl does not know by itself.
+    let read = Program::at(&kubectl)?.args(["annotate", "--local", "-o", "name", "a=b", "-Rf"]);
+    let read = read.args([&directory]).run()?.expect_code(0)?.text();
+    let kinds: Vec<&str> = read
+        .lines()
+        .filter_map(|line| Some(line.split_once('/')?.0))
+        .collect();
+    let expected = [
+        "imagedigestmirrorset.config.openshift.io",
+        "imagedigestmirrorset.config.openshift.io",
+        "imagetagmirrorset.config.openshift.io",
+        "configmap",
+        "updateservice.updateservice.operator.openshift.io",
+    ];
+    assert_eq!(kinds, expected, "{read}");
     Ok(())
 }
 
