@@ -74,6 +74,8 @@ pub fn contents<'a>(
     let in_order = under_way.map(
         move |fetched| -> Result<BoxStream<'static, Result<Chunk, Error>>, Error> {
             Ok(match fetched? {
+                // A registry that changes its mind may still have cut slices of a blob that then comes whole.
+                Fetched::Bytes(position, _) if whole.contains(&position) => stream::empty().boxed(),
                 Fetched::Bytes(position, bytes) => {
                     stream::once(async move { Ok(Chunk { position, bytes }) }).boxed()
                 }

@@ -22,7 +22,6 @@ pub mod inspect;
 pub mod open;
 pub mod push;
 mod report;
-mod shell;
 pub mod verify;
 
 pub use error::Error;

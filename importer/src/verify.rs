@@ -15,7 +15,7 @@ use std::{
 use schema::{
     Progress,
     bundle::{self, Contents, Kind, Random, Verified},
-    cli::{escape, human_bytes},
+    cli::{counted, escape, human_bytes},
 };
 
 use crate::{Error, audit, report};
@@ -23,7 +23,8 @@ use crate::{Error, audit, report};
 /// Checks the whole bundle and says so.
 pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<String, Error> {
     let (signer, length) = (bundle.signer(), bundle.length());
-    let (images, objects) = (bundle.index().images.len(), bundle.index().objects.len());
+    let images = counted(bundle.index().images.len(), "image");
+    let objects = counted(bundle.index().objects.len(), "object");
     let warnings = report::unverified_releases(bundle.index());
     progress.begin(
         "Verifying",
@@ -36,7 +37,7 @@ pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<S
     progress.end();
     result?;
     let mut said = format!(
-        "{}: VERIFIED, signed by {signer}, {images} images, {objects} objects, {}\n",
+        "{}: VERIFIED, signed by {signer}, {images}, {objects}, {}\n",
         path.display(),
         human_bytes(length)
     );

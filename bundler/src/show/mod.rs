@@ -4,7 +4,7 @@ mod releases;
 
 use schema::{
     bundle::{File, Image, Kind},
-    cli::{Align, Table, human_bytes, joined, objects},
+    cli::{Align, Table, counted, human_bytes, joined, objects},
 };
 use serde::Serialize;
 
@@ -77,10 +77,11 @@ fn table(plan: &Plan, request: &Request) -> String {
         Output::Stdout if request.dry_run => "a bundle".to_owned(),
         Output::Stdout => "standard output".to_owned(),
     };
-    let (images, objects) = (index.images.len(), index.objects.len());
     text.push_str(&format!(
-        "{verb} {place}: {images} images, {objects} objects, {} files, {}\n",
-        stored.count(),
+        "{verb} {place}: {}, {}, {}, {}\n",
+        counted(index.images.len(), "image"),
+        counted(index.objects.len(), "object"),
+        counted(stored.count(), "file"),
         human_bytes(bytes)
     ));
     if !request.dry_run {

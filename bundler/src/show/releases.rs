@@ -2,7 +2,7 @@
 
 use schema::{
     bundle::{Image, Index, Release},
-    cli::{Align, Table, next_commands, shell_quoted},
+    cli::{Align, Table, next_commands, shell},
 };
 
 use crate::{Plan, Request, request::Output};
@@ -80,7 +80,7 @@ pub(super) fn next(index: &Index, request: &Request) -> String {
             next_commands(index, path, config)
         }
         Output::File(path) | Output::Zstd(path) if !index.releases.is_empty() => {
-            let bundle = shell_quoted(&path.to_string_lossy());
+            let bundle = shell::path(path);
             format!(
                 "  importer import {bundle} --key KEY.pub.pem --to REGISTRY --config-to-dir DIR\n"
             )

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use schema::bundle::Index;
+use schema::{bundle::Index, cli::shell};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::{
     args::Format,
     configuration::{Configuration, Rendered},
     push::Report,
-    report, shell,
+    report,
 };
 
 /// The account of an import.

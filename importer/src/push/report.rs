@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use schema::{Digest, Repository, Tag, cli::human_bytes};
+use schema::{
+    Digest, Repository, Tag,
+    cli::{human_bytes, shell},
+};
 use serde::Serialize;
 
 use super::{plan::Plan, releases::ReleaseStep, survey::Survey, target::Target, upload::Upload};
-use crate::{Error, args::Format, report, shell};
+use crate::{Error, args::Format, report};
 
 /// The account of a push.
 #[derive(Debug, Serialize)]

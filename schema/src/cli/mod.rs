@@ -13,6 +13,7 @@ mod environment;
 mod exit;
 mod logging;
 mod next;
+pub mod shell;
 mod text;
 
 use std::{
@@ -26,8 +27,8 @@ pub use documents::{completions, man};
 pub use environment::with_environment;
 pub use exit::{Exit, Fault};
 pub use logging::LogFormat;
-pub use next::{next_commands, shell_quoted, upgrade_command};
-pub use text::{Align, Stdout, Table, escape, human_bytes, joined, misleads, objects};
+pub use next::next_commands;
+pub use text::{Align, Stdout, Table, counted, escape, human_bytes, joined, misleads, objects};
 
 /// A program: its flags and what it does.
 pub trait Program: clap::Parser {

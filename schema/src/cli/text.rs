@@ -24,6 +24,12 @@ pub fn human_bytes(bytes: u64) -> String {
     format!("{size:.1} {}", UNITS[unit])
 }
 
+/// A number with its noun: `1 image`, `2 images`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 /// Makes a text harmless for a terminal: control characters and marks that turn the reading direction are spelled out.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());

@@ -155,7 +155,7 @@ fn from_one_real_registry_into_another() -> Result<()> {
         .expect_code(0)?
         .text();
     assert!(
-        said.contains("VERIFIED") && said.contains("6 images, 1 objects"),
+        said.contains("VERIFIED") && said.contains("6 images, 1 object"),
         "{said}"
     );
     let inspected = desk

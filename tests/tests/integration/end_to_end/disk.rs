@@ -207,7 +207,7 @@ fn images_alone_and_manifests_alone() -> Result<()> {
     )?;
     for (bundle, expected) in [
         (&images, "5 images, 0 objects"),
-        (&manifests, "0 images, 1 objects"),
+        (&manifests, "0 images, 1 object"),
     ] {
         let said = desk.import("verify", bundle)?.run()?.expect_code(0)?.text();
         assert!(said.contains(expected), "{said}");

@@ -176,6 +176,9 @@ fn what_breaks_and_recovers_gives_the_very_same_bundle() -> Result<()> {
             .times(1),
         Fault::get("/blobs/").does(Action::IgnoreRange),
         Fault::get("/blobs/").does(Action::IgnoreRange).after(2),
+        // One slice in the middle of others that are cut: the whole blob came, and then some of it again.
+        Fault::get("/blobs/").does(Action::IgnoreRange).nth(3),
+        Fault::get("/blobs/").does(Action::IgnoreRange).nth(4),
         Fault::get("/blobs/").does(limited.clone()).nth(2),
         Fault::get("/manifests/").does(limited).nth(1),
         Fault::get("/blobs/").does(down).nth(1),

@@ -66,17 +66,17 @@ fn what_was_unpacked_is_uploaded_by_the_commands_that_are_printed() -> Result<()
     let digest = site.release.root.digest;
     let expected = [
         format!(
-            "  oc image mirror --from-dir='{place}' 'file://openshift/release:{TAG}*' REGISTRY/REPOSITORY"
+            "  oc image mirror --from-dir='{place}' 'file://openshift/release:{TAG}*' REGISTRY/openshift/release"
         ),
         format!(
-            "  oc image mirror --from-dir='{place}' 'file://openshift/release:sha256-*' REGISTRY/REPOSITORY"
+            "  oc image mirror --from-dir='{place}' 'file://openshift/release:sha256-*' REGISTRY/openshift/release"
         ),
         format!(
             "  oc image mirror --from-dir='{place}' 'file://openshift/graph-data' REGISTRY/openshift/graph-data"
         ),
-        format!("  kubectl apply -Rf '{place}/config'"),
+        format!("  oc apply -Rf '{place}/config'"),
         format!(
-            "  oc adm upgrade --allow-explicit-upgrade --to-image REGISTRY/REPOSITORY@{digest}"
+            "  oc adm upgrade --allow-explicit-upgrade --to-image REGISTRY/openshift/release@{digest}"
         ),
     ];
     let lines: Vec<&str> = said.lines().skip(1).collect();
