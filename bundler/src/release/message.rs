@@ -3,8 +3,10 @@ Opens a signed OpenPGP message: `[compressed] one-pass signature, literal data, 
 
 That is the one form which clusters read (Go's openpgp), so it is the one accepted. OpenPGP leaves much of a message outside of what
 the signature covers. Whatever of that has to agree with something else is compared here or refused, so that an altered
-byte is noticed; what is free by nature is the literal's file name and, within limits, its date.
+byte is noticed; what is free by nature are the letters of the literal's file name and, within limits, its date.
 */
+
+use std::ops::RangeInclusive;
 
 use flate2::{Decompress, FlushDecompress, Status};
 use pgp::{
@@ -25,8 +27,8 @@ pub const MESSAGE_LIMIT: usize = 50 << 10;
 /// The most bytes a compressed message may grow to.
 const PLAIN_LIMIT: usize = 64 << 10;
 
-/// Seconds by which the literal may be older than its signature. Signers that give a date at all give the current one.
-const AGE_LIMIT: u32 = 3600;
+/// Seconds by which a signature may be younger than its literal. Signers that give the literal a date at all give the current one.
+const AGES: RangeInclusive<i64> = -60..=3600;
 
 /// A message whose parts agree with each other. Whether the signature is good is yet to be seen.
 #[derive(Debug)]
@@ -263,22 +265,21 @@ fn read_literal(body: &[u8], signature: &Signature) -> Result<Vec<u8>, Signature
     let read = || {
         let (format, rest) = body.split_first()?;
         let (length, rest) = rest.split_first()?;
-        let (_name, rest) = rest.split_at_checked(usize::from(*length))?;
+        let (name, rest) = rest.split_at_checked(usize::from(*length))?;
         let (date, content) = rest.split_first_chunk::<4>()?;
-        Some((*format, u32::from_be_bytes(*date), content))
+        Some((*format, name, u32::from_be_bytes(*date), content))
     };
-    let (format, date, content) = read().ok_or(SignatureError::Form)?;
+    let (format, name, date, content) = read().ok_or(SignatureError::Form)?;
     // Go's openpgp marks as text what it signs as binary.
     let formats: &[u8] = match signature.typ() {
         Some(SignatureType::Text) => b"tu",
         _ => b"btu",
     };
     let created = signature.created().map_or(0, |created| created.as_secs());
-    let plausible = date == 0
-        || created
-            .checked_sub(date)
-            .is_some_and(|age| age <= AGE_LIMIT);
-    if !formats.contains(&format) || !plausible {
+    let age = i64::from(created) - i64::from(date);
+    let plausible = date == 0 || AGES.contains(&age);
+    let named = |byte: &u8| byte.is_ascii_alphanumeric() || b" ._-+=:@/".contains(byte);
+    if !formats.contains(&format) || !name.iter().all(named) || !plausible {
         return Err(SignatureError::Loose);
     }
     Ok(content.to_vec())

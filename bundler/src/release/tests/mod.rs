@@ -1,5 +1,8 @@
 /*! Release signatures: the real ones, ones made on the spot by rPGP and by GnuPG, and stores that misbehave. */
 
+mod forge;
+mod keys;
+mod messages;
 mod real;
 
 use std::{

@@ -1,0 +1,252 @@
+/*! What counts as a signature, by messages made on the spot. */
+
+use jiff::Timestamp;
+use pgp::{
+    crypto::hash::HashAlgorithm,
+    packet::{Subpacket, SubpacketData},
+};
+use schema::Digest;
+
+use super::{
+    Outcome,
+    forge::{self, Made, Party, SIGNED},
+};
+use crate::release::keyring::{Keyring, SignatureError, Signed};
+
+const BODY: &[u8] = b"{\"critical\":{}}";
+
+fn ring(party: &Party) -> Made<Keyring> {
+    Ok(Keyring::from_bytes(&party.certificate()?)?)
+}
+
+fn check(party: &Party, message: &[u8]) -> Made<Result<Signed, SignatureError>> {
+    Ok(ring(party)?.verify(message, Timestamp::now()))
+}
+
+/// A message by the party in the plainest form, and its literal.
+fn plain(party: &Party) -> Made<(Vec<u8>, Vec<u8>)> {
+    let signature = forge::signature(&party.primary, BODY, HashAlgorithm::Sha256, Vec::new())?;
+    let literal = forge::literal(b'b', "release.json", SIGNED, BODY);
+    Ok((forge::message(&signature, &literal)?, literal))
+}
+
+#[test]
+fn messages_verify_in_every_form_that_signers_write() -> Outcome {
+    let party = Party::new(1)?;
+    let good = Ok(Signed {
+        body: BODY.to_vec(),
+        fingerprint: party.fingerprint(),
+    });
+    let (message, _) = plain(&party)?;
+    assert_eq!(check(&party, &message)?, good);
+    assert_eq!(check(&party, &forge::zipped(&message)?)?, good);
+    assert_eq!(check(&party, &forge::zlibbed(&message)?)?, good);
+    for hash in [
+        HashAlgorithm::Sha384,
+        HashAlgorithm::Sha512,
+        HashAlgorithm::Sha3_512,
+    ] {
+        let signature = forge::signature(&party.primary, BODY, hash, Vec::new())?;
+        let message = forge::message(&signature, &forge::literal(b'b', "", 0, BODY))?;
+        assert_eq!(check(&party, &message)?, good, "{hash}");
+    }
+    let old = forge::signature_v3(&party.primary, BODY)?;
+    let message = forge::message(&old, &forge::literal(b'b', "", SIGNED, BODY))?;
+    assert_eq!(check(&party, &message)?, good);
+    // Go: marked as text, and in pieces of which the first are tiny.
+    let signature = forge::signature(&party.primary, BODY, HashAlgorithm::Sha256, Vec::new())?;
+    let literal = forge::literal(b't', "", 0, BODY);
+    let (first, rest) = literal.split_at(2);
+    let (second, rest) = rest.split_at(4);
+    let pieces = [
+        b"\xcb\xe1",
+        first,
+        b"\xe2",
+        second,
+        &[rest.len() as u8],
+        rest,
+    ]
+    .concat();
+    let message = [
+        forge::opening(&signature)?,
+        pieces,
+        forge::sealed(&signature)?,
+    ]
+    .concat();
+    assert_eq!(check(&party, &message)?, good);
+    Ok(())
+}
+
+#[test]
+fn other_keys_and_lives_that_are_over_do_not_count() -> Outcome {
+    let party = Party::new(1)?;
+    let (message, _) = plain(&party)?;
+    let stranger = check(&Party::new(2)?, &message)?;
+    assert!(
+        matches!(stranger, Err(SignatureError::Stranger(_))),
+        "{stranger:?}"
+    );
+    let living = |seconds| {
+        let lifetime = vec![forge::lifetime(seconds)?];
+        let signature = forge::signature(&party.primary, BODY, HashAlgorithm::Sha256, lifetime)?;
+        check(
+            &party,
+            &forge::message(&signature, &forge::literal(b'b', "", 0, BODY))?,
+        )
+    };
+    assert!(matches!(living(60)?, Err(SignatureError::Expired(_))));
+    assert!(living(0)?.is_ok() && living(u32::MAX)?.is_ok());
+    Ok(())
+}
+
+#[test]
+fn what_a_signer_wants_understood_is_not_ignored() -> Outcome {
+    let party = Party::new(1)?;
+    let unknown = || SubpacketData::Other(77, b"x".as_slice().into());
+    let signed = |packet| {
+        let packets = vec![packet];
+        let signature = forge::signature(&party.primary, BODY, HashAlgorithm::Sha256, packets)?;
+        check(
+            &party,
+            &forge::message(&signature, &forge::literal(b'b', "", 0, BODY))?,
+        )
+    };
+    assert!(signed(Subpacket::regular(unknown())?)?.is_ok());
+    assert_eq!(
+        signed(Subpacket::critical(unknown())?)?,
+        Err(SignatureError::Unknown)
+    );
+    Ok(())
+}
+
+/// Every bit of a message is flipped, and it is cut at every byte: only letters of the file name and the date are free.
+#[test]
+fn no_altered_bit_goes_unnoticed() -> Outcome {
+    let party = Party::new(1)?;
+    let (keyring, now) = (ring(&party)?, Timestamp::now());
+    let (message, literal) = plain(&party)?;
+    let at = message
+        .windows(literal.len())
+        .position(|window| window == literal);
+    let name = at.ok_or("no literal")? + 2;
+    for at in 0..message.len() {
+        assert!(keyring.verify(&message[..at], now).is_err(), "cut at {at}");
+        for bit in 0..8 {
+            let mut altered = message.clone();
+            altered[at] ^= 1 << bit;
+            let free = (name..name + "release.json".len() + 4).contains(&at);
+            let found = keyring.verify(&altered, now);
+            assert!(free || found.is_err(), "bit {bit} of byte {at}: {found:?}");
+            assert!(found.is_err() || found.is_ok_and(|signed| signed.body == BODY));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_may_be_added_or_hidden() -> Outcome {
+    let party = Party::new(1)?;
+    let (message, literal) = plain(&party)?;
+    let zip = forge::zipped(&message)?;
+    let refused = |message: &[u8]| Made::Ok(check(&party, message)?.err());
+    let marker = forge::wrapped(10, b"PGP");
+    for (first, second) in [
+        (&message, &marker),
+        (&marker, &message),
+        (&message, &message),
+    ] {
+        let both = [first.as_slice(), second].concat();
+        assert_eq!(refused(&both)?, Some(SignatureError::Form));
+    }
+    assert_eq!(
+        refused(&forge::wrapped(11, &literal))?,
+        Some(SignatureError::Form)
+    );
+    assert_eq!(refused(b"")?, Some(SignatureError::Form));
+    assert_eq!(
+        refused(&[zip.as_slice(), b"\0"].concat())?,
+        Some(SignatureError::Loose)
+    );
+    assert_eq!(refused(&forge::zipped(&zip)?)?, Some(SignatureError::Form));
+    let bomb = forge::zipped(&vec![0; 50 << 20])?;
+    assert_eq!(
+        refused(&bomb[..bomb.len().min(50 << 10)])?,
+        Some(SignatureError::Bomb)
+    );
+    assert_eq!(
+        refused(&vec![0; (50 << 10) + 1])?,
+        Some(SignatureError::TooLarge)
+    );
+    assert_eq!(refused(&[0xa3, 3, b'B'])?, Some(SignatureError::Bzip2));
+    assert_eq!(
+        refused(b"-----BEGIN PGP MESSAGE-----\n")?,
+        Some(SignatureError::Armored)
+    );
+    assert_eq!(refused(b"<html>")?, Some(SignatureError::NotOpenPgp));
+
+    // Hashes for which collisions are known, whatever the key.
+    let hashes: Vec<u8> = vec![1, 2, 3];
+    for weak in hashes {
+        let mut weakened = message.clone();
+        let at = message.len()
+            - message
+                .iter()
+                .rev()
+                .position(|b| *b == 0xc2)
+                .ok_or("no signature")?;
+        let _ = at;
+        let opening = forge::wrapped(4, &[0; 13]).len();
+        let sealed = opening + forge::wrapped(11, &literal).len();
+        for place in [6 + 2, sealed + 6 + 3] {
+            assert_eq!(weakened[place], 8);
+            weakened[place] = weak;
+        }
+        let found = refused(&weakened)?;
+        assert!(matches!(found, Some(SignatureError::Hash(_))), "{found:?}");
+    }
+
+    // What is outside of the signature's reach has to fit.
+    let signature = forge::signature(&party.primary, BODY, HashAlgorithm::Sha256, Vec::new())?;
+    for (format, name, date) in [
+        (b'l', "", 0),
+        (b'b', "a\nb", 0),
+        (b'b', "", SIGNED + 100),
+        (b'b', "", SIGNED - 4000),
+    ] {
+        let message = forge::message(&signature, &forge::literal(format, name, date, BODY))?;
+        assert_eq!(
+            refused(&message)?,
+            Some(SignatureError::Loose),
+            "{name:?} {date}"
+        );
+    }
+    let mut more = signature.clone();
+    let note = SubpacketData::Other(77, b"x".as_slice().into());
+    more.unhashed_subpacket_push(Subpacket::regular(note)?)?;
+    let message = forge::message(&more, &forge::literal(b'b', "", 0, BODY))?;
+    assert_eq!(refused(&message)?, Some(SignatureError::Loose));
+    Ok(())
+}
+
+#[test]
+fn a_refusal_names_the_key_in_the_words_of_gpg() -> Outcome {
+    let (message, _) = plain(&Party::new(1)?)?;
+    let told = check(&Party::new(2)?, &message)?
+        .err()
+        .map(|error| error.to_string());
+    let id = Party::new(1)?.fingerprint().split_off(24);
+    let expected = format!("it is signed by key {id}, which is not among these keys");
+    assert_eq!(told, Some(expected));
+    let digest = Digest::of(b"");
+    let mut altered = Party::new(1)?.claims(&digest, "a")?;
+    let last = altered.len() - 1;
+    altered[last] ^= 1;
+    let told = check(&Party::new(1)?, &altered)?
+        .err()
+        .map(|error| error.to_string());
+    assert_eq!(
+        told,
+        Some(format!("it is not what key {id} signed: it was altered"))
+    );
+    Ok(())
+}
