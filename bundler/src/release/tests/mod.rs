@@ -4,6 +4,8 @@ mod forge;
 mod keys;
 mod messages;
 mod real;
+mod server;
+mod stores;
 
 use std::{
     fs,
