@@ -12,6 +12,7 @@ of the release image is signed by a key that the operator trusts. Only then do i
 mod certificate;
 pub mod claim;
 pub mod configmap;
+mod judge;
 pub mod keyring;
 mod layer;
 mod message;

@@ -51,25 +51,27 @@ impl FromStr for Store {
     type Err = StoreError;
 
     fn from_str(text: &str) -> Result<Self, StoreError> {
+        let malformed = || StoreError::Malformed(text.to_owned());
+        let directory = |path: PathBuf| match path.to_str() {
+            Some(name) if !name.chars().any(char::is_control) => Ok(Self::Directory(path)),
+            _ => Err(malformed()),
+        };
         if Path::new(text).is_absolute() {
-            return Ok(Self::Directory(text.into()));
+            return directory(text.into());
         }
-        let url = Url::parse(text).map_err(|_| StoreError::Malformed(text.to_owned()))?;
+        let url = Url::parse(text).map_err(|_| malformed())?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(StoreError::Login(
                 url.host_str().unwrap_or_default().to_owned(),
             ));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(StoreError::Malformed(text.to_owned()));
+            return Err(malformed());
         }
         match url.scheme() {
             "http" | "https" => Ok(Self::Http(url)),
-            "file" => match url.to_file_path() {
-                Ok(path) => Ok(Self::Directory(path)),
-                Err(()) => Err(StoreError::Malformed(text.to_owned())),
-            },
-            _ => Err(StoreError::Malformed(text.to_owned())),
+            "file" => directory(url.to_file_path().map_err(|()| malformed())?),
+            _ => Err(malformed()),
         }
     }
 }

@@ -77,6 +77,23 @@ fn messages_verify_in_every_form_that_signers_write() -> Outcome {
     Ok(())
 }
 
+/// Go's openpgp writes the bits of a number as eight for each of its bytes.
+#[test]
+fn numbers_may_count_the_bits_of_their_whole_first_byte() -> Outcome {
+    let party = Party::new(1)?;
+    let (mut message, _) = plain(&party)?;
+    let count = message.len() - 34..message.len() - 32;
+    assert!(
+        message[count.clone()] < *[1, 0].as_slice(),
+        "a number of fewer than 256 bits"
+    );
+    message[count.clone()].copy_from_slice(&[1, 0]);
+    assert!(check(&party, &message)?.is_ok());
+    message[count].copy_from_slice(&[0, 250]);
+    assert_eq!(check(&party, &message)?, Err(SignatureError::Loose));
+    Ok(())
+}
+
 #[test]
 fn other_keys_and_lives_that_are_over_do_not_count() -> Outcome {
     let party = Party::new(1)?;

@@ -1,8 +1,12 @@
 /*! Release signatures: the real ones, ones made on the spot by rPGP and by GnuPG, and stores that misbehave. */
 
+mod asking;
+mod downloads;
 mod forge;
+mod gnupg;
 mod keys;
 mod messages;
+mod parties;
 mod real;
 mod server;
 mod stores;

@@ -1,0 +1,288 @@
+/*!
+Decides whether a release is what it claims to be: asks every store, and judges what they hold by the keys of two parties.
+
+The *operator's* keys decide: one valid signature for the digest by any of them. The *payload's* own keyrings decide nothing here, since a
+forged payload brings its own, but the clusters will judge by such keyrings (one valid signature for each of them), so a
+disagreement is reported.
+
+Two people who build the same bundle must end up with the same signatures. So the stores are asked at once, but judged in a fixed
+order (what is at hand, the operator's stores, the payload's), and judging stops at the first signature with which both parties
+are content: which store was quickest changes how long it takes, never the outcome.
+*/
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use schema::Digest;
+use tokio::{sync::mpsc, task::JoinSet};
+
+use super::{
+    claim::Claim,
+    keyring::{Keyring, SignatureError},
+    message::Message,
+    store::{PATIENCE, Store},
+    trust::{DEFAULT_KEY_FILE, OperatorTrust, PayloadTrust},
+};
+use crate::web::Web;
+
+/// What came of asking for signatures.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Signatures for the digest that are valid by an operator's key or a payload's, as they came, each once. The order is that of judging.
+    pub signatures: Vec<Vec<u8>>,
+    /// The names under which the operator's keys signed the digest.
+    pub references: BTreeSet<String>,
+    /// Fingerprints (upper-case hex) of the operator's keys with a valid signature. Empty: not verified.
+    pub signers: BTreeSet<String>,
+    /// What was asked and why it did not do, one line for each place and reason, in the order of judging.
+    pub tried: Vec<String>,
+    /// What clusters will object to, where the payload's own keyrings disagree: one sentence.
+    pub cluster: Option<String>,
+    /// The operator's key files, for [`Verdict::refusal`].
+    keys: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether a key of the operator's signed the digest.
+    pub fn is_verified(&self) -> bool {
+        !self.signers.is_empty()
+    }
+
+    /// Why `release` (as the user named it) is refused: one sentence with every key and store that was tried.
+    pub fn refusal(&self, release: &str) -> String {
+        if self.keys.is_empty() {
+            return format!(
+                "{release}: not verified, because no key to verify it with was given; give --release-key FILE \
+                 (by default {DEFAULT_KEY_FILE}, which does not exist here)"
+            );
+        }
+        let keys = self.keys.join(", ");
+        let tried = match self.tried.as_slice() {
+            [] => "no signature store was given; give --signature-store".to_owned(),
+            tried => tried.join("; "),
+        };
+        format!(
+            "{release}: not verified, no valid signature by a key in {keys} was found ({tried})"
+        )
+    }
+}
+
+/// Judges the signatures of `digest`: those `at_hand` (with where they are from), then those of all stores, each of which has 15 seconds per request.
+/// Everything still on its way is dropped once the outcome is settled. Never fails: what goes wrong is in [`Verdict::tried`].
+pub async fn verify(
+    digest: &Digest,
+    operator: &OperatorTrust,
+    payload: Option<&PayloadTrust>,
+    at_hand: Vec<(String, Vec<u8>)>,
+    web: &Web,
+) -> Verdict {
+    verify_within(PATIENCE, digest, operator, payload, at_hand, web).await
+}
+
+/// [`verify`] with another time limit for one request to a store.
+pub async fn verify_within(
+    patience: Duration,
+    digest: &Digest,
+    operator: &OperatorTrust,
+    payload: Option<&PayloadTrust>,
+    at_hand: Vec<(String, Vec<u8>)>,
+    web: &Web,
+) -> Verdict {
+    let mut judge = Judge::new(*digest, operator, payload);
+    for (place, bytes) in at_hand {
+        if judge.is_content() {
+            break;
+        }
+        judge.hear(Place::Named(&place), bytes);
+    }
+    if !judge.is_content() {
+        ask_stores(patience, &mut judge, operator, payload, web).await;
+    }
+    judge.verdict()
+}
+
+/// All stores at once; heard one after the other.
+async fn ask_stores(
+    patience: Duration,
+    judge: &mut Judge<'_>,
+    operator: &OperatorTrust,
+    payload: Option<&PayloadTrust>,
+    web: &Web,
+) {
+    let theirs = payload.into_iter().flat_map(|payload| &payload.stores);
+    let stores = operator.stores.iter().chain(theirs.map(|(_, store)| store));
+    let mut asked: Vec<(&Store, mpsc::Receiver<_>)> = Vec::new();
+    // Dropped on return, which ends what is still on its way.
+    let mut tasks = JoinSet::new();
+    for store in stores {
+        if asked.iter().any(|(other, _)| *other == store) {
+            continue;
+        }
+        let (sender, receiver) = mpsc::channel(1);
+        tasks.spawn(
+            store
+                .clone()
+                .ask(judge.digest, web.clone(), patience, sender),
+        );
+        asked.push((store, receiver));
+    }
+    for (store, mut answers) in asked {
+        let mut silent = true;
+        while let Some(answer) = answers.recv().await {
+            silent = false;
+            let place = Place::Store(store, answer.number);
+            match answer.outcome {
+                Ok(bytes) => judge.hear(place, bytes),
+                Err(reason) => judge.note(place, reason),
+            }
+            if judge.is_content() {
+                return;
+            }
+        }
+        if silent {
+            let reason = "has no signature for it".to_owned();
+            judge.note(Place::Named(&store.to_string()), reason);
+        }
+    }
+}
+
+/// Where a candidate is from.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Named(&'a str),
+    Store(&'a Store, u32),
+}
+
+struct Judge<'a> {
+    digest: Digest,
+    now: Timestamp,
+    operator: &'a OperatorTrust,
+    payload: Option<&'a PayloadTrust>,
+    /// The payload's keyrings that still lack a signature.
+    lacking: BTreeSet<&'a str>,
+    heard: BTreeSet<Vec<u8>>,
+    /// Of the last line: the first signature it is about, and the store with the reason.
+    run: Option<(u32, String)>,
+    verdict: Verdict,
+}
+
+impl<'a> Judge<'a> {
+    fn new(digest: Digest, operator: &'a OperatorTrust, payload: Option<&'a PayloadTrust>) -> Self {
+        let keyrings = payload.into_iter().flat_map(|payload| &payload.keyrings);
+        let named = |(path, keyring): &(PathBuf, Keyring)| described(path, keyring);
+        Self {
+            digest,
+            now: Timestamp::now(),
+            operator,
+            payload,
+            lacking: keyrings.map(|(name, _)| name.as_str()).collect(),
+            heard: BTreeSet::new(),
+            run: None,
+            verdict: Verdict {
+                keys: operator.keyrings.iter().map(named).collect(),
+                ..Verdict::default()
+            },
+        }
+    }
+
+    /// Whether more signatures would change nothing: both parties have what they need, or have no keys.
+    fn is_content(&self) -> bool {
+        let verified = self.verdict.is_verified() || self.operator.keyrings.is_empty();
+        verified && self.lacking.is_empty()
+    }
+
+    /// Judges one candidate.
+    fn hear(&mut self, place: Place<'_>, bytes: Vec<u8>) {
+        if self.heard.contains(&bytes) {
+            return self.note(place, "the same signature as before".to_owned());
+        }
+        match self.weigh(&bytes) {
+            Ok(()) => {
+                self.run = None;
+                self.verdict.signatures.push(bytes.clone());
+            }
+            Err(reason) => self.note(place, reason),
+        }
+        self.heard.insert(bytes);
+    }
+
+    /// Counts a candidate for everyone with a key that made it; the reason where nobody has.
+    fn weigh(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let message = Message::open(bytes).map_err(|error| error.to_string())?;
+        let claim = Claim::parse(&message.body).map_err(|error| error.to_string());
+        let mut reason = None;
+        let mut made = |keyring: &Keyring| match keyring.judge(&message, self.now) {
+            Ok(signed) => Some(signed.fingerprint),
+            Err(error) => {
+                // That some key is not in a keyring says less than that it is, and the signature is bad.
+                if !matches!((&reason, &error), (Some(_), SignatureError::Stranger(_))) {
+                    reason = Some(error);
+                }
+                None
+            }
+        };
+        let operators: Vec<String> = (self.operator.keyrings.iter())
+            .filter_map(|(_, keyring)| made(keyring))
+            .collect();
+        let keyrings = self.payload.map_or(&[][..], |payload| &payload.keyrings);
+        let payloads: Vec<&str> = (keyrings.iter())
+            .filter(|(_, keyring)| made(keyring).is_some())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if operators.is_empty() && payloads.is_empty() {
+            return Err(reason.map_or_else(|| "there are no keys".to_owned(), |r| r.to_string()));
+        }
+        // Only now is it somebody's word.
+        let claim = claim?;
+        if claim.digest != self.digest {
+            return Err(format!("it is for {}, another release", claim.digest));
+        }
+        if !operators.is_empty() {
+            self.verdict.references.insert(claim.reference);
+        }
+        self.verdict.signers.extend(operators);
+        for name in payloads {
+            self.lacking.remove(name);
+        }
+        Ok(())
+    }
+
+    /// Adds a line; a store that says the same for one signature after the other gets one line for all of them.
+    fn note(&mut self, place: Place<'_>, reason: String) {
+        let (line, run) = match (place, self.run.take()) {
+            (Place::Named(name), _) => (format!("{name}: {reason}"), None),
+            (Place::Store(store, last), Some((first, said)))
+                if last > first && said == format!("{store} {reason}") =>
+            {
+                self.verdict.tried.pop();
+                let line = format!("{store}: signature-{first} to signature-{last}: {reason}");
+                (line, Some((first, said)))
+            }
+            (Place::Store(store, number), _) => {
+                let line = format!("{store}: signature-{number}: {reason}");
+                (line, Some((number, format!("{store} {reason}"))))
+            }
+        };
+        self.verdict.tried.push(line);
+        self.run = run;
+    }
+
+    fn verdict(mut self) -> Verdict {
+        if !self.lacking.is_empty() {
+            let names: Vec<&str> = self.lacking.iter().copied().collect();
+            self.verdict.cluster = Some(format!(
+                "clusters that trust the keys of this release will refuse it: no valid signature for {} of its verification ConfigMap was found",
+                names.join(", ")
+            ));
+        }
+        self.verdict
+    }
+}
+
+fn described(path: &Path, keyring: &Keyring) -> String {
+    format!("{} ({})", path.display(), keyring.fingerprints().join(", "))
+}

@@ -1,0 +1,66 @@
+/*! What the tests of stores and of parties ask about: one release. */
+
+use std::time::Duration;
+
+use schema::Digest;
+
+use super::{
+    forge::{Made, Party},
+    server::{Reply, Server, serve},
+};
+use crate::{
+    release::{
+        keyring::Keyring,
+        trust::{self, OperatorTrust, PayloadTrust, Verdict},
+    },
+    web::Web,
+};
+
+pub(super) const SHORT: Duration = Duration::from_millis(300);
+/// Longer than any test may take.
+pub(super) const LONG: Duration = Duration::from_secs(600);
+
+pub(super) fn release() -> Digest {
+    Digest::of(b"a release")
+}
+
+pub(super) fn operator(party: &Party, stores: &[&str]) -> Made<OperatorTrust> {
+    Ok(OperatorTrust {
+        keyrings: vec![(
+            "release.asc".into(),
+            Keyring::from_bytes(&party.certificate()?)?,
+        )],
+        stores: stores
+            .iter()
+            .map(|store| store.parse())
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+pub(super) async fn judge(
+    patience: Duration,
+    operator: &OperatorTrust,
+    payload: Option<&PayloadTrust>,
+) -> Made<Verdict> {
+    let web = Web::new(None)?;
+    Ok(trust::verify_within(patience, &release(), operator, payload, Vec::new(), &web).await)
+}
+
+/// A store with these signatures for the release.
+pub(super) async fn store(signatures: Vec<Vec<u8>>) -> std::io::Result<Server> {
+    serve(move |path| {
+        let expected = format!("/store/sha256={}/signature-", release().hex());
+        let number = path
+            .strip_prefix(&expected)
+            .and_then(|number| number.parse::<usize>().ok());
+        match number.and_then(|number| signatures.get(number - 1)) {
+            Some(signature) => Reply::found(signature),
+            None => Reply::missing(),
+        }
+    })
+    .await
+}
+
+pub(super) fn at(server: &Server) -> String {
+    format!("{}/store", server.address)
+}

@@ -1,0 +1,58 @@
+/*! Downloads from servers that send too much, or send elsewhere. */
+
+use std::path::Path;
+
+use super::{
+    Outcome,
+    asking::LONG,
+    forge::Made,
+    server::{Reply, serve},
+};
+use crate::web::{Limits, Web, WebError};
+
+#[tokio::test]
+async fn downloads_stop_at_their_limit_and_carry_no_login() -> Outcome {
+    let server = serve(|path| match path {
+        "/moved" => Reply::Send("302 Found", "Location: /file\r\n".to_owned(), Vec::new()),
+        "/login" => {
+            let location = "Location: http://me:secret@127.0.0.1/\r\n".to_owned();
+            Reply::Send("302 Found", location, Vec::new())
+        }
+        "/file" => Reply::found(b"1234"),
+        _ => Reply::missing(),
+    })
+    .await?;
+    let web = Web::new(None)?;
+    let get = async |path: &str, bytes| {
+        let limits = Limits {
+            bytes,
+            idle: LONG,
+            whole: None,
+        };
+        web.get(&format!("{}{path}", server.address).parse()?, &limits)
+            .await
+            .map_err(Into::into)
+    };
+    let found: Made<_> = get("/moved", 4).await;
+    assert_eq!(found?, Some(b"1234".to_vec()));
+    let missing: Made<_> = get("/none", 4).await;
+    assert_eq!(missing?, None);
+    let refused = async |path: &str, bytes| -> Option<String> {
+        let found: Made<_> = get(path, bytes).await;
+        found.err().map(|error| error.to_string())
+    };
+    assert_eq!(
+        refused("/file", 3).await,
+        Some(WebError::TooLarge(3).to_string())
+    );
+    let login = refused("/login", 4).await.unwrap_or_default();
+    assert!(
+        login.contains("redirected to an address with a password"),
+        "{login}"
+    );
+    let absent = Web::new(Some(Path::new("/absent.pem")))
+        .err()
+        .map(|error| error.to_string());
+    assert!(absent.is_some_and(|told| told.contains("/absent.pem")));
+    Ok(())
+}

@@ -1,0 +1,153 @@
+/*! Who decides: the operator, and what the payload's own keyrings add to that. */
+
+use std::collections::BTreeSet;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use schema::Digest;
+use serde_json::{Value, json};
+
+use super::{
+    Outcome,
+    asking::{LONG, at, judge, operator, release, store},
+    forge::{Made, Party},
+};
+use crate::release::{
+    keyring::Keyring,
+    trust::{OperatorTrust, PayloadTrust, TrustError},
+};
+
+#[tokio::test]
+async fn one_valid_signature_by_the_operators_key_decides() -> Outcome {
+    let (party, other) = (Party::new(1)?, Party::new(2)?);
+    let good = party.claims(&release(), "example.com/release:1")?;
+    let server = store(vec![
+        b"garbage".to_vec(),
+        other.claims(&release(), "x")?,
+        party.claims(&Digest::of(b"another release"), "x")?,
+        good.clone(),
+        party.claims(&release(), "never asked for")?,
+    ])
+    .await?;
+    let verdict = judge(LONG, &operator(&party, &[&at(&server)])?, None).await?;
+    assert!(verdict.is_verified() && verdict.cluster.is_none());
+    assert_eq!(verdict.signatures, [good]);
+    assert_eq!(verdict.signers, BTreeSet::from([party.fingerprint()]));
+    assert_eq!(
+        verdict.references,
+        BTreeSet::from(["example.com/release:1".to_owned()])
+    );
+    let reasons = [
+        "not an OpenPGP message",
+        "not among these keys",
+        "another release",
+    ];
+    for (line, reason) in verdict.tried.iter().zip(reasons) {
+        assert!(line.contains(reason), "{line}");
+    }
+    assert_eq!(verdict.tried.len(), 3);
+    Ok(())
+}
+
+/// By the clusters' rule each keyring needs a signature.
+#[tokio::test]
+async fn the_payloads_keyrings_are_all_needed_and_decide_nothing() -> Outcome {
+    let (ours, theirs, third) = (Party::new(1)?, Party::new(2)?, Party::new(3)?);
+    let our = ours.claims(&release(), "ours")?;
+    let their = theirs.claims(&release(), "theirs")?;
+    let server = store(vec![our.clone(), their.clone()]).await?;
+    let stores = [at(&server)];
+    let stores: Vec<&str> = stores.iter().map(String::as_str).collect();
+    let operator = operator(&ours, &[])?;
+
+    let both = payload(&[("a", &ours), ("b", &theirs)], &stores)?;
+    let verdict = judge(LONG, &operator, Some(&both)).await?;
+    assert_eq!(verdict.signatures, [our.clone(), their.clone()]);
+    assert_eq!(verdict.references, BTreeSet::from(["ours".to_owned()]));
+    assert_eq!(verdict.cluster, None);
+
+    let more = payload(&[("a", &theirs), ("b", &third)], &stores)?;
+    let verdict = judge(LONG, &operator, Some(&more)).await?;
+    assert!(verdict.is_verified());
+    let told = verdict.cluster.unwrap_or_default();
+    assert!(
+        told.contains("verifier-public-key-b") && !told.contains("key-a"),
+        "{told}"
+    );
+
+    // A payload that brings its own key along convinces nobody.
+    let circular = payload(&[("a", &theirs)], &stores)?;
+    let operator = OperatorTrust {
+        keyrings: vec![(
+            "release.asc".into(),
+            Keyring::from_bytes(&third.certificate()?)?,
+        )],
+        stores: Vec::new(),
+    };
+    let verdict = judge(LONG, &operator, Some(&circular)).await?;
+    assert!(!verdict.is_verified());
+    assert_eq!((verdict.signatures, verdict.cluster), (vec![their], None));
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_key_or_a_store_the_refusal_says_what_to_give() -> Outcome {
+    let none = OperatorTrust::default();
+    let verdict = judge(LONG, &none, None).await?;
+    assert!(!verdict.is_verified());
+    let refusal = verdict.refusal("r");
+    assert!(refusal.contains("--release-key") && refusal.contains("RPM-GPG-KEY-redhat-release"));
+    let party = Party::new(1)?;
+    let refusal = judge(LONG, &operator(&party, &[])?, None)
+        .await?
+        .refusal("r");
+    assert!(refusal.contains("--signature-store"), "{refusal}");
+    Ok(())
+}
+
+#[test]
+fn a_config_map_without_keys_or_stores_is_refused() -> Outcome {
+    let key = STANDARD.encode(Party::new(1)?.certificate()?);
+    let read = |data, binary| PayloadTrust::from_config_map(&config_map(data, binary)).err();
+    let store = json!({"store-a": "https://example.com", "other": "x"});
+    let keys = json!({"verifier-public-key-a": key});
+    assert_eq!(read(store.clone(), keys.clone()), None);
+    assert_eq!(read(store.clone(), json!({})), Some(TrustError::NoKeys));
+    assert_eq!(read(json!({}), keys), Some(TrustError::NoStores));
+    let broken = json!({"verifier-public-key-a": "-----BEGIN PUBLIC KEY-----"});
+    assert!(matches!(
+        read(broken, json!({})),
+        Some(TrustError::Key { .. })
+    ));
+    let text = json!({"verifier-public-key-a": "no base64!"});
+    assert!(matches!(read(store, text), Some(TrustError::Value(_))));
+    let ftp = json!({"store-a": "ftp://example.com"});
+    assert!(matches!(
+        read(ftp, json!({})),
+        Some(TrustError::Store { .. })
+    ));
+    assert_eq!(
+        PayloadTrust::from_config_map(&json!({})).err(),
+        Some(TrustError::NoConfigMap)
+    );
+    Ok(())
+}
+
+fn payload(parties: &[(&str, &Party)], stores: &[&str]) -> Made<PayloadTrust> {
+    let (mut data, mut binary) = (json!({}), json!({}));
+    for (name, party) in parties {
+        let key = STANDARD.encode(party.certificate()?);
+        binary[format!("verifier-public-key-{name}")] = Value::from(key);
+    }
+    for (at, store) in stores.iter().enumerate() {
+        data[format!("store-{at}")] = Value::from(*store);
+    }
+    Ok(PayloadTrust::from_config_map(&config_map(data, binary))?)
+}
+
+fn config_map(data: Value, binary: Value) -> Value {
+    let annotations = json!({"release.openshift.io/verification-config-map": ""});
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"annotations": annotations},
+        "data": data, "binaryData": binary,
+    })
+}
