@@ -1,8 +1,8 @@
 /*!
 Anonymous downloads of bounded size from servers that are no registries: signature stores, update graphs.
 
-No credentials and no cookies go out, redirects never leave TLS, and reading stops at a limit of bytes and of time. An error is a
-short reason that reads on from the address; [`WebError::is_final`] says whether asking the same server for more makes sense.
+No credentials and no cookies go out, redirects never leave TLS, and reading stops at a limit of bytes and of time. An error is
+a short reason that reads on from the address; [`WebError::is_final`] says whether asking the same server for more makes sense.
 */
 
 use std::{path::Path, time::Duration};
@@ -129,6 +129,10 @@ fn failed(error: reqwest::Error) -> WebError {
     match () {
         () if error.is_redirect() => WebError::Redirect(detail),
         () if error.is_connect() && error.is_timeout() => WebError::Slow(CONNECT),
+        () if error.is_connect() && detail.contains("certificate") => {
+            let hint = "give the issuing CA with --ca-file, if it is to be trusted";
+            WebError::Unreachable(format!("{detail}; {hint}"))
+        }
         () if error.is_connect() => WebError::Unreachable(detail),
         () => WebError::Cut(detail),
     }

@@ -13,7 +13,7 @@ use pgp::{
     packet::{
         PacketHeader, PublicKey, PublicSubkey, Signature, SignatureType, SubpacketData, UserId,
     },
-    types::{KeyDetails as _, KeyId, KeyVersion, Tag},
+    types::{KeyDetails as _, KeyId, KeyVersion, Tag, VerifyingKey},
 };
 
 use super::{
@@ -40,13 +40,19 @@ enum Part {
 }
 
 impl Key {
-    /// Whether this key made the signature over a document.
+    /// Whether this key made the signature over a document, and the signature names no other.
     pub(super) fn made(&self, signature: &Signature, document: &[u8]) -> bool {
         match &self.part {
-            Part::Primary(key) => signature.verify(key, document).is_ok(),
-            Part::Subkey(key) => signature.verify(key, document).is_ok(),
+            Part::Primary(key) => made(key, signature, document),
+            Part::Subkey(key) => made(key, signature, document),
         }
     }
+}
+
+fn made(key: &impl VerifyingKey, signature: &Signature, document: &[u8]) -> bool {
+    let own = key.fingerprint();
+    let named = signature.issuer_fingerprint();
+    named.into_iter().all(|named| *named == own) && signature.verify(key, document).is_ok()
 }
 
 /// All keys that can be used, of one or more certificates, armored or not.

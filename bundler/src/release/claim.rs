@@ -1,9 +1,9 @@
 /*!
 What a release signature says: the JSON inside it, read strictly.
 
-The format is containers-signature(5), "atomic container signature". It is read as the cluster-version operator reads it (unknown
-fields refused, the reference present but never matched) and stricter in what nobody writes: names in another case, the
-same field twice.
+The format is containers-signature(5), "atomic container signature". It is read as the cluster-version operator reads it
+(unknown fields refused, the reference present but never matched) and stricter in what nobody writes: names in another
+case, the same field twice.
 */
 
 use schema::Digest;

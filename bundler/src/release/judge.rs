@@ -1,13 +1,13 @@
 /*!
 Decides whether a release is what it claims to be: asks every store, and judges what they hold by the keys of two parties.
 
-The *operator's* keys decide: one valid signature for the digest by any of them. The *payload's* own keyrings decide nothing here, since a
-forged payload brings its own, but the clusters will judge by such keyrings (one valid signature for each of them), so a
-disagreement is reported.
+The *operator's* keys decide: one valid signature for the digest by any of them. The *payload's* own keyrings decide
+nothing here, since a forged payload brings its own, but the clusters will judge by such keyrings (one valid signature for
+each of them), so a disagreement is reported.
 
-Two people who build the same bundle must end up with the same signatures. So the stores are asked at once, but judged in a fixed
-order (what is at hand, the operator's stores, the payload's), and judging stops at the first signature with which both parties
-are content: which store was quickest changes how long it takes, never the outcome.
+Two people who build the same bundle must end up with the same signatures. So the stores are asked at once, but judged in a
+fixed order (what is at hand, the operator's stores, the payload's), and judging stops at the first signature with which both
+parties are content: which store was quickest changes how long it takes, never the outcome.
 */
 
 use std::{
@@ -32,7 +32,8 @@ use crate::web::Web;
 /// What came of asking for signatures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Signatures for the digest that are valid by an operator's key or a payload's, as they came, each once. The order is that of judging.
+    /// Signatures for the digest that are valid by a key of the operator's or the payload's, as they came, each once, in the
+    /// order of judging.
     pub signatures: Vec<Vec<u8>>,
     /// The names under which the operator's keys signed the digest.
     pub references: BTreeSet<String>,
@@ -71,8 +72,9 @@ impl Verdict {
     }
 }
 
-/// Judges the signatures of `digest`: those `at_hand` (with where they are from), then those of all stores, each of which has 15 seconds per request.
-/// Everything still on its way is dropped once the outcome is settled. Never fails: what goes wrong is in [`Verdict::tried`].
+/// Judges the signatures of `digest`: those `at_hand` (with where they are from), then those of all stores, each of which has
+/// 15 seconds per request. Everything still on its way is dropped once the outcome is settled. Never fails: what goes wrong is
+/// in [`Verdict::tried`].
 pub async fn verify(
     digest: &Digest,
     operator: &OperatorTrust,
@@ -123,11 +125,8 @@ async fn ask_stores(
             continue;
         }
         let (sender, receiver) = mpsc::channel(1);
-        tasks.spawn(
-            store
-                .clone()
-                .ask(judge.digest, web.clone(), patience, sender),
-        );
+        let store_asked = store.clone();
+        tasks.spawn(store_asked.ask(judge.digest, web.clone(), patience, sender));
         asked.push((store, receiver));
     }
     for (store, mut answers) in asked {
@@ -201,54 +200,72 @@ impl<'a> Judge<'a> {
             return self.note(place, "the same signature as before".to_owned());
         }
         match self.weigh(&bytes) {
-            Ok(()) => {
+            Ok(objection) => {
                 self.run = None;
                 self.verdict.signatures.push(bytes.clone());
+                if let Some(objection) = objection {
+                    self.note(place, objection);
+                }
             }
             Err(reason) => self.note(place, reason),
         }
         self.heard.insert(bytes);
     }
 
-    /// Counts a candidate for everyone with a key that made it; the reason where nobody has.
-    fn weigh(&mut self, bytes: &[u8]) -> Result<(), String> {
+    /// Counts a candidate for everyone with a key that made it; the reason where nobody has. `Ok` with an objection: only the
+    /// payload has.
+    fn weigh(&mut self, bytes: &[u8]) -> Result<Option<String>, String> {
         let message = Message::open(bytes).map_err(|error| error.to_string())?;
-        let claim = Claim::parse(&message.body).map_err(|error| error.to_string());
-        let mut reason = None;
-        let mut made = |keyring: &Keyring| match keyring.judge(&message, self.now) {
-            Ok(signed) => Some(signed.fingerprint),
-            Err(error) => {
-                // That some key is not in a keyring says less than that it is, and the signature is bad.
-                if !matches!((&reason, &error), (Some(_), SignatureError::Stranger(_))) {
-                    reason = Some(error);
-                }
-                None
-            }
-        };
-        let operators: Vec<String> = (self.operator.keyrings.iter())
-            .filter_map(|(_, keyring)| made(keyring))
-            .collect();
-        let keyrings = self.payload.map_or(&[][..], |payload| &payload.keyrings);
-        let payloads: Vec<&str> = (keyrings.iter())
-            .filter(|(_, keyring)| made(keyring).is_some())
-            .map(|(name, _)| name.as_str())
-            .collect();
-        if operators.is_empty() && payloads.is_empty() {
-            return Err(reason.map_or_else(|| "there are no keys".to_owned(), |r| r.to_string()));
+        let operators = self.operator.keyrings.iter().map(|(_, keyring)| keyring);
+        let (signers, refusal) = self.ask(&message, operators);
+        let payload = self.payload.map_or(&[][..], |payload| &payload.keyrings);
+        let accepting = payload.iter().filter(|(_, keyring)| {
+            let (signers, _) = self.ask(&message, [keyring]);
+            !signers.is_empty()
+        });
+        let accepting: Vec<&str> = accepting.map(|(name, _)| name.as_str()).collect();
+        let refusal = refusal.map(|error| error.to_string());
+        if signers.is_empty() && accepting.is_empty() {
+            return Err(
+                refusal.unwrap_or_else(|| "it is signed by none of the payload's keys".to_owned())
+            );
         }
         // Only now is it somebody's word.
-        let claim = claim?;
+        let claim = Claim::parse(&message.body).map_err(|error| error.to_string())?;
         if claim.digest != self.digest {
             return Err(format!("it is for {}, another release", claim.digest));
         }
-        if !operators.is_empty() {
-            self.verdict.references.insert(claim.reference);
-        }
-        self.verdict.signers.extend(operators);
-        for name in payloads {
+        for name in accepting {
             self.lacking.remove(name);
         }
-        Ok(())
+        if signers.is_empty() {
+            return Ok(
+                refusal.map(|reason| format!("{reason}; only the payload's own keys accept it"))
+            );
+        }
+        self.verdict.references.insert(claim.reference);
+        self.verdict.signers.extend(signers);
+        Ok(None)
+    }
+
+    /// Who signed, by these keyrings; where nobody of them did, the most telling reason.
+    fn ask<'k>(
+        &self,
+        message: &Message,
+        keyrings: impl IntoIterator<Item = &'k Keyring>,
+    ) -> (Vec<String>, Option<SignatureError>) {
+        let mut signers = Vec::new();
+        let mut refusal = None;
+        for keyring in keyrings {
+            match keyring.judge(message, self.now) {
+                Ok(signed) => signers.push(signed.fingerprint),
+                // That a keyring lacks the key says less than that one has it, and the signature is bad.
+                Err(SignatureError::Stranger(_)) if refusal.is_some() => {}
+                Err(error) => refusal = Some(error),
+            }
+        }
+        let refusal = refusal.filter(|_| signers.is_empty());
+        (signers, refusal)
     }
 
     /// Adds a line; a store that says the same for one signature after the other gets one line for all of them.

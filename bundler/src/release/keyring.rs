@@ -1,9 +1,9 @@
 /*!
 The OpenPGP keys that may sign releases, and the one question put to them: who signed this, and what did they say?
 
-The rules are those of the cluster-version operator (library-go `pkg/verify`): a key that is revoked or not meant for signing does
-not count, one that has expired does, since releases outlive keys. Stricter than there: no signature over a hash
-for which collisions are known, and no byte that nothing vouches for (see the module `message`).
+The rules are those of the cluster-version operator (library-go `pkg/verify`): a key that is revoked or not meant for signing
+does not count, one that has expired does, since releases outlive keys. Stricter than there: no signature over a hash for
+which collisions are known, and of what a signature does not cover, nothing that does not fit it (module `message`).
 */
 
 use std::{fs::File, io::Read as _, path::Path};
@@ -203,7 +203,9 @@ pub enum SignatureError {
     #[error("it is signed over a {0} hash, which is too weak; SHA-224 or better was expected")]
     Hash(String),
     /// Parts that the signature does not cover do not fit what it does.
-    #[error("parts of it that the signature does not cover were altered")]
+    #[error(
+        "parts of it that the signature does not cover do not fit it: it was altered, or made by an unusual program"
+    )]
     Loose,
     /// No packets at all.
     #[error("it is not an OpenPGP message, or it is cut short")]

@@ -1,9 +1,9 @@
 /*!
 Opens a signed OpenPGP message: `[compressed] one-pass signature, literal data, signature`, and nothing besides.
 
-That is the one form which clusters read (Go's openpgp), so it is the one accepted. OpenPGP leaves much of a message outside of what
-the signature covers. Whatever of that has to agree with something else is compared here or refused, so that an altered
-byte is noticed; what is free by nature are the letters of the literal's file name and, within limits, its date.
+That is the one form which clusters read (Go's openpgp), so it is the one accepted. OpenPGP leaves much of a message outside
+of what the signature covers. Whatever of that has to agree with something else is compared here or refused, so that an
+altered byte is noticed; what is free by nature are the letters of the literal's file name and, within limits, its date.
 */
 
 use std::ops::RangeInclusive;
@@ -27,7 +27,7 @@ pub const MESSAGE_LIMIT: usize = 50 << 10;
 /// The most bytes a compressed message may grow to.
 const PLAIN_LIMIT: usize = 64 << 10;
 
-/// Seconds by which a signature may be younger than its literal. Signers that give the literal a date at all give the current one.
+/// Seconds by which a signature may be younger than its literal. Signers that date the literal at all give the current time.
 const AGES: RangeInclusive<i64> = -60..=3600;
 
 /// A message whose parts agree with each other. Whether the signature is good is yet to be seen.
@@ -242,7 +242,7 @@ fn numbers_at(body: &[u8]) -> Option<usize> {
     }
 }
 
-/// The rest of a signature as numbers, each as its bytes: RFC 9580 section 3.2, the count of bits exact or rounded up to bytes.
+/// The rest of a signature as numbers, each as its bytes (RFC 9580 section 3.2); the count of bits may be rounded up to bytes.
 fn numbers(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     let mut numbers = Vec::new();
     while !bytes.is_empty() {

@@ -1,8 +1,8 @@
 /*!
 Cuts bytes into OpenPGP packets (RFC 9580 section 4.2; RFC 4880 has the same framing).
 
-The packets' contents are rPGP's to read. The cutting is ours, since here it has to be exact: every byte belongs to a packet, and
-signers in the field write partial lengths that rPGP refuses (Go's openpgp opens with chunks of less than 512 bytes).
+The packets' contents are rPGP's to read. The cutting is ours, since here it has to be exact: every byte belongs to a packet,
+and signers in the field write partial lengths that rPGP refuses (Go's openpgp opens with chunks of less than 512 bytes).
 */
 
 use std::borrow::Cow;

@@ -1,8 +1,8 @@
 /*!
 Signature stores: where signatures of releases are published, by digest.
 
-The layout is that of containers-signature stores as cluster-version operators read it: `STORE/sha256=<hex>/signature-N` with N from 1
-to 9, the first one missing ends the list. A store is believed in nothing: what it holds are candidates.
+The layout is the one that cluster-version operators read: `STORE/sha256=<hex>/signature-N` with N from 1 to 9, and the first
+one missing ends the list. A store is believed in nothing: what it holds are candidates.
 */
 
 use std::{
@@ -89,8 +89,8 @@ impl fmt::Display for Store {
 const NUMBERS: std::ops::RangeInclusive<u32> = 1..=9;
 
 impl Store {
-    /// Sends each signature for `digest` in order as it arrives. Ends at the first that is missing, when the store does not answer within
-    /// `patience`, or when nobody listens any more.
+    /// Sends each signature for `digest` in order as it arrives. Ends at the first that is missing, when the store does not
+    /// answer within `patience`, or when nobody listens any more.
     pub(super) async fn ask(
         self,
         digest: Digest,

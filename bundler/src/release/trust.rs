@@ -67,8 +67,8 @@ impl PayloadTrust {
             && annotations.get(VERIFICATION_ANNOTATION).is_some()
     }
 
-    /// Reads a verification ConfigMap: `verifier-public-key-*` and `store-*` of `data` and `binaryData`, at least one of each. Other keys
-    /// are left out with a warning.
+    /// Reads a verification ConfigMap: `verifier-public-key-*` and `store-*` of `data` and `binaryData`, at least one of each.
+    /// Other keys are left out with a warning.
     pub fn from_config_map(object: &Value) -> Result<Self, TrustError> {
         if !Self::is_config_map(object) {
             return Err(TrustError::NoConfigMap);

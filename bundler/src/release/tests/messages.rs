@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use pgp::{
     crypto::hash::HashAlgorithm,
     packet::{Subpacket, SubpacketData},
+    types::KeyDetails as _,
 };
 use schema::Digest;
 
@@ -229,6 +230,12 @@ fn nothing_may_be_added_or_hidden() -> Outcome {
             "{name:?} {date}"
         );
     }
+    let mut other = signature.clone();
+    let fingerprint = Party::new(2)?.primary.fingerprint();
+    let issuer = SubpacketData::IssuerFingerprint(fingerprint);
+    other.unhashed_subpacket_push(Subpacket::regular(issuer)?)?;
+    let message = forge::message(&other, &forge::literal(b'b', "", 0, BODY))?;
+    assert!(matches!(refused(&message)?, Some(SignatureError::Wrong(_))));
     let mut more = signature.clone();
     let note = SubpacketData::Other(77, b"x".as_slice().into());
     more.unhashed_subpacket_push(Subpacket::regular(note)?)?;

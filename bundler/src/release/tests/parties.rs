@@ -85,6 +85,11 @@ async fn the_payloads_keyrings_are_all_needed_and_decide_nothing() -> Outcome {
     };
     let verdict = judge(LONG, &operator, Some(&circular)).await?;
     assert!(!verdict.is_verified());
+    let refusal = verdict.refusal("r");
+    assert!(
+        refusal.contains("only the payload's own keys accept it"),
+        "{refusal}"
+    );
     assert_eq!((verdict.signatures, verdict.cluster), (vec![their], None));
     Ok(())
 }

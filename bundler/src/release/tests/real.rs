@@ -60,8 +60,8 @@ fn no_altered_bit_of_the_version_3_signature_goes_unnoticed() -> Outcome {
     flip(SAMPLES[1].0, 78)
 }
 
-/// Flips every bit. The literal's file name (`_rpmsig-req-xsP8sm.bin`) is signed by nobody and could be any other name, so `free` bits of it
-/// may still give the same body; nothing else may.
+/// Flips every bit. The literal's file name (`_rpmsig-req-xsP8sm.bin`) is signed by nobody and could be any other name, so
+/// `free` bits of it may still give the same body; nothing else may.
 fn flip(name: &str, free: usize) -> Outcome {
     let (Some(key), Some(message)) = (sample(KEYS[0])?, sample(name)?) else {
         return Ok(());
