@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tests::{
     openshift::{Behaviour, Oddity, ReleaseSpec, SignatureStore, Signer, StoreServer},
     process::{Output, Program},
@@ -92,7 +92,7 @@ fn an_image_that_is_no_release() -> Result<()> {
         .components
         .iter()
         .next()
-        .expect("components");
+        .context("no components")?;
     let component = format!(
         "{}/{}@{digest}",
         outside.release.host, outside.release.component_repository

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use anyhow::{Context, Result};
 use schema::{Platform, Repository, bundle::BundlePath};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tests::{
     block_on,
     discovery::Discovery,
@@ -171,10 +171,8 @@ fn a_real_kubectl_takes_the_configmap_and_it_is_what_oc_makes() -> Result<()> {
     metadata.remove("annotations");
     // One that is valid is enough.
     let signatures = &signatures(&outside)?[..1];
-    let expected: Value = serde_json::from_str(&signature_config_map(
-        &outside.release.digest(),
-        &signatures,
-    ))?;
+    let expected: Value =
+        serde_json::from_str(&signature_config_map(&outside.release.digest(), signatures))?;
     let mut expected = expected;
     // A null that kubectl leaves out when it prints.
     expected["metadata"]
