@@ -11,6 +11,7 @@ open → verify → push → report
 what the index says.
 */
 
+pub mod apply;
 pub mod args;
 pub mod audit;
 pub mod cli;

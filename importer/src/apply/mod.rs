@@ -1,0 +1,31 @@
+/*!
+Brings configuration to clusters: to one, or to hundreds in waves.
+
+```text
+manifests → clusters → preflight (all of them) → waves → report
+```
+
+[`manifest`] says what is applied and in which order, [`cluster`] to what, [`outcome`] what came of it. Only this module talks to clusters.
+*/
+
+pub mod cluster;
+pub mod manifest;
+pub mod outcome;
+
+use std::time::Duration;
+
+/// The field manager that objects are applied as (Kubernetes, "Server-Side Apply").
+pub const FIELD_MANAGER: &str = "offline-bundle-importer";
+
+/// How objects are applied.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Ask the server what would happen (`dryRun=All`), and change nothing.
+    pub dry_run: bool,
+    /// Take fields over from other managers (`force`); else a conflict leaves the object alone.
+    pub overwrite: bool,
+    /// The most time for one request.
+    pub request_timeout: Duration,
+    /// The most time for everything on one cluster, waits included.
+    pub cluster_timeout: Duration,
+}
