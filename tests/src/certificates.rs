@@ -67,7 +67,18 @@ impl Authority {
 
     /// A certificate that a client shows.
     pub fn client(&self) -> Result<Identity> {
-        self.issue(params("client", &[])?, ExtendedKeyUsagePurpose::ClientAuth)
+        self.user("client", None)
+    }
+
+    /// The same for a named user, in a group if given, as Kubernetes reads them: common name and organisation.
+    pub fn user(&self, name: &str, group: Option<&str>) -> Result<Identity> {
+        let mut params = params(name, &[])?;
+        if let Some(group) = group {
+            params
+                .distinguished_name
+                .push(DnType::OrganizationName, group);
+        }
+        self.issue(params, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
     fn issue(

@@ -3,12 +3,12 @@ The harness under the integration tests, the demo and the benchmark.
 
 A program that moves images across a gap is only as good as the worst registry it met in testing. So this library
 makes the images ([`images`]) and whole OpenShift releases ([`openshift`]), serves them ([`registry`]), misbehaves on request ([`faults`]), finds the real components
-to compare with ([`real`]), and runs the two programs as an operator would ([`process`]). It shares no code with the
+to compare with ([`real`]), starts real clusters ([`cluster`]), and runs the two programs as an operator would ([`process`]). It shares no code with the
 client under test beyond the parsed words of `schema`, so that one mistake cannot hide on both sides.
 */
 
 pub mod certificates;
-pub mod discovery;
+pub mod cluster;
 pub mod faults;
 pub mod images;
 pub mod openshift;

@@ -21,6 +21,7 @@ use anyhow::{Context, Result, bail};
 use crate::{certificates::Identity, process::profile_directory, registry::Login};
 
 /// Looks a tool up, or ends the test as skipped. For tests that return a `Result<(), _>`.
+/// Of several, all are needed.
 #[macro_export]
 macro_rules! needs {
     ($tool:expr) => {
@@ -32,16 +33,30 @@ macro_rules! needs {
             }
         }
     };
+    ($($tool:expr),+) => {
+        $($crate::needs!($tool);)+
+    };
 }
 
 /// A component that this machine lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing(String);
 
-/// Finds a program: in `PATH`, or where Debian puts daemons.
+/// Where `tests/kube-apiserver` puts what it made, below `$XDG_CACHE_HOME`.
+const CLUSTER_CACHE: &str = "offline-bundle-tests/kube-apiserver-1.20.2";
+
+/// Finds a program: in `KUBEBUILDER_ASSETS`, which holds those of Kubernetes, in `PATH`, where Debian puts daemons, or where
+/// `tests/kube-apiserver` puts what it made.
 pub fn tool(name: &str) -> Result<PathBuf, Missing> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = std::env::split_paths(&path).chain(["/usr/bin".into(), "/usr/sbin".into()]);
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let path = set("PATH").unwrap_or_default();
+    let cache = set("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(set("HOME")?).join(".cache")));
+    let assets = set("KUBEBUILDER_ASSETS").map(PathBuf::from).into_iter();
+    let places = assets
+        .chain(std::env::split_paths(&path))
+        .chain(["/usr/bin".into(), "/usr/sbin".into()])
+        .chain(cache.map(|cache| cache.join(CLUSTER_CACHE)));
     places
         .map(|place| place.join(name))
         .find(|path| path.is_file())
@@ -77,12 +92,19 @@ fn skipped_file() -> Result<PathBuf> {
 
 impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} is not installed (Debian: apt-get install {})",
-            self.0,
-            package(&self.0)
-        )
+        let name = &self.0;
+        match name.as_str() {
+            "kube-apiserver" | "etcd" => {
+                write!(f, "{name} is not installed (run tests/kube-apiserver once)")
+            }
+            _ => {
+                let package = package(name);
+                write!(
+                    f,
+                    "{name} is not installed (Debian: apt-get install {package})"
+                )
+            }
+        }
     }
 }
 
