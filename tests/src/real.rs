@@ -6,6 +6,7 @@ No skip is silent: each goes to stderr at once and to a file that `tests/run` sh
 */
 
 use std::{
+    ffi::OsString,
     fs::{self, OpenOptions},
     io::{self, BufRead, BufReader, Write},
     net::SocketAddr,
@@ -49,18 +50,25 @@ const CLUSTER_CACHE: &str = "offline-bundle-tests/kube-apiserver-1.20.2";
 /// `tests/kube-apiserver` puts what it made.
 pub fn tool(name: &str) -> Result<PathBuf, Missing> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let path = set("PATH").unwrap_or_default();
-    let cache = set("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(set("HOME")?).join(".cache")));
-    let assets = set("KUBEBUILDER_ASSETS").map(PathBuf::from).into_iter();
-    let places = assets
-        .chain(std::env::split_paths(&path))
-        .chain(["/usr/bin".into(), "/usr/sbin".into()])
-        .chain(cache.map(|cache| cache.join(CLUSTER_CACHE)));
-    places
+    places(set)
+        .into_iter()
         .map(|place| place.join(name))
         .find(|path| path.is_file())
         .ok_or_else(|| Missing(name.to_owned()))
+}
+
+/// Directories with programs, the first choice first.
+fn places(set: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    let mut places = Vec::new();
+    places.extend(set("KUBEBUILDER_ASSETS").map(PathBuf::from));
+    if let Some(path) = set("PATH") {
+        places.extend(std::env::split_paths(&path));
+    }
+    places.extend(["/usr/bin".into(), "/usr/sbin".into()]);
+    let home = || Some(PathBuf::from(set("HOME")?).join(".cache"));
+    let cache = set("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
+    places.extend(cache.map(|cache| cache.join(CLUSTER_CACHE)));
+    places
 }
 
 /// Notes that the running test is skipped; an error where `REQUIRE_REAL=1`.
@@ -256,6 +264,32 @@ mod tests {
         certificates::Authority,
         images::{Remote, Set},
     };
+
+    /// What is chosen wins over what is installed, and that over what was made here.
+    #[test]
+    fn programs_are_sought_in_order() {
+        let looked = |set: &[(&str, &str)]| {
+            let found = |name: &str| set.iter().find(|(set, _)| *set == name);
+            let places = places(|name| found(name).map(|(_, value)| value.into()));
+            places
+                .iter()
+                .map(|place| place.display().to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(
+            looked(&[
+                ("KUBEBUILDER_ASSETS", "/k"),
+                ("PATH", "/a:/b"),
+                ("HOME", "/h")
+            ]),
+            "/k /a /b /usr/bin /usr/sbin /h/.cache/offline-bundle-tests/kube-apiserver-1.20.2"
+        );
+        assert_eq!(
+            looked(&[("XDG_CACHE_HOME", "/x"), ("HOME", "/h")]),
+            "/usr/bin /usr/sbin /x/offline-bundle-tests/kube-apiserver-1.20.2"
+        );
+    }
 
     /// The images must please a real registry, and a real registry must start in each way that tests use.
     #[test]

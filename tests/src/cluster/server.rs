@@ -13,7 +13,6 @@ use reqwest::{
     Client,
     header::{AUTHORIZATION, HeaderMap, HeaderValue},
 };
-
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::{Cluster, audit, daemon::Daemon, etcd::Etcd};
