@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Result;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Cluster;
 use crate::certificates::Identity;
@@ -37,6 +37,8 @@ pub struct Access {
     pub authority: String,
     /// Who speaks.
     pub credential: Credential,
+    /// What else its `cluster` says: `tls-server-name`, `proxy-url`, …
+    pub more: Map<String, Value>,
 }
 
 /// A kubeconfig file to be.
@@ -59,6 +61,20 @@ impl Access {
     pub fn trusting(self, authority: &str) -> Self {
         let authority = authority.to_owned();
         Self { authority, ..self }
+    }
+
+    /// The same with one more word about the cluster, such as `tls-server-name`.
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.more.insert(key.to_owned(), value.into());
+        self
+    }
+
+    fn cluster(&self) -> Value {
+        let mut cluster = self.more.clone();
+        cluster.insert("server".to_owned(), self.server.as_str().into());
+        let authority = STANDARD.encode(&self.authority);
+        cluster.insert("certificate-authority-data".to_owned(), authority.into());
+        cluster.into()
     }
 }
 
@@ -84,10 +100,7 @@ impl Kubeconfig {
         let text = json!({
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": named("cluster", |access| json!({
-                "server": access.server,
-                "certificate-authority-data": STANDARD.encode(&access.authority),
-            })),
+            "clusters": named("cluster", Access::cluster),
             "users": named("user", |access| access.credential.user()),
             "contexts": named("context", |access| json!({"cluster": access.context, "user": access.context})),
             "current-context": self.current.as_deref().unwrap_or_default(),

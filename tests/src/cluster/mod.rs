@@ -37,7 +37,8 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use reqwest::{Client, Method, StatusCode, header::CONTENT_TYPE};
-use serde_json::Value;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use crate::{
@@ -149,6 +150,23 @@ impl Cluster {
         Ok(())
     }
 
+    /// Lets it hang: connections are taken, nothing is answered, until it is thawed or stopped.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on where it was frozen.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = self.pid().and_then(|pid| i32::try_from(pid).ok());
+        let pid = pid.and_then(Pid::from_raw);
+        let pid = pid.with_context(|| format!("cluster {} is stopped", self.name))?;
+        Ok(kill_process(pid, signal)?)
+    }
+
     /// It as the administrator reaches it, by token.
     pub fn admin(&self) -> Access {
         self.access(Credential::Token(Self::ADMIN_TOKEN.to_owned()))
@@ -166,6 +184,7 @@ impl Cluster {
             server: self.url(),
             authority: self.authority.pem().to_owned(),
             credential,
+            more: Map::new(),
         }
     }
 

@@ -119,7 +119,6 @@ fn status(version: &str) -> Value {
             "state": "Completed", "verified": true, "version": version, "image": image,
             "startedTime": "2024-01-01T00:00:00Z", "completionTime": "2024-01-01T01:00:00Z",
         }],
-        "availableUpdates": null,
         "conditions": [
             condition("Available", "True", &format!("Done applying {version}")),
             condition("Failing", "False", ""),

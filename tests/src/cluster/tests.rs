@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::needs;
+use crate::{needs, process::Output};
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
@@ -65,43 +65,69 @@ fn clusters_are_apart_and_tell_what_was_written() -> Tested {
 }
 
 #[test]
-fn users_are_who_they_are_and_a_cluster_comes_back() -> Tested {
+fn users_are_who_they_are() -> Tested {
+    needs!("kube-apiserver", "etcd", "kubectl");
+    let cluster = Cluster::start("east")?;
+    cluster.apply(CONFIG_MAP)?;
+    let asked = |access: Access| -> Result<Output> {
+        let file = cluster.file("other");
+        let only = Kubeconfig::from_iter([access.named("other")]).current("other");
+        only.write(&file)?;
+        let kubectl = cluster.kubectl()?.env("KUBECONFIG", &file);
+        let get = kubectl.args(["get", "configmap", "shop", "-o", "jsonpath={.data.a}"]);
+        get.run()
+    };
+    let certificate = |user: &str, group| -> Result<Access> {
+        let identity = cluster.certificate(user, group)?;
+        Ok(cluster.access(Credential::Certificate(identity)))
+    };
+    for access in [
+        cluster.admin(),
+        cluster.admin().with("tls-server-name", "localhost"),
+        certificate("carol", Some("system:masters"))?,
+    ] {
+        assert_eq!(asked(access)?.expect_code(0)?.text(), "b");
+    }
+    let expired = cluster.access(Credential::Token("expired".to_owned()));
+    let stranger = Authority::new()?;
+    let unknown = "certificate signed by unknown authority";
+    for (access, words) in [
+        (certificate("dave", None)?, "User \"dave\" cannot get"),
+        (cluster.plain(), "User \"plain\" cannot get"),
+        (expired, "must be logged in"),
+        (cluster.admin().trusting(stranger.pem()), unknown),
+        (
+            cluster.admin().with("tls-server-name", "elsewhere"),
+            "not elsewhere",
+        ),
+    ] {
+        let said = asked(access)?.expect_code(1)?.stderr;
+        assert!(said.contains(words), "{words:?} is not in {said:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_cluster_hangs_goes_away_and_comes_back() -> Tested {
     needs!("kube-apiserver", "etcd", "kubectl");
     let mut cluster = Cluster::start("east")?;
     cluster.apply(CONFIG_MAP)?;
-    let stranger = Authority::new()?;
-    let by = |user: &str, group| {
-        Ok::<_, anyhow::Error>(Credential::Certificate(cluster.certificate(user, group)?))
+    let asked = |cluster: &Cluster| -> Result<String> {
+        let get = cluster.kubectl()?.args(["get", "configmap", "shop"]);
+        let get = get.args(["--request-timeout=1s"]);
+        Ok(get.run()?.expect_code(1)?.stderr)
     };
-    let expected = [
-        (cluster.admin(), "b"),
-        (cluster.access(by("carol", Some("system:masters"))?), "b"),
-        (
-            cluster.access(by("dave", None)?),
-            r#"User "dave" cannot get"#,
-        ),
-        (cluster.plain(), r#"User "plain" cannot get"#),
-        (
-            cluster.access(Credential::Token("expired".to_owned())),
-            "must be logged in",
-        ),
-        (cluster.admin().trusting(stranger.pem()), "certificate"),
-    ];
-    for (access, words) in expected {
-        let file = cluster.file("other");
-        Kubeconfig::from_iter([access.named("other")])
-            .current("other")
-            .write(&file)?;
-        let kubectl = cluster.kubectl()?.env("KUBECONFIG", &file);
-        let output = kubectl
-            .args(["get", "configmap", "shop", "-o", "jsonpath={.data.a}"])
-            .run()?;
-        let said = output.text() + &output.stderr;
-        assert!(said.contains(words), "{words:?} is not in {said:?}");
-    }
+    cluster.freeze()?;
+    let said = asked(&cluster)?;
+    assert!(said.contains("timeout"), "{said}");
+    cluster.thaw()?;
+    assert!(cluster.get(AT)?.is_some());
+    let url = cluster.url();
     cluster.stop();
-    assert!(cluster.get(AT).is_err());
+    let said = asked(&cluster)?;
+    assert!(said.contains("refused"), "{said}");
     cluster.restart()?;
+    assert_eq!(cluster.url(), url);
     assert!(cluster.get(AT)?.is_some());
     Ok(())
 }
