@@ -120,8 +120,10 @@ pub struct ImportArgs {
 /// How far a dry run goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DryRun {
-    /// Nothing is sent that could change anything.
+    /// Nothing is sent that could change anything; clusters are not asked.
     Client,
+    /// Clusters are asked what they would do, and do nothing.
+    Server,
 }
 
 /// The kind of the mirror configuration.

@@ -8,9 +8,11 @@ manifests → clusters → preflight (all of them) → waves → report
 [`manifest`] says what is applied and in which order, [`cluster`] to what, [`outcome`] what came of it. Only this module talks to clusters.
 */
 
+pub mod args;
 pub mod cluster;
 pub mod manifest;
 pub mod outcome;
+pub mod report;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::{Bars, LogFormat, logging};
+use super::{Bars, Board, LogFormat, logging};
 use crate::registry::Options;
 
 /// How to reach registries.
@@ -99,6 +99,11 @@ impl CommonArgs {
     /// Progress bars on stderr: hidden if that is no terminal, if not wanted, or if it carries JSON.
     pub fn bars(&self) -> Bars {
         Bars::new(!self.no_progress && self.log_format == LogFormat::Text)
+    }
+
+    /// A live table on stderr, shown as [`Self::bars`] are.
+    pub fn board(&self) -> Board {
+        Board::new(!self.no_progress && self.log_format == LogFormat::Text)
     }
 
     /// Sends log lines to stderr from here on.

@@ -8,6 +8,7 @@ the same exit codes, data on stdout and everything else on stderr. A program is 
 
 mod args;
 mod bars;
+mod board;
 mod documents;
 mod environment;
 mod exit;
@@ -23,6 +24,7 @@ use std::{
 
 pub use args::{CommonArgs, RegistryArgs};
 pub use bars::Bars;
+pub use board::{Board, Line};
 pub use documents::{completions, man};
 pub use environment::with_environment;
 pub use exit::{Exit, Fault};

@@ -1,0 +1,225 @@
+/*! What an apply did, or would do, on every cluster: the matrix for people, JSON for programs and for the next run. */
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use schema::cli::{Align, Exit, Table, counted, escape};
+use serde::{Deserialize, Serialize};
+
+use super::outcome::{self, Action, ClusterOutcome, ObjectOutcome, State};
+use crate::{Error, args::Format};
+
+/// Names the file as ours, and its version.
+const FORMAT: &str = "offline-bundle-apply/v1";
+
+/// The account of an apply.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApplyReport {
+    /// Always the same words, so that `--retry-failed` knows what it reads.
+    pub format: String,
+    /// Nothing was changed.
+    pub dry_run: bool,
+    /// Every cluster, in the order of CLUSTERS.yaml or of the command line.
+    pub clusters: Vec<ClusterOutcome>,
+}
+
+impl ApplyReport {
+    /// The account of these clusters.
+    pub fn new(dry_run: bool, clusters: Vec<ClusterOutcome>) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            dry_run,
+            clusters,
+        }
+    }
+
+    /// Reads what an earlier run wrote with `--report`.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        /// A report of thousands of clusters has a few MiB.
+        const LIMIT: u64 = 256 << 20;
+        let usage = |reason: &dyn std::fmt::Display| {
+            Error::Usage(format!(
+                "--retry-failed {}: {reason}; expected a file that --report wrote",
+                path.display()
+            ))
+        };
+        let length = fs::metadata(path).map_err(|error| usage(&error))?.len();
+        if length > LIMIT {
+            return Err(usage(&format!("it has {length} bytes")));
+        }
+        let bytes = fs::read(path).map_err(|error| usage(&error))?;
+        let report: Self = serde_json::from_slice(&bytes).map_err(|error| usage(&error))?;
+        if report.format != FORMAT {
+            return Err(usage(&format!("its format is {:?}", report.format)));
+        }
+        Ok(report)
+    }
+
+    /// Writes it where the next run can read it, whole or not at all.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let failed = |source: io::Error| Error::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let partial: PathBuf = path.with_file_name(format!(".{name}.partial"));
+        fs::write(&partial, self.json()?).map_err(failed)?;
+        fs::rename(&partial, path).map_err(failed)
+    }
+
+    /// The text for standard output.
+    pub fn shown(&self, format: Format) -> Result<String, Error> {
+        match format {
+            Format::Json => self.json(),
+            Format::Table => Ok(self.table()),
+        }
+    }
+
+    /// With which code the program ends.
+    pub fn exit(&self) -> Exit {
+        outcome::exit(&self.clusters)
+    }
+
+    fn json(&self) -> Result<String, Error> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| Error::Io {
+            path: "the report".into(),
+            source: error.into(),
+        })?;
+        Ok(format!("{text}\n"))
+    }
+
+    fn table(&self) -> String {
+        let mut text = String::new();
+        for cluster in &self.clusters {
+            for warning in &cluster.warnings {
+                text.push_str(&format!(
+                    "warning: {}: {}\n",
+                    escape(&cluster.cluster),
+                    escape(warning)
+                ));
+            }
+        }
+        for cluster in &self.clusters {
+            for object in cluster
+                .objects
+                .iter()
+                .filter(|object| object.action != Action::Unchanged)
+            {
+                text.push_str(&line(cluster, object));
+            }
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&self.matrix().to_string());
+        let mut states: BTreeMap<&str, usize> = BTreeMap::new();
+        for cluster in &self.clusters {
+            *states.entry(state(cluster.state)).or_default() += 1;
+        }
+        let states: Vec<_> = states
+            .iter()
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
+        let dry_run = if self.dry_run {
+            " (dry run: nothing was changed)"
+        } else {
+            ""
+        };
+        let clusters = counted(self.clusters.len(), "cluster");
+        text.push_str(&format!("\n{clusters}: {}{dry_run}\n", states.join(", ")));
+        text
+    }
+
+    /// A row for each cluster, a column for each fate of an object.
+    fn matrix(&self) -> Table {
+        let actions = [
+            Action::Created,
+            Action::Configured,
+            Action::Unchanged,
+            Action::Conflict,
+            Action::Failed,
+            Action::Skipped,
+        ];
+        let headings = [
+            "CREATED",
+            "CONFIGURED",
+            "UNCHANGED",
+            "CONFLICT",
+            "FAILED",
+            "SKIPPED",
+        ];
+        let columns = [
+            ("CLUSTER", Align::Left),
+            ("WAVE", Align::Right),
+            ("STATE", Align::Left),
+        ];
+        let columns = columns
+            .into_iter()
+            .chain(headings.map(|heading| (heading, Align::Right)));
+        let mut table = Table::new(columns.chain([("WHY", Align::Left)]));
+        for cluster in &self.clusters {
+            let count = |action| {
+                cluster
+                    .objects
+                    .iter()
+                    .filter(|object| object.action == action)
+                    .count()
+            };
+            let counts = actions.map(|action| count(action).to_string());
+            let cells = [
+                cluster.cluster.clone(),
+                (cluster.wave + 1).to_string(),
+                state(cluster.state).to_owned(),
+            ];
+            let why = cluster.reason.clone().unwrap_or_default();
+            table.row(cells.into_iter().chain(counts).chain([why]));
+        }
+        table
+    }
+}
+
+/// `CLUSTER: configmap/NAME created`, as `kubectl` says it, and why.
+fn line(cluster: &ClusterOutcome, object: &ObjectOutcome) -> String {
+    let group = object
+        .api_version
+        .split_once('/')
+        .map_or(String::new(), |(group, _)| format!(".{group}"));
+    let namespace = object
+        .namespace
+        .iter()
+        .map(|namespace| format!(" -n {namespace}"));
+    let reason = object.reason.iter().map(|reason| format!(": {reason}"));
+    let text = format!(
+        "{}: {}{group}/{} {}{}{}",
+        cluster.cluster,
+        object.kind.to_lowercase(),
+        object.name,
+        word(object.action),
+        namespace.collect::<String>(),
+        reason.collect::<String>(),
+    );
+    format!("{}\n", escape(&text))
+}
+
+fn word(action: Action) -> &'static str {
+    match action {
+        Action::Configured => "configured",
+        Action::Conflict => "conflict",
+        Action::Created => "created",
+        Action::Failed => "failed",
+        Action::Skipped => "skipped",
+        Action::Unchanged => "unchanged",
+    }
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Done => "done",
+        State::Failed => "failed",
+        State::Stopped => "stopped",
+        State::Unreachable => "unreachable",
+    }
+}
