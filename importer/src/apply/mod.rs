@@ -10,9 +10,22 @@ manifests → clusters → preflight (all of them) → waves → report
 
 pub mod args;
 pub mod cluster;
+mod conflict;
+pub mod connect;
+pub mod converge;
+pub mod discovery;
+mod foresee;
+mod kubeconfig;
 pub mod manifest;
+mod object;
 pub mod outcome;
+mod plugin;
+pub mod preflight;
+mod ready;
 pub mod report;
+mod review;
+mod session;
+mod transport;
 
 use std::time::Duration;
 
