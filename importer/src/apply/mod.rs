@@ -13,19 +13,27 @@ pub mod cluster;
 mod conflict;
 pub mod connect;
 pub mod converge;
+pub mod diff;
 pub mod discovery;
+pub mod fleet;
 mod foresee;
+pub mod gitops;
 mod kubeconfig;
 pub mod manifest;
 mod object;
 pub mod outcome;
+pub mod overlay;
 mod plugin;
 pub mod preflight;
 mod ready;
+pub mod render;
 pub mod report;
 mod review;
+pub mod select;
 mod session;
 mod transport;
+pub mod waves;
+mod yaml;
 
 use std::time::Duration;
 
