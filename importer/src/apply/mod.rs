@@ -31,6 +31,7 @@ pub mod report;
 mod review;
 pub mod select;
 mod session;
+pub mod skew;
 mod transport;
 pub mod waves;
 mod yaml;
