@@ -10,11 +10,15 @@ it on one cluster and never fails: what came of it is a value.
 */
 
 pub mod args;
+mod observe;
 pub mod patch;
 pub mod request;
+mod requests;
 pub mod show;
 mod start;
-mod status;
+pub(crate) mod status;
+#[cfg(test)]
+mod tests;
 pub mod watch;
 
 use std::time::Duration;

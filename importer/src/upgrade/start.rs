@@ -2,23 +2,19 @@
 
 use std::time::Duration;
 
-use kube::{
-    Api,
-    api::{ApiResource, DynamicObject, Patch, PatchParams},
-};
-use serde_json::Value;
+use kube::api::{Patch, PatchParams};
 
 use super::{
     UpgradeError,
     patch::{Decision, patch},
     request::UpgradeRequest,
+    requests::{Unanswered, VERSION, bounded, cluster_versions},
     show::Before,
-    status::one_line,
 };
 use crate::apply::FIELD_MANAGER;
 
-/// The name of the one ClusterVersion there is.
-const VERSION: &str = "version";
+/// The pauses before a request that failed is made again: to read changes nothing, and to patch twice is to patch once.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
 /// What there was to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +28,7 @@ pub enum Started {
     },
 }
 
-/// Asks one cluster for the release. `looked` hears how it is before anything is changed.
+/// Asks one cluster for the release. `looked` hears how it is before anything is changed; `timeout` is for each request.
 pub async fn start(
     client: &kube::Client,
     request: &UpgradeRequest,
@@ -40,115 +36,43 @@ pub async fn start(
     looked: impl FnOnce(&Before),
 ) -> Result<Started, UpgradeError> {
     let api = cluster_versions(client);
-    let cluster_version = bounded(timeout, api.get(VERSION)).await.map_err(|error| {
-        if error.code() == Some(404) {
-            UpgradeError::NotOpenShift
-        } else {
-            UpgradeError::Api {
-                what: "read",
-                said: error.to_string(),
-            }
-        }
+    let cluster_version = again(|| bounded(timeout, api.get(VERSION))).await;
+    let cluster_version = cluster_version.map_err(|error| match error.code() {
+        Some(404) => UpgradeError::NotOpenShift,
+        _ => failed("read", &error),
     })?;
-    let cluster_version = value(cluster_version);
-    looked(&Before::new(&cluster_version, request));
-    let (patch, warnings) = match patch(&cluster_version, request)? {
+    looked(&Before::new(&cluster_version.data, request));
+    let (patch, warnings) = match patch(&cluster_version.data, request)? {
         Decision::AlreadyThere => return Ok(Started::AlreadyThere),
-        Decision::Patch { patch, warnings } => (patch, warnings),
+        Decision::Patch { patch, warnings } => (Patch::Merge(patch), warnings),
     };
     let params = PatchParams {
         dry_run: request.dry_run,
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    let patched = bounded(timeout, api.patch(VERSION, &params, &Patch::Merge(&patch))).await;
-    patched.map_err(|error| UpgradeError::Api {
-        what: "patch",
-        said: error.to_string(),
-    })?;
+    let patched = again(|| bounded(timeout, api.patch(VERSION, &params, &patch))).await;
+    patched.map_err(|error| failed("patch", &error))?;
     Ok(Started::Requested { warnings })
 }
 
-/// ClusterVersions, of which there is one, named `version`.
-pub(super) fn cluster_versions(client: &kube::Client) -> Api<DynamicObject> {
-    Api::all_with(
-        client.clone(),
-        &resource("config.openshift.io", "ClusterVersion", "clusterversions"),
-    )
-}
-
-/// A resource of version v1.
-pub(super) fn resource(group: &str, kind: &str, plural: &str) -> ApiResource {
-    ApiResource {
-        group: group.to_owned(),
-        version: "v1".to_owned(),
-        api_version: format!("{group}/v1"),
-        kind: kind.to_owned(),
-        plural: plural.to_owned(),
+fn failed(what: &'static str, error: &Unanswered) -> UpgradeError {
+    UpgradeError::Api {
+        what,
+        said: error.to_string(),
     }
 }
 
-/// The object as one value, its metadata left out.
-pub(super) fn value(object: DynamicObject) -> Value {
-    object.data
-}
-
-/// A request that is over after `timeout`.
-pub(super) async fn bounded<T>(
-    timeout: Duration,
-    request: impl Future<Output = kube::Result<T>>,
-) -> Result<T, Unanswered> {
-    match tokio::time::timeout(timeout, request).await {
-        Ok(answer) => answer.map_err(Unanswered::from),
-        Err(_) => Err(Unanswered::Late(timeout)),
-    }
-}
-
-/// A request that did not bring what it was for.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unanswered {
-    /// The server refused it.
-    #[error("{said} (HTTP {code})")]
-    Status { code: u16, said: String },
-    /// The server was not reached, or not understood.
-    #[error("{0}")]
-    Broken(String),
-    /// The server let us wait.
-    #[error("no answer within {} s", .0.as_secs())]
-    Late(Duration),
-}
-
-impl Unanswered {
-    pub(super) fn code(&self) -> Option<u16> {
-        match self {
-            Self::Status { code, .. } => Some(*code),
-            _ => None,
+/// Makes a request again where that may help.
+async fn again<T, F>(mut request: impl FnMut() -> F) -> Result<T, Unanswered>
+where
+    F: Future<Output = Result<T, Unanswered>>,
+{
+    for pause in PAUSES {
+        match request().await {
+            Err(error) if error.is_transient() => tokio::time::sleep(pause).await,
+            answer => return answer,
         }
     }
-}
-
-impl From<kube::Error> for Unanswered {
-    fn from(error: kube::Error) -> Self {
-        match error {
-            kube::Error::Api(status) => Self::Status {
-                code: status.code,
-                said: one_line(&status.message),
-            },
-            other => Self::Broken(chain(&other)),
-        }
-    }
-}
-
-/// An error and its causes, what was said not said again.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let text = next.to_string();
-        if !said.contains(&text) {
-            said = format!("{said}: {text}");
-        }
-        cause = next.source();
-    }
-    one_line(&said)
+    request().await
 }
