@@ -58,7 +58,7 @@ pub async fn gather(request: &Request) -> Result<Gathered, Error> {
         .try_collect()
         .await?;
     let mut gathered = Gathered::default();
-    let mut images = BTreeMap::new();
+    let mut images = Images::new();
     for release in verified {
         release.into(request, &mut gathered, &mut images)?;
     }
@@ -184,7 +184,7 @@ impl Verified {
         self,
         request: &Request,
         gathered: &mut Gathered,
-        images: &mut BTreeMap<(Repository, String), Wanted>,
+        images: &mut Images,
     ) -> Result<(), Error> {
         let Self {
             candidate,
@@ -224,7 +224,11 @@ impl Verified {
             let from = match &source {
                 Source::Disk(disk, repository) => Source::Disk(disk.clone(), repository.clone()),
                 Source::Registry(_) => {
-                    Source::Registry(request.registries.repository(&component.reference)?)
+                    let remote = request.registries.repository(&component.reference);
+                    Source::Registry(
+                        remote
+                            .map_err(|error| Error::Part(part.clone(), Box::new(error.into())))?,
+                    )
                 }
             };
             let wanted = Wanted {
@@ -263,20 +267,21 @@ impl Verified {
     }
 }
 
+/// By place, digest and name: two names are two sources for mirror configuration, and two digests may have one name.
+type Images = BTreeMap<(Repository, Selector, String), Wanted>;
+
 /// What several components or releases share is one image with several tags.
-fn add(
-    gathered: &mut Gathered,
-    images: &mut BTreeMap<(Repository, String), Wanted>,
-    wanted: Wanted,
-    tag: Tag,
-    on_disk: bool,
-) {
+fn add(gathered: &mut Gathered, images: &mut Images, wanted: Wanted, tag: Tag, on_disk: bool) {
     if on_disk {
         gathered
             .claimed
             .insert((wanted.repository.clone(), tag.clone()));
     }
-    let key = (wanted.repository.clone(), wanted.shown.clone());
+    let key = (
+        wanted.repository.clone(),
+        wanted.selector.clone(),
+        wanted.shown.clone(),
+    );
     let tags = &mut images.entry(key).or_insert(wanted).tags;
     if let Err(place) = tags.binary_search(&tag) {
         tags.insert(place, tag);
@@ -317,11 +322,15 @@ fn config(
             continue;
         };
         let held = configmap::signatures(object, digest);
-        if verdict.signatures.iter().any(|valid| held.contains(valid)) {
+        let lacks = if !verdict.signatures.iter().any(|valid| held.contains(valid)) {
+            "a valid signature of the release"
+        } else if !configmap::is_found(object) {
+            "the label by which clusters find it"
+        } else {
             return Ok(None);
-        }
+        };
         return Err(Error::Usage(format!(
-            "config/{} holds ConfigMap {name} without a valid signature of the release; leave that file out, a right one is made",
+            "config/{} holds ConfigMap {name} without {lacks}; leave that file out, a right one is made",
             file.path
         )));
     }

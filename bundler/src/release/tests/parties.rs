@@ -114,7 +114,7 @@ fn a_config_map_without_keys_or_stores_is_refused() -> Outcome {
     let key = STANDARD.encode(Party::new(1)?.certificate()?);
     let read = |data, binary| PayloadTrust::from_config_map(&config_map(data, binary)).err();
     let store = json!({"store-a": "https://example.com", "other": "x"});
-    let keys = json!({"verifier-public-key-a": key});
+    let keys = json!({"verifier-public-key-a": key.clone()});
     assert_eq!(read(store.clone(), keys.clone()), None);
     assert_eq!(read(store.clone(), json!({})), Some(TrustError::NoKeys));
     assert_eq!(read(json!({}), keys), Some(TrustError::NoStores));
@@ -130,6 +130,13 @@ fn a_config_map_without_keys_or_stores_is_refused() -> Outcome {
         read(ftp, json!({})),
         Some(TrustError::Store { .. })
     ));
+    let stores = (0..100).map(|at| (format!("store-{at}"), json!("https://example.com")));
+    let many = Value::Object(stores.collect());
+    assert_eq!(
+        read(many, json!({"verifier-public-key-a": key})),
+        Some(TrustError::TooMany(101)),
+        "a payload has no hundred stores asked"
+    );
     assert_eq!(
         PayloadTrust::from_config_map(&json!({})).err(),
         Some(TrustError::NoConfigMap)
