@@ -27,9 +27,14 @@ pub mod trust;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use schema::{Digest, Reference, Repository, Selector, Tag, bundle::Release};
+use schema::{
+    Digest, Reference, Repository, Selector, Tag,
+    bundle::{Image, Release},
+};
 
-use crate::{Error, Request, config::ConfigFile, request::Wanted, source::Source};
+use crate::{
+    Error, Request, config::ConfigFile, request::Wanted, resolve::Resolved, source::Source,
+};
 use payload::Payload;
 use trust::Verdict;
 
@@ -66,6 +71,21 @@ pub async fn gather(request: &Request) -> Result<Gathered, Error> {
     gathered.records.sort();
     gathered.records.dedup();
     Ok(gathered)
+}
+
+/// With `--platform`, what counts as plain images is one image out of its list: the records then are about that one.
+pub fn selected(records: &mut [Release], images: &[Resolved]) {
+    for record in records {
+        let of_record = |image: &&Image| {
+            image.repository == record.repository
+                && image.tags.contains(&record.tag)
+                && image.selected_from == Some(record.digest)
+        };
+        let mut images = images.iter().map(|resolved| &resolved.image);
+        if let Some(image) = images.find(of_record) {
+            record.digest = image.digest;
+        }
+    }
 }
 
 /// A release image that is not verified yet.
@@ -116,7 +136,11 @@ async fn on_disk(request: &Request) -> Result<Vec<Candidate>, Error> {
                 repository: wanted.repository.clone(),
                 found: Some((tag.clone(), version)),
             }),
-            _ => {}
+            Some(version) => tracing::warn!(
+                "{}:{tag} is labelled as OpenShift release {version}, but its tag does not begin with that; it is taken as any other image, unverified",
+                wanted.repository
+            ),
+            None => {}
         }
     }
     Ok(found)

@@ -81,7 +81,8 @@ pub async fn read(source: &Source, top: &RawManifest, shown: &str) -> Result<Pay
     })
 }
 
-/// `io.openshift.release` of an image's config, which only release images have: the version. None for any other image.
+/// `io.openshift.release` of an image's config, which only release images have: the version. None for any other image,
+/// and for a label that is no version.
 pub async fn version_label(source: &Source, top: &RawManifest) -> Result<Option<String>, Error> {
     let shown = top.digest.to_string();
     let reader = Reader {
@@ -98,7 +99,8 @@ pub async fn version_label(source: &Source, top: &RawManifest) -> Result<Option<
     Ok(reader
         .config(&parsed)
         .await?
-        .and_then(|config| config.release()))
+        .and_then(|config| config.release())
+        .and_then(|label| references::version(label).ok()))
 }
 
 /// The images of a list that are for some machine: where one says for which, those that do not are attestations.

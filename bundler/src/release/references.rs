@@ -104,8 +104,8 @@ pub fn previous(bytes: &[u8]) -> Result<Vec<String>, String> {
         .map_err(|reason| format!("its release-metadata follow {reason}"))
 }
 
-/// What can stand in a tag, an index and a message.
-fn version(text: String) -> Result<String, String> {
+/// What can stand in an index and a message: at most 128 printable characters of ASCII.
+pub fn version(text: String) -> Result<String, String> {
     let plain = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     match plain {
         true => Ok(text),
