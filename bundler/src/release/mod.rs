@@ -12,6 +12,7 @@ of the release image is signed by a key that the operator trusts. Only then do i
 mod certificate;
 pub mod claim;
 pub mod configmap;
+mod directory;
 mod judge;
 pub mod keyring;
 mod layer;
@@ -27,14 +28,10 @@ pub mod trust;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use schema::{
-    Digest, Reference, Repository, Selector, Tag,
-    bundle::{Image, Release},
-};
+use schema::{Digest, Reference, Repository, Selector, Tag, bundle::Release};
 
-use crate::{
-    Error, Request, config::ConfigFile, request::Wanted, resolve::Resolved, source::Source,
-};
+use crate::{Error, Request, config::ConfigFile, request::Wanted, source::Source};
+pub use directory::selected;
 use payload::Payload;
 use trust::Verdict;
 
@@ -54,7 +51,7 @@ pub struct Gathered {
 /// Reads and verifies every release, several at once. One that nobody vouches for ends the build here.
 pub async fn gather(request: &Request) -> Result<Gathered, Error> {
     let mut candidates = named(request);
-    candidates.extend(on_disk(request).await?);
+    candidates.extend(directory::candidates(request).await?);
     let verified = candidates
         .into_iter()
         .map(|candidate| candidate.verified(request));
@@ -69,23 +66,8 @@ pub async fn gather(request: &Request) -> Result<Gathered, Error> {
     }
     gathered.images = images.into_values().collect();
     gathered.records.sort();
-    gathered.records.dedup();
+    gathered.records.dedup_by(same_release);
     Ok(gathered)
-}
-
-/// With `--platform`, what counts as plain images is one image out of its list: the records then are about that one.
-pub fn selected(records: &mut [Release], images: &[Resolved]) {
-    for record in records {
-        let of_record = |image: &&Image| {
-            image.repository == record.repository
-                && image.tags.contains(&record.tag)
-                && image.selected_from == Some(record.digest)
-        };
-        let mut images = images.iter().map(|resolved| &resolved.image);
-        if let Some(image) = images.find(of_record) {
-            record.digest = image.digest;
-        }
-    }
 }
 
 /// A release image that is not verified yet.
@@ -107,6 +89,16 @@ struct Verified {
     verdict: Verdict,
 }
 
+/// Whether two records are of one release, found in two places; the one that somebody vouches for stays.
+fn same_release(later: &mut Release, kept: &mut Release) -> bool {
+    let place = |release: &Release| (release.repository.clone(), release.tag.clone());
+    let same = later.digest == kept.digest && place(later) == place(kept);
+    if same && kept.verified_by.is_empty() {
+        std::mem::swap(later, kept);
+    }
+    same
+}
+
 fn named(request: &Request) -> Vec<Candidate> {
     let wanted = request.releases.iter().cloned();
     wanted
@@ -118,32 +110,6 @@ fn named(request: &Request) -> Vec<Candidate> {
             found: None,
         })
         .collect()
-}
-
-/// The images of a source directory that are labelled as releases and tagged as `oc` tags them.
-async fn on_disk(request: &Request) -> Result<Vec<Candidate>, Error> {
-    let mut found = Vec::new();
-    for wanted in &request.images {
-        let (Source::Disk(..), [tag]) = (&wanted.source, wanted.tags.as_slice()) else {
-            continue;
-        };
-        let top = wanted.source.manifest(&wanted.selector).await?;
-        match payload::version_label(&wanted.source, &top).await? {
-            Some(version) if tag.as_str().starts_with(&version) => found.push(Candidate {
-                source: wanted.source.clone(),
-                selector: wanted.selector.clone(),
-                shown: wanted.shown.clone(),
-                repository: wanted.repository.clone(),
-                found: Some((tag.clone(), version)),
-            }),
-            Some(version) => tracing::warn!(
-                "{}:{tag} is labelled as OpenShift release {version}, but its tag does not begin with that; it is taken as any other image, unverified",
-                wanted.repository
-            ),
-            None => {}
-        }
-    }
-    Ok(found)
 }
 
 impl Candidate {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use schema::Digest;
+use schema::{Digest, bundle::Release};
 use serde_json::{Value, json};
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::release::{
     keyring::Keyring,
+    same_release,
     trust::{OperatorTrust, PayloadTrust, TrustError},
 };
 
@@ -162,4 +163,31 @@ fn config_map(data: Value, binary: Value) -> Value {
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"annotations": annotations},
         "data": data, "binaryData": binary,
     })
+}
+
+#[test]
+fn what_is_found_twice_is_as_verified_as_it_ever_was() -> Outcome {
+    let unverified = Release {
+        repository: "openshift/release".parse()?,
+        tag: "4.3.0-x86_64".parse()?,
+        digest: Digest::of(b"a"),
+        version: "4.3.0".to_owned(),
+        verified_by: Vec::new(),
+        previous: Vec::new(),
+    };
+    let verified = Release {
+        verified_by: vec!["A".repeat(40)],
+        previous: vec!["4.2.9".to_owned()],
+        ..unverified.clone()
+    };
+    let other = Release {
+        digest: Digest::of(b"b"),
+        ..unverified.clone()
+    };
+    let mut records = vec![other.clone(), verified.clone(), unverified];
+    records.sort();
+    records.dedup_by(same_release);
+    records.sort_by_key(|release| release.verified_by.len());
+    assert_eq!(records, [other, verified]);
+    Ok(())
 }
