@@ -38,7 +38,7 @@ impl UpgradeRequest {
                 (image.map_err(|error: ImageError| Error::Usage(format!("--to-image {error}")))?, None)
             }
             (None, Some(bundle)) => {
-                let target = Target::from_args(&args.target()?)?;
+                let target = args.target()?;
                 let verified = open::verified(bundle, &open::keys(&args.keys)?)?;
                 of_bundle(verified.index(), &target, args.release.as_deref())?
             }
