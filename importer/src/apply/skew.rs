@@ -77,7 +77,9 @@ pub fn warnings(
     said.extend(age(&version, manifests));
     said.extend(acknowledgement(&version, seen, wanted, releases));
     for release in releases {
-        said.extend(distance(cluster_version, &version, release, releases));
+        // One version for several architectures is said once.
+        let warning = distance(cluster_version, &version, release, releases);
+        said.extend(warning.filter(|warning| !said.contains(warning)));
     }
     said
 }
