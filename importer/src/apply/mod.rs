@@ -38,6 +38,9 @@ mod rollout;
 pub mod select;
 mod session;
 pub mod skew;
+#[cfg(test)]
+mod skew_tests;
+pub(crate) mod status;
 mod transport;
 pub mod waves;
 mod yaml;

@@ -14,11 +14,11 @@ use schema::{
 use semver::Version;
 use serde_json::Value;
 
-use super::manifest::{Manifest, Phase};
-use crate::{
-    args::MirrorConfig,
-    upgrade::status::{desired_version, digest_of, items, reached_version, text},
+use super::{
+    manifest::{Manifest, Phase},
+    status::{desired_version, digest_of, items, reached_version, text},
 };
+use crate::args::MirrorConfig;
 
 /// The newest OpenShift whose rules are known here: major and minor.
 const NEWEST_KNOWN: (u64, u64) = (4, 22);

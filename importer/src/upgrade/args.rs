@@ -48,7 +48,7 @@ pub struct UpgradeArgs {
     #[arg(long)]
     pub wait: bool,
     /// The most time one cluster may take, with --wait; its upgrade goes on after it
-    #[arg(long, value_name = "DURATION", default_value = "6h", value_parser = duration, requires = "wait")]
+    #[arg(long, value_name = "DURATION", default_value = "6h", value_parser = duration)]
     pub timeout: Duration,
     /// How the report is shown
     #[arg(long, value_enum, default_value = "table")]
@@ -72,5 +72,54 @@ impl UpgradeArgs {
             )
         })?;
         Target::named_by(to, &self.names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Tool {
+        #[command(flatten)]
+        upgrade: UpgradeArgs,
+    }
+
+    #[test]
+    fn a_bundle_comes_with_its_key_and_its_registry_or_an_image_stands_alone() {
+        let image = "r:5000/a@sha256:00";
+        for (typed, taken) in [
+            (vec!["b.tar", "--key", "k", "--to", "r"], true),
+            (vec!["b.tar", "--key", "k"], false),
+            (vec!["b.tar", "--to", "r"], false),
+            (vec!["--to-image", image], true),
+            (
+                vec!["b.tar", "--key", "k", "--to", "r", "--to-image", image],
+                false,
+            ),
+            (vec!["--to-image", image, "--wait", "--dry-run"], false),
+            (
+                vec!["--to-image", image, "--wait", "--timeout", "90"],
+                false,
+            ),
+        ] {
+            let parsed = Tool::try_parse_from(["upgrade"].into_iter().chain(typed.clone()));
+            assert_eq!(parsed.is_ok(), taken, "{typed:?}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn there_is_a_limit_only_where_there_is_a_wait() -> Result<(), clap::Error> {
+        let limits = |typed: &[&str]| {
+            let typed = ["upgrade", "--to-image", "x"].iter().chain(typed);
+            Tool::try_parse_from(typed).map(|tool| tool.upgrade.limits())
+        };
+        let timeout = |limits: Option<Limits>| limits.and_then(|limits| limits.timeout);
+        assert_eq!(limits(&[])?, None);
+        let default = timeout(limits(&["--wait"])?);
+        assert_eq!(default, Some(Duration::from_secs(6 * 3600)));
+        Ok(())
     }
 }

@@ -1,44 +1,18 @@
 /*! Upgrades from the first look to the last, in virtual time. */
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Mutex, atomic::Ordering},
     time::Duration,
 };
 
+use schema::cli::Exit;
 use serde_json::json;
 
 use super::{
-    Answer, Cluster, Tested, WANTED, arrived, asked, idle, image, pool, request, set, underway,
+    Answer, Cluster, Tested, WANTED, arrived, asked, before, idle, image, pool, request, set,
+    underway, up, upgraded,
 };
-use crate::upgrade::{ClusterUpgrade, Event, Limits, Stage, UpgradeState, one, show, watch};
-
-/// Upgrades a cluster to the end; what became of it, and the progress that was told.
-async fn upgraded(
-    cluster: &Arc<Cluster>,
-    limits: &Limits,
-) -> Result<(ClusterUpgrade, Vec<String>), Box<dyn std::error::Error>> {
-    let told = Mutex::new(Vec::new());
-    let tell = |event| {
-        let line = match event {
-            Event::Progress(progress) => show::progress("c", &progress),
-            Event::Asked { .. } => "asked\n".to_owned(),
-            Event::Before(_) => "before\n".to_owned(),
-        };
-        if let Ok(mut told) = told.lock() {
-            told.push(line);
-        }
-    };
-    let upgrade = one(&cluster.client(), &request()?, Some(limits), &tell).await;
-    Ok((upgrade, told.into_inner()?))
-}
-
-fn before() -> Answer {
-    Answer::Up(idle(), vec![pool("master", 3), pool("worker", 3)])
-}
-
-fn up(version: serde_json::Value) -> Answer {
-    Answer::Up(version, vec![pool("master", 3), pool("worker", 3)])
-}
+use crate::upgrade::{ClusterUpgrade, Limits, Stage, UpgradeState, exit, one, show, watch};
 
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_is_followed_to_the_last_node_and_only_changes_are_told() -> Tested {
@@ -124,112 +98,6 @@ async fn a_dry_run_asks_the_server_alone_and_waits_for_nothing() -> Tested {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_release_that_is_not_accepted_fails_once_that_has_lasted() -> Tested {
-    let refused = || {
-        set(
-            asked(),
-            "ReleaseAccepted",
-            "False",
-            "RetrievePayload",
-            "The update cannot be verified: unable to verify sha256:1111 against keyrings: verifier-public-key-redhat",
-        )
-    };
-    let cluster = Cluster::new(before(), move |_| up(refused()));
-    let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
-    let reason = upgrade.reason.unwrap_or_default();
-    assert_eq!(upgrade.state, UpgradeState::Failed);
-    assert!(
-        reason.starts_with(
-            "the cluster has not accepted the release for 5 min: The update cannot be verified"
-        ),
-        "{reason}"
-    );
-    // Four minutes of it, and then the signature is found: no failure.
-    let cluster = Cluster::new(before(), move |seconds| match seconds {
-        0..240 => up(refused()),
-        _ => up(arrived()),
-    });
-    let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
-    assert_eq!(upgrade.state, UpgradeState::Upgraded, "{upgrade:?}");
-    Ok(())
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_api_server_may_be_away_for_a_while_in_any_way() -> Tested {
-    for away in [
-        Answer::Down,
-        Answer::Hangs,
-        Answer::Status(503),
-        Answer::Status(401),
-    ] {
-        let down = away.clone();
-        let cluster = Cluster::new(before(), move |seconds| match seconds {
-            0..60 => up(underway("Working towards 4.14.20")),
-            60..660 => down.clone(),
-            _ => up(arrived()),
-        });
-        let (upgrade, told) = upgraded(&cluster, &Limits::default()).await?;
-        assert_eq!(
-            upgrade.state,
-            UpgradeState::Upgraded,
-            "{away:?}: {upgrade:?}"
-        );
-        let unreachable = told
-            .iter()
-            .filter(|line| line.contains("unreachable"))
-            .count();
-        assert_eq!(unreachable, 1, "{told:?}");
-        let down = away.clone();
-        let cluster = Cluster::new(before(), move |_| down.clone());
-        let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
-        let reason = upgrade.reason.unwrap_or_default();
-        assert!(
-            reason.starts_with("the API server has not answered for 15 min"),
-            "{away:?}: {reason}"
-        );
-    }
-    Ok(())
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_cluster_or_a_pool_that_stays_in_trouble_fails_with_its_words() -> Tested {
-    let mut broken = pool("worker", 1);
-    broken = set(
-        broken,
-        "Degraded",
-        "True",
-        "",
-        "Node worker-2 is reporting: \"disk full\"",
-    );
-    let pools = vec![pool("master", 3), broken];
-    let degraded = Cluster::new(before(), move |_| Answer::Up(arrived(), pools.clone()));
-    let failing = Cluster::new(before(), |_| {
-        up(set(
-            underway("Unable to apply 4.14.20"),
-            "Failing",
-            "True",
-            "ClusterOperatorDegraded",
-            "Cluster operator dns is degraded",
-        ))
-    });
-    for (cluster, said) in [
-        (
-            degraded,
-            "failing for 20 min: machine config pool worker is degraded: Node worker-2 is reporting: \"disk full\"",
-        ),
-        (
-            failing,
-            "failing for 20 min: Cluster operator dns is degraded (ClusterOperatorDegraded)",
-        ),
-    ] {
-        let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
-        let reason = upgrade.reason.unwrap_or_default();
-        assert!(reason.contains(said), "{reason}");
-    }
-    Ok(())
-}
-
-#[tokio::test(start_paused = true)]
 async fn paused_pools_and_missing_ones_hold_nothing_up() -> Tested {
     let mut paused = pool("worker", 0);
     paused["spec"]["paused"] = json!(true);
@@ -248,58 +116,63 @@ async fn paused_pools_and_missing_ones_hold_nothing_up() -> Tested {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upgrade_that_takes_too_long_or_is_overruled_ends_the_wait() -> Tested {
-    let cluster = Cluster::new(before(), |_| {
-        up(underway("Working towards 4.14.20: 3 of 860 done"))
-    });
-    let limits = Limits {
-        timeout: Some(Duration::from_secs(3 * 3600)),
-        ..Limits::default()
-    };
-    let (upgrade, _) = upgraded(&cluster, &limits).await?;
-    let reason = upgrade.reason.unwrap_or_default();
+async fn pools_that_may_not_be_read_are_told_of() -> Tested {
+    let cluster = Cluster::new(before(), |_| up(arrived()));
+    cluster.pools_forbidden.store(true, Ordering::Relaxed);
+    let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
+    assert_eq!(upgrade.state, UpgradeState::Upgraded);
     assert!(
-        reason.starts_with(
-            "the upgrade is not done after 3 h 0 min: Working towards 4.14.20: 3 of 860"
-        ),
-        "{reason}"
-    );
-    let mut other = idle();
-    other["spec"]["desiredUpdate"] = json!({ "version": "4.14.12", "image": "" });
-    let cluster = Cluster::new(before(), move |seconds| match seconds {
-        0..60 => up(asked()),
-        _ => up(other.clone()),
-    });
-    let (upgrade, _) = upgraded(&cluster, &limits).await?;
-    assert_eq!(
-        upgrade.reason.as_deref(),
-        Some("the cluster was meanwhile asked for another release, 4.14.12")
+        upgrade.warnings[0].contains("may not be read"),
+        "{upgrade:?}"
     );
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_asked_fails_with_a_sentence() -> Tested {
-    for (answer, said) in [
-        (Answer::Status(404), "the cluster is not OpenShift 4"),
-        (
-            Answer::Status(403),
-            "cannot read ClusterVersion version: the scripted reason (HTTP 403)",
-        ),
-        (Answer::Down, "cannot read ClusterVersion version: "),
-        (Answer::Hangs, "no answer within 30 s"),
-        (
-            up(set(idle(), "Progressing", "True", "", "Working")),
-            "it is being upgraded already: Working",
-        ),
-    ] {
-        let cluster = Cluster::new(answer, |_| Answer::Down);
+async fn a_release_that_the_cluster_took_unverified_is_told_of() -> Tested {
+    let mut trusting = arrived();
+    trusting["status"]["history"][0]["verified"] = json!(false);
+    let cluster = Cluster::new(before(), move |_| up(trusting.clone()));
+    let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
+    assert_eq!(upgrade.state, UpgradeState::Upgraded);
+    assert!(
+        upgrade.warnings[0].contains("not verified the signature"),
+        "{upgrade:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_report_says_of_each_cluster_what_came_of_it_and_why() -> Tested {
+    let fine = Cluster::new(before(), |_| up(arrived()));
+    let busy = Cluster::new(
+        up(set(idle(), "Progressing", "True", "", "Work\u{1b}[2J")),
+        |_| Answer::Down,
+    );
+    let mut upgrades = Vec::new();
+    for (name, cluster) in [("a", fine), ("b\u{202e}", busy)] {
         let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
-        let reason = upgrade.reason.clone().unwrap_or_default();
-        assert!(reason.contains(said), "{reason}");
-        assert!(!upgrade.is_right());
-        assert!(cluster.patches.lock().map_err(|_| "poisoned")?.is_empty());
+        upgrades.push((name.to_owned(), upgrade));
     }
+    assert_eq!(
+        show::table(&upgrades),
+        "CLUSTER    BEFORE   NOW      UPGRADE\n\
+         a          4.14.10  4.14.20  upgraded\n\
+         b\\u{202e}  4.14.10  -        refused\n\
+         refused: b\\u{202e}: it is being upgraded already: Work\\u{1b}[2J; mend that first, or give --allow-upgrade-with-warnings\n"
+    );
+    assert_eq!(
+        exit(upgrades.iter().map(|(_, upgrade)| upgrade)),
+        Exit::SomeClusters
+    );
+    assert_eq!(exit([&upgrades[0].1]), Exit::Done);
+    assert_eq!(exit([&upgrades[1].1]), Exit::AllClusters);
+    // As another run reads it.
+    let text = serde_json::to_string(&upgrades)?;
+    assert_eq!(
+        serde_json::from_str::<Vec<(String, ClusterUpgrade)>>(&text)?,
+        upgrades
+    );
     Ok(())
 }
 

@@ -178,6 +178,10 @@ fn a_cluster_that_is_not_upgradeable_is_told_of_before_and_asked() -> Tested {
     }
     request.allow_not_recommended = true;
     sent(&held, &request)?;
+    // Where nothing is asked for, nothing is held up.
+    let held = set(arrived(), "Upgradeable", "False", "AdminAckRequired", "x");
+    let said = show::before("prod-1", &Before::new(&held, &request), &request);
+    assert_eq!(said.lines().count(), 1, "{said}");
     Ok(())
 }
 

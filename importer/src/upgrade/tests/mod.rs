@@ -2,8 +2,13 @@
 
 mod follow;
 mod guards;
+mod looks;
+mod trouble;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use http::{Method, Request, Response};
 use kube::client::Body;
@@ -11,7 +16,7 @@ use schema::Digest;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{UpgradeRequest, request::PinnedImage};
+use super::{ClusterUpgrade, Event, Limits, UpgradeRequest, one, request::PinnedImage, show};
 
 /// The release that is asked for, at the registry inside.
 pub const WANTED: &str = "registry.inside:5000/ocp/openshift/release-images@sha256:1111111111111111111111111111111111111111111111111111111111111111";
@@ -149,6 +154,10 @@ pub struct Cluster {
     before: Answer,
     after: Box<dyn Fn(u64) -> Answer + Send + Sync>,
     patched: Mutex<Option<Instant>>,
+    /// Whether machine config pools may not be read.
+    pub pools_forbidden: AtomicBool,
+    /// Requests that are refused with 503 before any is answered.
+    pub flaky: AtomicUsize,
     /// Every patch: its query, its content type, and itself.
     pub patches: Mutex<Vec<(String, String, Value)>>,
 }
@@ -160,6 +169,8 @@ impl Cluster {
             before,
             after: Box::new(after),
             patched: Mutex::default(),
+            pools_forbidden: AtomicBool::default(),
+            flaky: AtomicUsize::default(),
             patches: Mutex::default(),
         })
     }
@@ -172,6 +183,14 @@ impl Cluster {
 
     async fn answer(self: Arc<Self>, request: Request<Body>) -> std::io::Result<Response<Body>> {
         let locked = |_| std::io::Error::other("poisoned");
+        let fewer = |left: usize| left.checked_sub(1);
+        if (self
+            .flaky
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer))
+        .is_ok()
+        {
+            return reply(503, &status(503));
+        }
         let (parts, body) = request.into_parts();
         let since = *self.patched.lock().map_err(|_| locked(()))?;
         let answer = match since {
@@ -202,6 +221,11 @@ impl Cluster {
                 reply(200, &version)
             }
             (&Method::GET, "/apis/machineconfiguration.openshift.io/v1/machineconfigpools")
+                if self.pools_forbidden.load(Ordering::Relaxed) =>
+            {
+                reply(403, &status(403))
+            }
+            (&Method::GET, "/apis/machineconfiguration.openshift.io/v1/machineconfigpools")
                 if !pools.is_empty() =>
             {
                 let list =
@@ -221,4 +245,34 @@ fn reply(code: u16, body: &Value) -> std::io::Result<Response<Body>> {
     let response = Response::builder().status(code);
     let body = Body::from(body.to_string().into_bytes());
     response.body(body).map_err(std::io::Error::other)
+}
+
+/// Upgrades a cluster to the end; what became of it, and the progress that was told.
+pub async fn upgraded(
+    cluster: &Arc<Cluster>,
+    limits: &Limits,
+) -> Result<(ClusterUpgrade, Vec<String>), Box<dyn std::error::Error>> {
+    let told = Mutex::new(Vec::new());
+    let tell = |event| {
+        let line = match event {
+            Event::Progress(progress) => show::progress("c", &progress),
+            Event::Asked { .. } => "asked\n".to_owned(),
+            Event::Before(_) => "before\n".to_owned(),
+        };
+        if let Ok(mut told) = told.lock() {
+            told.push(line);
+        }
+    };
+    let upgrade = one(&cluster.client(), &request()?, Some(limits), &tell).await;
+    Ok((upgrade, told.into_inner()?))
+}
+
+/// An idle cluster with all nodes updated.
+pub fn before() -> Answer {
+    Answer::Up(idle(), vec![pool("master", 3), pool("worker", 3)])
+}
+
+/// The ClusterVersion, with all nodes updated.
+pub fn up(version: Value) -> Answer {
+    Answer::Up(version, vec![pool("master", 3), pool("worker", 3)])
 }
