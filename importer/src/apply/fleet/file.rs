@@ -93,12 +93,14 @@ impl Clusters {
             }
             let kubeconfig = cluster.kubeconfig.as_ref().or(typed.kubeconfig.as_ref());
             let files = lookup.files(kubeconfig, base, name)?;
+            let unreadable = |error: FleetError| match kubeconfig {
+                Some(kubeconfig) => at(kubeconfig, error.to_string()),
+                None => at(name, error.to_string()),
+            };
+            let known = lookup.contexts(&files).map_err(unreadable)?;
             let context = cluster.context.as_ref().unwrap_or(name);
-            let wrong = |error: FleetError| at(context, error.to_string());
-            lookup
-                .contexts(&files)
-                .and_then(|known| known.check(&context.value))
-                .map_err(wrong)?;
+            let unknown = |error: FleetError| at(context, error.to_string());
+            known.check(&context.value).map_err(unknown)?;
             clusters.push(Cluster {
                 name: name.value.clone(),
                 kubeconfig: files.files().to_vec(),
@@ -267,14 +269,29 @@ fn parse(text: &str) -> Result<Typed, Wrong> {
         let place = error.location().filter(|place| place.line() > 0);
         let place = place.map(|place| (place.line(), place.column()));
         let reason = UserMessageFormatter.format_message(error.without_snippet());
-        Wrong(Place(place), with_hint(&reason))
+        Wrong(Place(place), plainly(&reason))
     })
 }
 
-/// Adds the key that was meant to the message about one that nobody knows.
-fn with_hint(reason: &str) -> String {
+/// The parser's words in ours, with the key that was meant where one is unknown.
+fn plainly(reason: &str) -> String {
     let reason = reason.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    reason
+    let unknown = reason.strip_prefix("unknown field `");
+    if let Some((key, known)) = unknown.and_then(|rest| rest.split_once("`, expected ")) {
+        if ["apiVersion", "kind"].contains(&key) {
+            return "a Kubernetes object, not a list of clusters; expected kubeconfig, clusters, waves and overlays".to_owned();
+        }
+        let known = known.trim_start_matches("one of ").replace('`', "");
+        let hint = did_you_mean(&closest(key, known.split(", ")));
+        return format!("unknown key {key:?}{hint}; expected {known}");
+    }
+    match reason.as_str() {
+        "expected mapping start" => "expected a mapping, as in `name: canary`".to_owned(),
+        number if number.starts_with("invalid u") => {
+            "expected a whole number, not below 0".to_owned()
+        }
+        other => other.to_owned(),
+    }
 }
 
 /// The file, key by key.
@@ -320,13 +337,14 @@ struct TypedOverlay {
     #[serde(default)]
     patch: Vec<TypedPatch>,
     #[serde(default)]
-    exclude: Vec<TypedTarget>,
+    exclude: Vec<Excluded>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TypedPatch {
-    target: TypedTarget,
+    #[serde(deserialize_with = "target")]
+    target: Target,
     #[serde(deserialize_with = "merge")]
     merge: Merge,
 }
@@ -365,27 +383,39 @@ impl<'de> Deserialize<'de> for Kind {
     }
 }
 
-impl From<TypedTarget> for Target {
-    fn from(typed: TypedTarget) -> Self {
-        Self {
-            path: typed.path.map(|Glob(path)| path),
-            kind: typed.kind.map(|Kind(kind)| kind),
-            namespace: typed.namespace,
-            name: typed.name,
-        }
+/// What is excluded, which may not be everything.
+#[derive(Debug, Deserialize)]
+struct Excluded(#[serde(deserialize_with = "target")] Target);
+
+fn target<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Target, D::Error> {
+    let typed = TypedTarget::deserialize(deserializer)?;
+    let target = Target {
+        path: typed.path.map(|Glob(path)| path),
+        kind: typed.kind.map(|Kind(kind)| kind),
+        namespace: typed.namespace,
+        name: typed.name,
+    };
+    if target.is_everything() {
+        let reason = "expected path, kind, namespace or name, since this would be every object";
+        return Err(D::Error::custom(reason));
     }
+    Ok(target)
 }
 
 impl From<TypedOverlay> for Overlay {
     fn from(typed: TypedOverlay) -> Self {
         let patches = typed.patch.into_iter().map(|patch| Patch {
-            target: patch.target.into(),
+            target: patch.target,
             merge: patch.merge,
         });
         Self {
             selector: typed.selector,
             patches: patches.collect(),
-            excludes: typed.exclude.into_iter().map(Target::from).collect(),
+            excludes: typed
+                .exclude
+                .into_iter()
+                .map(|excluded| excluded.0)
+                .collect(),
         }
     }
 }
