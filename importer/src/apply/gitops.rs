@@ -89,3 +89,65 @@ fn named(owner: &str, name: &str) -> String {
         name => format!("{owner} ({name})"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_is_known_by_its_marks() {
+        for (metadata, expected) in [
+            (
+                json!({"annotations": {"argocd.argoproj.io/tracking-id": "web:apps/Deployment:a/b"}}),
+                Some("Argo CD (web)"),
+            ),
+            (
+                json!({"labels": {"argocd.argoproj.io/instance": "web"}}),
+                Some("Argo CD (web)"),
+            ),
+            (
+                json!({"labels": {INSTANCE: "web"}, "managedFields": [{"manager": "kubectl"}, {"manager": "argocd-controller"}]}),
+                Some("Argo CD (web)"),
+            ),
+            (
+                json!({"managedFields": [{"manager": "argocd-controller"}]}),
+                Some("Argo CD"),
+            ),
+            (
+                json!({"ownerReferences": [{"apiVersion": "work.open-cluster-management.io/v1", "kind": "AppliedManifestWork", "name": "x"}]}),
+                Some("Advanced Cluster Management (AppliedManifestWork x)"),
+            ),
+            (
+                json!({"annotations": {"apps.open-cluster-management.io/hosting-subscription": "ns/sub"}}),
+                Some("Advanced Cluster Management (ns/sub)"),
+            ),
+            (
+                json!({"labels": {"kustomize.toolkit.fluxcd.io/name": "infra"}}),
+                Some("Flux (infra)"),
+            ),
+            // A chart installed by hand.
+            (
+                json!({"labels": {INSTANCE: "web"}, "managedFields": [{"manager": "helm"}]}),
+                None,
+            ),
+            (
+                json!({"ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "x"}]}),
+                None,
+            ),
+            (
+                json!({"annotations": {"argocd.argoproj.io/sync-wave": "1"}}),
+                None,
+            ),
+            (
+                json!({"labels": null, "annotations": 3, "managedFields": [{}], "ownerReferences": [{}, 1]}),
+                None,
+            ),
+        ] {
+            let owner = owner_of(&json!({"metadata": metadata}));
+            assert_eq!(owner.as_deref(), expected, "{metadata}");
+        }
+        assert_eq!(owner_of(&Value::Null), None);
+    }
+}

@@ -5,6 +5,9 @@ Whatever a reader of YAML 1.1 could take for something else (`on`, `0644`, `1_00
 texts of several lines stay texts of several lines: the same object is the same bytes, for people and for Git.
 */
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write as _;
 
 use schema::cli::misleads;
