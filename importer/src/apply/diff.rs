@@ -32,7 +32,8 @@ const SERVERS: [&str; 6] = [
 /// A whole object as client-side apply once left it, Secrets included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// How an object changes; empty where it does not. `name` says which it is; `old` is none where it does not exist yet.
+/// How an object changes; empty where it does not. `name` says which it is, `old` is none where it does not exist yet, and
+/// `new` is what the server would make of it: what it fills in would seem to go otherwise.
 pub fn unified(old: Option<&Value>, new: &Value, name: &str) -> String {
     let (old, new) = (old.map(essential), essential(new));
     let (old, new) = match is_secret(&new) {

@@ -8,18 +8,17 @@ Each leaves marks of its own on what it manages; these are the ones their docume
 use serde_json::Value;
 
 /// Marks that are enough alone: a label or annotation, and whose it is. The value names what it belongs to.
-const MARKS: [(&str, &str); 8] = [
+const MARKS: [(&str, &str); 7] = [
     ("argocd.argoproj.io/tracking-id", ARGO),
     ("argocd.argoproj.io/instance", ARGO),
     ("apps.open-cluster-management.io/hosting-subscription", ACM),
     ("apps.open-cluster-management.io/hosting-deployable", ACM),
     ("policy.open-cluster-management.io/root-policy", ACM),
-    ("parent-policy", ACM),
     ("kustomize.toolkit.fluxcd.io/name", FLUX),
     ("helm.toolkit.fluxcd.io/name", FLUX),
 ];
 
-/// Field managers that are enough alone.
+/// Field managers that are enough alone, by how they begin: `work-agent` may be followed by a name.
 const MANAGERS: [(&str, &str); 6] = [
     ("argocd-controller", ARGO),
     ("argocd-application-controller", ARGO),
@@ -69,7 +68,11 @@ fn written(live: &Value) -> Option<String> {
         .iter()
         .filter_map(|field| field.get("manager")?.as_str());
     let owner = managers
-        .filter_map(|manager| MANAGERS.iter().find(|(known, _)| *known == manager))
+        .filter_map(|manager| {
+            MANAGERS
+                .iter()
+                .find(|(known, _)| manager.starts_with(known))
+        })
         .map(|&(_, owner)| owner)
         .next()?;
     let name = match owner {
@@ -118,6 +121,10 @@ mod tests {
             (
                 json!({"ownerReferences": [{"apiVersion": "work.open-cluster-management.io/v1", "kind": "AppliedManifestWork", "name": "x"}]}),
                 Some("Advanced Cluster Management (AppliedManifestWork x)"),
+            ),
+            (
+                json!({"managedFields": [{"manager": "work-agent-mirrors"}]}),
+                Some("Advanced Cluster Management"),
             ),
             (
                 json!({"annotations": {"apps.open-cluster-management.io/hosting-subscription": "ns/sub"}}),

@@ -55,6 +55,7 @@ impl Clusters {
             ));
         }
         let mut places = BTreeMap::new();
+        let mut ways = BTreeMap::new();
         let mut lookup = Lookup::default();
         let mut clusters = Vec::new();
         for cluster in &typed.clusters.value {
@@ -82,6 +83,12 @@ impl Clusters {
             let context = cluster.context.as_ref().unwrap_or(name);
             let unknown = |error: FleetError| at(context, error.to_string());
             known.check(&context.value).map_err(unknown)?;
+            let way = (files.clone(), &context.value);
+            if let Some(other) = ways.insert(way, &name.value) {
+                let reason =
+                    format!("this is the context of cluster {other:?} too; give each its own");
+                return Err(at(context, reason));
+            }
             clusters.push(Cluster {
                 name: name.value.clone(),
                 kubeconfig: files.files().to_vec(),

@@ -166,6 +166,10 @@ fn every_mistake_has_its_place_and_its_sentence() -> Done {
             "FILE (line 6, column 12): there is no context \"y\"; the contexts are",
         ),
         (
+            with("- name: x\n  context: a\n"),
+            "FILE (line 6, column 12): this is the context of cluster \"a\" too",
+        ),
+        (
             with("waves:\n- clusters: [a]\n  maxconcurrent: 2\n"),
             "FILE (line 7, column 3): unknown key \"maxconcurrent\" (did you mean \"maxConcurrent\"?)",
         ),

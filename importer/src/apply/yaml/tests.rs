@@ -20,7 +20,7 @@ fn it_looks_as_people_write_it() {
             "0644": "0644", "run.sh": "#!/bin/sh\n\nexec web\n", "end": "a\nb", "yes": "no",
             "odd": " a\nb", "bell": "\u{7}\u{202e}\u{1f600}", "url": "https://web:80/x y",
         },
-        "spec": [1, 1.5, [true, null], {"a": 1, "b": []}, "text\nof\ntwo"],
+        "spec": [1, 1.5, 1e30, -2.5e-9, [true, null], {"a": 1, "b": []}, "text\nof\ntwo"],
     });
     let expected = r##"apiVersion: v1
 data:
@@ -45,6 +45,8 @@ metadata:
 spec:
 - 1
 - 1.5
+- 1.0e+30
+- -2.5e-9
 - - true
   - null
 - a: 1
