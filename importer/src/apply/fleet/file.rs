@@ -2,7 +2,31 @@
 CLUSTERS.yaml: which clusters there are, in which order they come, and what differs.
 
 It is the one file that reaches every cluster, so it is read strictly, every mistake has a line and a column, and all
-kubeconfigs and contexts are looked up before the first cluster is asked anything.
+kubeconfigs and contexts are looked up before the first cluster is asked anything. Paths are relative to the file.
+
+```yaml
+kubeconfig: kubeconfigs/all.yaml       # for clusters without one; else where kubectl looks
+clusters:
+- name: canary
+  context: admin@canary                # else the name
+  kubeconfig: kubeconfigs/canary.yaml  # or a list, merged as KUBECONFIG lists are
+  clusterID: 1f0c2d4e-…                # must be the cluster's own
+  labels: {region: eu, tier: canary}
+waves:                                 # clusters that stand in none come last
+- clusters: [canary]
+  pause: approval
+- selector: {tier: edge}               # or "tier=edge,region!=us"
+  maxConcurrent: 20
+  maxFailures: 2
+  pause: 10m
+overlays:                              # patches are JSON merge patches, applied in order
+- selector: {region: eu}
+  patch:
+  - target: {kind: UpdateService, name: update-service}
+    merge: {spec: {replicas: 1}}
+  exclude:
+  - {path: "config/us/*.yaml"}
+```
 */
 
 use std::{collections::BTreeMap, path::Path};
@@ -14,7 +38,7 @@ use super::{
     contexts::{Contexts, Kubeconfigs, bounded},
     error::{Place, closest, did_you_mean},
     selector::{checked_key, checked_value},
-    typed::{Files, Typed, TypedWave, Wrong, at, parse},
+    typed::{Files, Typed, TypedCluster, TypedWave, Wrong, at, parse},
 };
 use crate::apply::{
     cluster::Cluster,
@@ -33,10 +57,10 @@ pub(super) fn load(path: &Path) -> Result<Fleet, FleetError> {
         .map_err(|error| wrong(Wrong(Place(None), format!("it cannot be read: {error}"))))?;
     let typed = parse(&text).map_err(wrong)?;
     let base = path.parent().unwrap_or(Path::new(""));
-    let clusters = Clusters::of(&typed, base).map_err(wrong)?;
-    let (waves, warnings) = waves(&typed.waves, &clusters.0).map_err(wrong)?;
+    let clusters = clusters(&typed, base).map_err(wrong)?;
+    let (waves, warnings) = waves(&typed.waves, &clusters).map_err(wrong)?;
     Ok(Fleet {
-        clusters: clusters.0,
+        clusters,
         waves,
         overlays: Overlays(typed.overlays.into_iter().map(Overlay::from).collect()),
         warnings,
@@ -44,61 +68,40 @@ pub(super) fn load(path: &Path) -> Result<Fleet, FleetError> {
 }
 
 /// The clusters of the file, every one looked up.
-struct Clusters(Vec<Cluster>);
-
-impl Clusters {
-    fn of(typed: &Typed, base: &Path) -> Result<Self, Wrong> {
-        if typed.clusters.value.is_empty() {
-            return Err(at(
-                &typed.clusters,
-                "no cluster is listed; give each one a name",
-            ));
-        }
-        let mut places = BTreeMap::new();
-        let mut ways = BTreeMap::new();
-        let mut lookup = Lookup::default();
-        let mut clusters = Vec::new();
-        for cluster in &typed.clusters.value {
-            let name = &cluster.name;
-            if name.value.trim().is_empty() {
-                return Err(at(name, "a cluster without a name; give it one of its own"));
-            }
-            let line = name.referenced.line();
-            if let Some(first) = places.insert(&name.value, line) {
-                let name_shown = &name.value;
-                return Err(at(
-                    name,
-                    format!(
-                        "there is a cluster {name_shown:?} already, in line {first}; give each a name of its own"
-                    ),
-                ));
-            }
-            let kubeconfig = cluster.kubeconfig.as_ref().or(typed.kubeconfig.as_ref());
-            let files = lookup.files(kubeconfig, base, name)?;
-            let unreadable = |error: FleetError| match kubeconfig {
-                Some(kubeconfig) => at(kubeconfig, error.to_string()),
-                None => at(name, error.to_string()),
-            };
-            let known = lookup.contexts(&files).map_err(unreadable)?;
-            let context = cluster.context.as_ref().unwrap_or(name);
-            let unknown = |error: FleetError| at(context, error.to_string());
-            known.check(&context.value).map_err(unknown)?;
-            let way = (files.clone(), &context.value);
-            if let Some(other) = ways.insert(way, &name.value) {
-                let reason =
-                    format!("this is the context of cluster {other:?} too; give each its own");
-                return Err(at(context, reason));
-            }
-            clusters.push(Cluster {
-                name: name.value.clone(),
-                kubeconfig: files.files().to_vec(),
-                context: context.value.clone(),
-                labels: labels(&cluster.labels)?,
-                cluster_id: cluster_id(cluster.cluster_id.as_ref())?,
-            });
-        }
-        Ok(Self(clusters))
+fn clusters(typed: &Typed, base: &Path) -> Result<Vec<Cluster>, Wrong> {
+    let listed = &typed.clusters;
+    if listed.value.is_empty() {
+        return Err(at(listed, "no cluster is listed; give each one a name"));
     }
+    let mut lookup = Lookup::default();
+    let clusters = listed.value.iter().map(|cluster| {
+        let kubeconfig = cluster.kubeconfig.as_ref().or(typed.kubeconfig.as_ref());
+        lookup.cluster(cluster, kubeconfig, base)
+    });
+    let clusters = clusters.collect::<Result<Vec<_>, _>>()?;
+    keep_apart(&listed.value, &clusters)?;
+    Ok(clusters)
+}
+
+/// Makes sure that no cluster is listed twice, under one name or under two.
+fn keep_apart(typed: &[TypedCluster], clusters: &[Cluster]) -> Result<(), Wrong> {
+    let mut names = BTreeMap::new();
+    let mut ways = BTreeMap::new();
+    for (typed, cluster) in typed.iter().zip(clusters) {
+        let name = &cluster.name;
+        if let Some(first) = names.insert(name, typed.name.referenced.line()) {
+            let reason = format!(
+                "there is a cluster {name:?} already, in line {first}; give each a name of its own"
+            );
+            return Err(at(&typed.name, reason));
+        }
+        let way = (&cluster.kubeconfig, &cluster.context);
+        if let Some(other) = ways.insert(way, name) {
+            let reason = format!("this is the context of cluster {other:?} too; give each its own");
+            return Err(at(typed.context.as_ref().unwrap_or(&typed.name), reason));
+        }
+    }
+    Ok(())
 }
 
 /// Kubeconfigs that were read already: hundreds of clusters may share one.
@@ -109,6 +112,34 @@ struct Lookup {
 }
 
 impl Lookup {
+    fn cluster(
+        &mut self,
+        typed: &TypedCluster,
+        kubeconfig: Option<&Spanned<Files>>,
+        base: &Path,
+    ) -> Result<Cluster, Wrong> {
+        let name = &typed.name;
+        if name.value.trim().is_empty() {
+            return Err(at(name, "a cluster without a name; give it one of its own"));
+        }
+        let files = self.files(kubeconfig, base, name)?;
+        let unreadable = |error: FleetError| match kubeconfig {
+            Some(kubeconfig) => at(kubeconfig, error.to_string()),
+            None => at(name, error.to_string()),
+        };
+        let known = self.contexts(&files).map_err(unreadable)?;
+        let context = typed.context.as_ref().unwrap_or(name);
+        let unknown = |error: FleetError| at(context, error.to_string());
+        known.check(&context.value).map_err(unknown)?;
+        Ok(Cluster {
+            name: name.value.clone(),
+            kubeconfig: files.files().to_vec(),
+            context: context.value.clone(),
+            labels: labels(&typed.labels)?,
+            cluster_id: cluster_id(typed.cluster_id.as_ref())?,
+        })
+    }
+
     fn files(
         &mut self,
         typed: Option<&Spanned<Files>>,
