@@ -23,6 +23,8 @@ pub mod fleet;
 mod foresee;
 pub mod gitops;
 mod kubeconfig;
+#[cfg(test)]
+mod login_tests;
 pub mod manifest;
 pub mod manifests;
 mod object;
@@ -37,9 +39,11 @@ mod review;
 mod rollout;
 pub mod select;
 mod session;
-pub mod skew;
 #[cfg(test)]
+pub mod skew;
 mod skew_tests;
+mod stand_in;
+mod tests;
 pub(crate) mod status;
 mod transport;
 pub mod waves;
