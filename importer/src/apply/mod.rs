@@ -19,6 +19,8 @@ pub mod connect;
 pub mod converge;
 pub mod diff;
 pub mod discovery;
+#[cfg(test)]
+mod fault_tests;
 pub mod fleet;
 mod foresee;
 pub mod gitops;

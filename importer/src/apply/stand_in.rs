@@ -26,6 +26,34 @@ use super::{
 
 pub(super) type Tested = Result<(), Box<dyn std::error::Error>>;
 
+/// A namespace, a kind, and what rests on them, in the wrong order.
+pub(super) const ALL: &str = "
+{apiVersion: config.openshift.io/v1, kind: ImageDigestMirrorSet, metadata: {name: mirrors}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: plain, namespace: shop}, data: {a: '1'}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: signature, namespace: shop, labels: {release.openshift.io/verification-signatures: ''}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: shop}}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: imagedigestmirrorsets.config.openshift.io}
+spec:
+  group: config.openshift.io
+  names: {kind: ImageDigestMirrorSet, plural: imagedigestmirrorsets}
+  versions: [{name: v1, served: true}]
+";
+
+/// Two objects that rest on nothing.
+pub(super) const TWO: &str = "
+{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: '1'}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: b}, data: {x: '1'}}
+";
+
 /// What goes wrong with a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fault {
@@ -56,6 +84,8 @@ pub(super) struct State {
     pub forbidden: BTreeSet<String>,
     /// How often a CustomResourceDefinition is read before it is established.
     pub reads_until_established: u32,
+    /// Whether namespaces are being deleted.
+    pub terminating: bool,
     clock: u32,
 }
 
@@ -284,7 +314,12 @@ impl State {
             wanted["status"] = status.clone();
         }
         if wanted.get("kind") == Some(&json!("Namespace")) {
-            wanted["status"] = json!({"phase": "Active"});
+            let phase = if self.terminating {
+                "Terminating"
+            } else {
+                "Active"
+            };
+            wanted["status"] = json!({"phase": phase});
         }
         wanted["metadata"]["resourceVersion"] = json!(self.clock.to_string());
         wanted["metadata"]["managedFields"] =

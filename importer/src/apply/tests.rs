@@ -1,41 +1,13 @@
-/*! One cluster from preflight to outcome: order, repetition, faults, conflicts, and what is said of what cannot be. */
-
-use std::time::Duration;
+/*! One cluster from preflight to outcome: order, repetition, conflicts, rights, and what is said of what cannot be. */
 
 use serde_json::json;
 
 use super::{
-    Rules,
+    Rules, converge,
     outcome::{Action, State},
-    preflight::Foreseen,
-    stand_in::{Fault, StandIn, Tested, actions, manifests, rules},
+    preflight::{self, Foreseen},
+    stand_in::{ALL, StandIn, TWO, Tested, actions, cluster, manifests, rules},
 };
-
-const ALL: &str = "
-{apiVersion: config.openshift.io/v1, kind: ImageDigestMirrorSet, metadata: {name: mirrors}}
----
-{apiVersion: v1, kind: ConfigMap, metadata: {name: plain, namespace: shop}, data: {a: '1'}}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: signature, namespace: shop, labels: {release.openshift.io/verification-signatures: ''}}
----
-{apiVersion: v1, kind: Namespace, metadata: {name: shop}}
----
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: imagedigestmirrorsets.config.openshift.io}
-spec:
-  group: config.openshift.io
-  names: {kind: ImageDigestMirrorSet, plural: imagedigestmirrorsets}
-  versions: [{name: v1, served: true}]
-";
-
-const TWO: &str = "
-{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: '1'}}
----
-{apiVersion: v1, kind: ConfigMap, metadata: {name: b}, data: {x: '1'}}
-";
 
 #[tokio::test]
 async fn what_others_rest_on_comes_first_and_a_second_run_writes_nothing() -> Tested {
@@ -93,130 +65,6 @@ async fn a_preflight_and_a_dry_run_change_nothing() -> Tested {
 }
 
 #[tokio::test]
-async fn passing_faults_are_outlived() -> Tested {
-    for fault in [
-        Fault::Status(429),
-        Fault::Status(500),
-        Fault::Status(503),
-        Fault::CutAfter,
-    ] {
-        let server = StandIn::new();
-        for record in [
-            "GET",
-            "POST",
-            "dryRun",
-            "PATCH /api/v1/namespaces/default/configmaps/a?",
-        ] {
-            server.fail(record, fault);
-        }
-        let outcome = server.run(&manifests(TWO)?, &rules()).await?;
-        assert_eq!(outcome.state, State::Done, "{fault:?}: {outcome:?}");
-        assert!(server.state().faults.is_empty());
-        assert!(
-            outcome
-                .objects
-                .iter()
-                .all(|object| object.action == Action::Created),
-            "{fault:?}: {outcome:?}"
-        );
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_write_whose_answer_was_lost_is_still_said_to_have_created() -> Tested {
-    let server = StandIn::new();
-    let manifests = manifests(TWO)?;
-    let preflight = server.preflight(&manifests, &rules()).await?;
-    server.fail("PATCH", Fault::CutAfter);
-    let outcome = super::converge::apply(
-        &super::stand_in::cluster(),
-        preflight,
-        &manifests,
-        &rules(),
-        &|_| {},
-    )
-    .await;
-    assert_eq!(server.writes().len(), 3);
-    assert!(
-        outcome
-            .objects
-            .iter()
-            .all(|object| object.action == Action::Created),
-        "{outcome:?}"
-    );
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_lasting_fault_fails_its_object_alone() -> Tested {
-    let server = StandIn::new();
-    for _ in 0..5 {
-        server.fail(
-            "GET /api/v1/namespaces/default/configmaps/a",
-            Fault::Status(503),
-        );
-    }
-    let outcome = server.run(&manifests(TWO)?, &rules()).await?;
-    assert_eq!(outcome.state, State::Failed);
-    assert_eq!(
-        actions(&outcome),
-        [
-            ("ConfigMap a".to_owned(), Action::Failed),
-            ("ConfigMap b".to_owned(), Action::Created)
-        ]
-    );
-    assert_eq!(
-        outcome.reason.as_deref(),
-        Some("1 of 2 objects not applied; first ConfigMap a: the server answered 503")
-    );
-    assert!(server.state().faults.is_empty(), "five attempts");
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_hangs_costs_its_own_time() -> Tested {
-    let server = StandIn::new();
-    server.fail("configmaps/a", Fault::Hang);
-    let hasty = Rules {
-        request_timeout: Duration::from_millis(200),
-        ..rules()
-    };
-    let outcome = server.run(&manifests(TWO)?, &hasty).await?;
-    assert_eq!(
-        actions(&outcome),
-        [
-            ("ConfigMap a".to_owned(), Action::Failed),
-            ("ConfigMap b".to_owned(), Action::Created)
-        ]
-    );
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_kind_that_is_never_established_is_waited_for_no_longer_than_the_cluster_has() -> Tested {
-    let server = StandIn::new();
-    server.state().reads_until_established = u32::MAX;
-    let hasty = Rules {
-        cluster_timeout: Duration::from_millis(400),
-        ..rules()
-    };
-    let outcome = server.run(&manifests(ALL)?, &hasty).await?;
-    let of = |kind: &str| {
-        outcome
-            .objects
-            .iter()
-            .find(|object| object.kind == kind)
-            .map(|object| object.action)
-    };
-    assert_eq!(of("Namespace"), Some(Action::Created));
-    assert_eq!(of("CustomResourceDefinition"), Some(Action::Failed));
-    assert_eq!(of("ImageDigestMirrorSet"), Some(Action::Skipped));
-    assert_eq!(outcome.state, State::Failed);
-    Ok(())
-}
-
-#[tokio::test]
 async fn a_conflict_leaves_the_object_alone_unless_it_is_to_be_overwritten() -> Tested {
     let server = StandIn::new();
     let theirs =
@@ -270,14 +118,7 @@ async fn a_conflict_that_comes_up_after_the_preflight_is_one() -> Tested {
         .state()
         .objects
         .insert("/api/v1/namespaces/default/configmaps/a".to_owned(), theirs);
-    let outcome = super::converge::apply(
-        &super::stand_in::cluster(),
-        preflight,
-        &manifests,
-        &rules(),
-        &|_| {},
-    )
-    .await;
+    let outcome = converge::apply(&cluster(), preflight, &manifests, &rules(), &|_| {}).await;
     assert_eq!(outcome.objects[0].action, Action::Conflict);
     assert_eq!(outcome.objects[1].action, Action::Created);
     Ok(())
@@ -343,36 +184,18 @@ async fn what_nothing_brings_is_named() -> Tested {
 }
 
 #[tokio::test]
-async fn an_aggregated_api_that_is_down_does_not_matter_to_others() -> Tested {
-    let server = StandIn::new();
-    for _ in 0..5 {
-        server.fail("GET /apis/metrics.k8s.io/v1", Fault::Status(503));
-    }
-    let with_metrics =
-        format!("{TWO}---\n{{apiVersion: metrics.k8s.io/v1, kind: Odd, metadata: {{name: c}}}}\n");
-    let outcome = server.run(&manifests(&with_metrics)?, &rules()).await?;
-    let right: Vec<_> = outcome
-        .objects
-        .iter()
-        .map(|object| object.is_right())
-        .collect();
-    assert_eq!(right, [true, true, false]);
-    Ok(())
-}
-
-#[tokio::test]
 async fn another_cluster_than_the_one_that_was_meant_is_refused() -> Tested {
     let server = StandIn::new();
     let path = "/apis/config.openshift.io/v1/clusterversions/version";
     let version = json!({"spec": {"clusterID": "one"}, "status": {"desired": {"version": "4.17.0"}, "history": [
         {"state": "Partial", "version": "4.17.0"}, {"state": "Completed", "version": "4.16.3"}]}});
     server.state().objects.insert(path.to_owned(), version);
-    let mut cluster = super::stand_in::cluster();
+    let mut cluster = cluster();
     cluster.cluster_id = Some("one".to_owned());
-    let found = super::preflight::over(server.connection(), &cluster, &[], &rules()).await?;
+    let found = preflight::over(server.connection(), &cluster, &[], &rules()).await?;
     assert_eq!(found.version.as_deref(), Some("4.16.3"));
     cluster.cluster_id = Some("two".to_owned());
-    let refused = super::preflight::over(server.connection(), &cluster, &[], &rules()).await;
+    let refused = preflight::over(server.connection(), &cluster, &[], &rules()).await;
     let message = refused
         .err()
         .map(|error| error.to_string())
@@ -381,23 +204,6 @@ async fn another_cluster_than_the_one_that_was_meant_is_refused() -> Tested {
         message.contains("expected clusterID two, found one"),
         "{message}"
     );
-    Ok(())
-}
-
-#[tokio::test]
-async fn refused_credentials_that_cannot_be_renewed_end_it_at_once() -> Tested {
-    let server = StandIn::new();
-    server.fail("GET", Fault::Status(401));
-    let refused = server.preflight(&manifests(TWO)?, &rules()).await;
-    let message = refused
-        .err()
-        .map(|error| error.to_string())
-        .unwrap_or_default();
-    assert!(
-        message.contains("does not accept the credentials of context \"east\""),
-        "{message}"
-    );
-    assert_eq!(server.asked("").len(), 1);
     Ok(())
 }
 
