@@ -2,7 +2,7 @@
 `apply`, and the second half of `import --apply-config`: from flags and manifests to an account of every cluster.
 */
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use schema::{
     bundle::{Index, Verified},
@@ -194,7 +194,7 @@ impl Job {
     }
 
     /// What a bare `--dry-run` says: every object in the order in which it would be applied.
-    fn listed(&self, manifests: &[Arc<Manifest>], format: Format) -> Result<Said, Error> {
+    fn listed(&self, manifests: &[Manifest], format: Format) -> Result<Said, Error> {
         let clusters: Vec<&str> = self
             .fleet
             .clusters

@@ -41,12 +41,14 @@ mod review;
 mod rollout;
 pub mod select;
 mod session;
-#[cfg(test)]
 pub mod skew;
+#[cfg(test)]
 mod skew_tests;
+#[cfg(test)]
 mod stand_in;
-mod tests;
 pub(crate) mod status;
+#[cfg(test)]
+mod tests;
 mod transport;
 pub mod waves;
 mod yaml;

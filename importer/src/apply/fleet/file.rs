@@ -25,7 +25,7 @@ overlays:                              # patches are JSON merge patches, applied
   - target: {kind: UpdateService, name: update-service}
     merge: {spec: {replicas: 1}}
   exclude:
-  - {path: "config/us/*.yaml"}
+  - {path: "config/us/network.yaml"}
 ```
 */
 
