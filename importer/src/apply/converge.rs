@@ -5,6 +5,8 @@ What the preflight found right is not sent again, and what it found impossible i
 other; a cluster that answers no more costs no further waiting.
 */
 
+use std::collections::BTreeSet;
+
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -253,7 +255,7 @@ impl Work<'_> {
         let waiting = all
             .iter()
             .filter(|(_, (_, foreseen))| matches!(foreseen, Foreseen::Waits { .. }));
-        let api_versions: std::collections::BTreeSet<_> = waiting
+        let api_versions: BTreeSet<_> = waiting
             .map(|(_, (manifest, _))| manifest.api_version.clone())
             .collect();
         if !self.rules.dry_run {
