@@ -121,6 +121,7 @@ impl Job {
             rules: Rules {
                 dry_run: dry_run.is_some(),
                 overwrite: rollout.overwrite,
+                diff: rollout.diff,
                 request_timeout: clusters.request_timeout,
                 cluster_timeout: clusters.cluster_timeout,
             },
@@ -149,6 +150,9 @@ impl Job {
                 }
             };
             return Err(Error::Usage(text.to_owned()));
+        }
+        for warning in self.fleet.overlays.idle(manifests.all()) {
+            tracing::warn!("{warning}");
         }
         if let Some(directory) = &self.rollout.render_to_dir {
             let files = with_rendered(files, rendered);

@@ -7,6 +7,8 @@ other; a cluster that answers no more costs no further waiting.
 
 use std::collections::BTreeSet;
 
+use std::sync::Mutex;
+
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -95,6 +97,7 @@ pub async fn apply(
         },
         reason: summary(&wrong, objects.len()),
         warnings: preflight.warnings,
+        diffs: preflight.diffs,
         objects,
     }
 }
@@ -172,6 +175,8 @@ impl Work<'_> {
 
     /// What had to wait is looked at now that what it waited for was applied.
     async fn decide_now(&self, manifest: &Manifest) -> Fate {
+        // What it did not find before is all there is to it: what waits is new.
+        let notes = Mutex::default();
         let survey = Survey {
             session: self.session,
             serves: &self.serves,
@@ -179,6 +184,7 @@ impl Work<'_> {
             rules: self.rules,
             default_namespace: &self.default_namespace,
             review: false,
+            notes: &notes,
         };
         let foreseen = match survey.foresee(manifest).await {
             Ok(foreseen) => foreseen,

@@ -59,7 +59,11 @@ impl Manifests {
         cluster: &Cluster,
         mirror_config: MirrorConfig,
     ) -> Cow<'m, [Manifest]> {
-        overlays.for_cluster(cluster, self.form(mirror_config))
+        match overlays.for_cluster(cluster, self.form(mirror_config)) {
+            shared @ Cow::Borrowed(_) => shared,
+            // A patch may have changed what an object is.
+            Cow::Owned(patched) => Cow::Owned(manifest::in_order(patched)),
+        }
     }
 
     fn form(&self, mirror_config: MirrorConfig) -> &[Manifest] {

@@ -137,7 +137,7 @@ impl Plan {
             serves_icsp: preflight
                 .serves
                 .has("operator.openshift.io/v1alpha1", "ImageContentSourcePolicy"),
-            icsp_objects: 0,
+            icsp_objects: preflight.icsp_objects,
         };
         let taken = skew::mirror_kind(wanted, &seen);
         if taken != wanted {
@@ -270,6 +270,7 @@ fn bare(name: &str, wave: usize, state: State, reason: String) -> ClusterOutcome
         state,
         reason: Some(reason),
         warnings: Vec::new(),
+        diffs: Vec::new(),
         objects: Vec::new(),
     }
 }
