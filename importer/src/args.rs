@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use schema::cli::RegistryArgs;
 
+use crate::apply::args::{ClusterArgs, RolloutArgs};
+
 /// Who is trusted.
 #[derive(Debug, Args)]
 pub struct TrustArgs {
@@ -100,7 +102,14 @@ pub struct ImportArgs {
     /// Mirror pulls by tag too; applying that drains nodes
     #[arg(long)]
     pub mirror_tags: bool,
-    /// Show what would be done, and touch nothing
+    /// Once the images are there, apply the bundle's manifests and the mirror configuration to clusters
+    #[arg(long)]
+    pub apply_config: bool,
+    #[command(flatten)]
+    pub(crate) clusters: ClusterArgs,
+    #[command(flatten)]
+    pub(crate) rollout: RolloutArgs,
+    /// Show what would be done, and touch nothing; `server` also asks clusters what they would do
     #[arg(
         long,
         value_enum,

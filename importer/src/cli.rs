@@ -10,8 +10,14 @@ use schema::{
 
 use crate::{
     Error,
+    apply::{
+        args::{ApplyArgs, ClusterArgs},
+        command,
+    },
     args::{BundleArgs, ImportArgs, InspectArgs, PushArgs, TrustArgs},
-    extract, import, inspect, open, push, verify,
+    extract, import, inspect, open, push,
+    upgrade::{self, UpgradeArgs},
+    verify,
 };
 
 /// Verifies a bundle from the connected side and brings it into the registry of an air-gapped site.
@@ -49,6 +55,15 @@ enum Command {
     /// Push the images into a registry, and say or write down what clusters must be told: the bundle's manifests, and
     /// where the images are now
     Import(Box<ImportArgs>),
+    /// Apply the manifests of a bundle, and the mirror configuration, to clusters
+    Apply(Box<ApplyArgs>),
+    /// Upgrade clusters to a release that was imported
+    Upgrade {
+        #[command(flatten)]
+        upgrade: Box<UpgradeArgs>,
+        #[command(flatten)]
+        clusters: ClusterArgs,
+    },
     /// Print a completion script
     Completions {
         /// For which shell
@@ -105,9 +120,22 @@ impl Program for Importer {
             Command::Import(args) => {
                 let verified =
                     open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
-                let report = import::bundle(verified, &args, &bars).await?;
+                let report = import::bundle(verified, &args, &bars, self.common.board()).await?;
                 print(out.write_all(report.shown(args.format)?.as_bytes()))?;
                 report.verdict()?;
+                return Ok(report.exit());
+            }
+            Command::Apply(args) => {
+                let verified =
+                    open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
+                let said = command::apply(verified, &args, self.common.board()).await?;
+                print(out.write_all(said.text.as_bytes()))?;
+                return Ok(said.exit);
+            }
+            Command::Upgrade { upgrade, clusters } => {
+                let said = upgrade::fleet(&upgrade, &clusters).await?;
+                print(out.write_all(said.text.as_bytes()))?;
+                return Ok(said.exit);
             }
             Command::Completions { shell } => {
                 print(completions(&mut Self::command(), shell, &mut out))?

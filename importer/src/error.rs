@@ -8,12 +8,20 @@ use schema::{
     registry,
 };
 
+use crate::apply::{fleet::FleetError, select::SelectError, waves::Unattended};
+
 /// A failed import. No tag points to anything that was not verified.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Nobody can approve what waits for approval.
+    #[error(transparent)]
+    Approval(#[from] Unattended),
     /// The bundle is not believed or not whole.
     #[error(transparent)]
     Bundle(#[from] bundle::Error),
+    /// Clusters are not named as they must be.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// Some content could not be brought into the registry.
     #[error(
         "{failed} of {total} blobs and manifests could not be pushed, and nothing that needs them was tagged; first: {first}; run the same command again, what is there already is not sent again"
@@ -50,6 +58,9 @@ pub enum Error {
     /// The target registry's fault, or the way to it.
     #[error(transparent)]
     Registry(registry::Error),
+    /// `--only` or `--exclude`.
+    #[error(transparent)]
+    Select(#[from] SelectError),
     /// The command line.
     #[error("{0}")]
     Usage(String),
@@ -81,9 +92,12 @@ impl Fault for Error {
             Self::Incomplete { .. } => Exit::Target,
             Self::Io { .. } => Exit::Failed,
             Self::KeepTags(..) => Exit::Refused,
-            Self::Key { .. } | Self::Usage(_) | Self::Registry(registry::Error::Config(_)) => {
-                Exit::Usage
-            }
+            Self::Approval(_)
+            | Self::Fleet(_)
+            | Self::Key { .. }
+            | Self::Select(_)
+            | Self::Usage(_)
+            | Self::Registry(registry::Error::Config(_)) => Exit::Usage,
             Self::Registry(_) => Exit::Target,
         }
     }

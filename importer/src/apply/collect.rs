@@ -1,42 +1,32 @@
 /*! The manifests of a bundle, kept as they pass: clusters come after the last verified byte. */
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use schema::bundle::{self, BundlePath, Contents, Verified};
+use schema::bundle::{self, BundlePath, Verified};
 
 use super::manifest::Manifest;
 use crate::{
-    Error, audit,
-    push::{ConfigSink, frame},
+    Error,
+    push::{self, ConfigSink},
 };
 
-/// Manifests in the order of the bundle.
+/// Manifests in the order of the bundle, and the files they stand in.
 #[derive(Debug, Default)]
-pub struct Collected(Mutex<Vec<Manifest>>);
+pub struct Collected(Mutex<(Vec<Manifest>, BTreeMap<String, Vec<u8>>)>);
 
 impl Collected {
     /// Those of a bundle of which nothing else is wanted. From a pipe it is read to its verified end.
-    pub fn of(bundle: Verified) -> Result<Vec<Manifest>, Error> {
+    pub fn of(bundle: Verified) -> Result<Self, Error> {
         let collected = Self::default();
-        match bundle.into_contents() {
-            Contents::Random(random) => frame(&random, &collected)?,
-            sequential @ Contents::Sequential(_) => {
-                let index = sequential.tape().index().clone();
-                sequential.visit(|entry| {
-                    if audit::concerns(entry.file) {
-                        let bytes = entry.body.read_whole()?;
-                        audit::check(&index, &entry.file.path, &bytes)?;
-                        collected.file(&entry.file.path, &bytes)?;
-                    }
-                    Ok::<_, Error>(())
-                })?;
-            }
-        }
-        Ok(collected.into_manifests())
+        push::configuration(bundle, &collected)?;
+        Ok(collected)
     }
 
-    /// What was kept.
-    pub fn into_manifests(self) -> Vec<Manifest> {
+    /// The objects, and the files by path.
+    pub fn into_parts(self) -> (Vec<Manifest>, BTreeMap<String, Vec<u8>>) {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -47,7 +37,8 @@ impl ConfigSink for Collected {
         let manifests = Manifest::read(&path, bytes)
             .map_err(|error| bundle::Error::Invalid(format!("{path}: {error}")))?;
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend(manifests);
+        all.0.extend(manifests);
+        all.1.insert(path, bytes.to_vec());
         Ok(())
     }
 }

@@ -2,19 +2,49 @@
 Brings configuration to clusters: to one, or to hundreds in waves.
 
 ```text
-manifests → clusters → preflight (all of them) → waves → report
+manifests → fleet → preflight (all of them) → waves → report
 ```
 
-[`manifest`] says what is applied and in which order, [`cluster`] to what, [`outcome`] what came of it. Only this module talks to clusters.
+[`command`] is that sentence. [`manifest`] says what is applied and in which order, [`fleet`] to which clusters and when,
+[`preflight`] what would happen on one of them, [`converge`] makes it happen, [`outcome`] says what did. Only this module
+and [`upgrade`](crate::upgrade) talk to clusters.
 */
 
 pub mod args;
 pub mod cluster;
+pub mod collect;
+pub mod command;
+mod conflict;
+pub mod connect;
+pub mod converge;
+pub mod diff;
+pub mod discovery;
+pub mod fleet;
+mod foresee;
+pub mod gitops;
+mod kubeconfig;
 pub mod manifest;
+pub mod manifests;
+mod object;
 pub mod outcome;
+pub mod overlay;
+mod plugin;
+pub mod preflight;
+mod ready;
+pub mod render;
 pub mod report;
+mod review;
+mod rollout;
+pub mod select;
+mod session;
+pub mod skew;
+mod transport;
+pub mod waves;
+mod yaml;
 
 use std::time::Duration;
+
+pub(crate) use rollout::interrupted;
 
 /// The field manager that objects are applied as (Kubernetes, "Server-Side Apply").
 pub const FIELD_MANAGER: &str = "offline-bundle-importer";

@@ -66,14 +66,14 @@ impl ApplyReport {
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let partial: PathBuf = path.with_file_name(format!(".{name}.partial"));
-        fs::write(&partial, self.json()?).map_err(failed)?;
+        fs::write(&partial, crate::report::json(self)?).map_err(failed)?;
         fs::rename(&partial, path).map_err(failed)
     }
 
     /// The text for standard output.
     pub fn shown(&self, format: Format) -> Result<String, Error> {
         match format {
-            Format::Json => self.json(),
+            Format::Json => crate::report::json(self),
             Format::Table => Ok(self.table()),
         }
     }
@@ -81,14 +81,6 @@ impl ApplyReport {
     /// With which code the program ends.
     pub fn exit(&self) -> Exit {
         outcome::exit(&self.clusters)
-    }
-
-    fn json(&self) -> Result<String, Error> {
-        let text = serde_json::to_string_pretty(self).map_err(|error| Error::Io {
-            path: "the report".into(),
-            source: error.into(),
-        })?;
-        Ok(format!("{text}\n"))
     }
 
     fn table(&self) -> String {

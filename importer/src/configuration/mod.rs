@@ -108,10 +108,16 @@ impl Configuration {
         Ok(configuration)
     }
 
+    /// The manifests made here, in the order of [`Self::mirror`], the update service last.
+    pub fn manifests(&self) -> impl Iterator<Item = &Rendered> {
+        self.mirror.iter().chain(&self.update_service)
+    }
+
     /// The files made here, with their text.
     fn made(&self) -> impl Iterator<Item = (&str, &str)> {
-        let manifests = self.mirror.iter().chain(&self.update_service);
-        let manifests = manifests.map(|made| (made.path.as_str(), made.text.as_str()));
+        let manifests = self
+            .manifests()
+            .map(|made| (made.path.as_str(), made.text.as_str()));
         let snippet = self.install_config.as_deref();
         manifests.chain(snippet.map(|text| (INSTALL_CONFIG, text)))
     }

@@ -1,24 +1,28 @@
 /*!
-The whole import: images into the registry, and what clusters must be told into a directory and the report.
+The whole import: images into the registry, and what clusters must be told into a directory, onto clusters and into the report.
 
 ```text
-render → push → write → report
+render → push → write → apply → report
 ```
 
-Configuration is rendered, and its directory looked at, before anything is pushed. The clusters themselves are not
-touched here: the report says what comes next.
+Configuration is rendered, and its directory and the list of clusters looked at, before anything is pushed. Clusters are
+touched only with `--apply-config`, and only after the last image is there; else the report says what comes next.
 */
 
 mod report;
 
 use std::{path::Path, sync::Arc};
 
-use schema::{Progress, bundle::Verified};
+use schema::{Progress, bundle::Verified, cli::Board};
 
 pub use report::{ImportReport, Written};
 
 use crate::{
     Error,
+    apply::{
+        collect::{Both, Collected},
+        command::{self, Job},
+    },
     args::ImportArgs,
     configuration::{ConfigDirectory, Configuration},
     push::{self, ConfigSink, Target},
@@ -29,35 +33,62 @@ pub async fn bundle(
     bundle: Verified,
     args: &ImportArgs,
     progress: &Arc<dyn Progress>,
+    board: Board,
 ) -> Result<ImportReport, Error> {
     let target = Target::from_args(&args.target)?;
     let index = bundle.index().clone();
-    let configuration = Configuration::new(&index, &target, args.mirror_config, args.mirror_tags)?;
+    let rendered = command::rendered(&index, &args.target, args.mirror_config, args.mirror_tags)?;
+    let wanted = rendered
+        .first()
+        .map(|(_, configuration)| configuration.clone());
+    let configuration = wanted.ok_or_else(|| Error::Usage("--mirror-config".to_owned()))?;
+    let job = args
+        .apply_config
+        .then(|| Job::prepare(&args.clusters, &args.rollout, args.dry_run))
+        .transpose()?;
     let (options, place) = (args.registry.options(), args.config_to_dir.as_deref());
     let dry_run = args.dry_run.is_some();
     place.map_or(Ok(()), ConfigDirectory::check)?;
     let directory = begin(place.filter(|_| !dry_run), &configuration)?;
-    let sink: Arc<dyn ConfigSink> = match directory.clone() {
-        Some(directory) => directory,
-        None => Arc::new(()),
-    };
+    let collected = Arc::new(Collected::default());
+    let sink = sink(
+        directory.clone(),
+        job.is_some().then(|| Arc::clone(&collected)),
+    );
     let pushed = push::bundle(bundle, target, &options, dry_run, sink, progress).await?;
+    let whole = pushed.verdict().is_ok();
     let written = match (place, directory.and_then(Arc::into_inner)) {
         (None, _) => Written::NotAsked,
         (Some(_), _) if dry_run => Written::DryRun,
-        (Some(_), Some(directory)) if pushed.verdict().is_ok() => {
+        (Some(_), Some(directory)) if whole => {
             directory.finish()?;
             Written::Done
         }
         (Some(_), _) => Written::Withheld,
     };
-    Ok(ImportReport::new(
-        pushed,
-        &index,
-        configuration,
-        place,
-        written,
-    ))
+    let report = ImportReport::new(pushed, &index, configuration, place, written, job.is_some());
+    match (job, Arc::into_inner(collected)) {
+        (Some(job), Some(collected)) if whole => {
+            let said = job
+                .run(&index, collected, &rendered, args.format, board)
+                .await?;
+            Ok(report.with_clusters(said))
+        }
+        _ => Ok(report),
+    }
+}
+
+/// Whoever wants the configuration as it passes.
+fn sink(
+    directory: Option<Arc<ConfigDirectory>>,
+    collected: Option<Arc<Collected>>,
+) -> Arc<dyn ConfigSink> {
+    match (directory, collected) {
+        (None, None) => Arc::new(()),
+        (Some(directory), None) => directory,
+        (None, Some(collected)) => collected,
+        (Some(directory), Some(collected)) => Arc::new(Both(directory, collected)),
+    }
 }
 
 fn begin(

@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use schema::{bundle::Index, cli::shell};
+use schema::{
+    bundle::Index,
+    cli::{Exit, shell},
+};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
     Error,
+    apply::{command::Said, report::ApplyReport},
     args::Format,
     configuration::{Configuration, Rendered},
     push::Report,
@@ -32,8 +36,14 @@ pub struct ImportReport {
     pub update_service: Option<Value>,
     /// For `install-config.yaml` of new clusters, YAML.
     pub install_config: Option<String>,
+    /// What became of the clusters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clusters: Option<ApplyReport>,
     #[serde(skip)]
     documents: Vec<Rendered>,
+    /// What is to be said of the clusters.
+    #[serde(skip)]
+    said: Option<Said>,
 }
 
 /// What became of the configuration directory.
@@ -58,6 +68,7 @@ impl ImportReport {
         configuration: Configuration,
         place: Option<&Path>,
         written: Written,
+        applied: bool,
     ) -> Self {
         let config_files = configuration.paths().map(str::to_owned).collect();
         let applicable = configuration.has_objects();
@@ -70,9 +81,9 @@ impl ImportReport {
             push.next_commands.insert(0, shell::apply(program, place));
         }
         push.warnings.extend(configuration.warnings);
-        if place.is_none() && !index.objects.is_empty() {
+        if place.is_none() && !applied && !index.objects.is_empty() {
             push.warnings.push(format!(
-                "the bundle's manifests ({} Kubernetes objects) are not written down; --config-to-dir DIR does that",
+                "the bundle's manifests ({} Kubernetes objects) are neither written down nor applied; --config-to-dir DIR does the one, --apply-config the other",
                 index.objects.len()
             ));
         }
@@ -89,6 +100,8 @@ impl ImportReport {
                 .as_ref()
                 .map(|made| made.object.clone()),
             install_config: configuration.install_config,
+            clusters: None,
+            said: None,
             documents: configuration
                 .mirror
                 .into_iter()
@@ -101,8 +114,27 @@ impl ImportReport {
     pub fn shown(&self, format: Format) -> Result<String, Error> {
         match format {
             Format::Json => report::json(self),
-            Format::Table => Ok(self.push.summary() + &self.configuration() + &self.push.ending()),
+            Format::Table => {
+                let clusters = self.said.as_ref().map_or("", |said| &said.text);
+                let own = self.push.summary() + &self.configuration() + &self.push.ending();
+                Ok(match clusters {
+                    "" => own,
+                    clusters => format!("{own}\n{clusters}"),
+                })
+            }
         }
+    }
+
+    /// Adds what was done to clusters.
+    pub fn with_clusters(mut self, mut said: Said) -> Self {
+        self.clusters = said.report.take();
+        self.said = Some(said);
+        self
+    }
+
+    /// With which code the program ends, if nothing failed on the way to the registry.
+    pub fn exit(&self) -> Exit {
+        self.said.as_ref().map_or(Exit::Done, |said| said.exit)
     }
 
     /// An error if anything failed.

@@ -67,7 +67,7 @@ pub async fn push(
 
 /// Everything but blobs and manifests: headers, links, checksums, configuration. Nothing is pushed from a bundle in
 /// which any of it is wrong.
-fn frame(bundle: &Random, config: &dyn ConfigSink) -> Result<(), Error> {
+pub(super) fn frame(bundle: &Random, config: &dyn ConfigSink) -> Result<(), Error> {
     bundle.check_frame()?;
     for (position, file) in bundle.index().files.iter().enumerate() {
         if audit::concerns(file) {

@@ -35,7 +35,7 @@ pub use releases::ReleaseStep;
 pub use report::{ReleaseReport, Report, TagChange};
 pub use target::{ReleaseImage, Target};
 
-use crate::Error;
+use crate::{Error, audit};
 
 /// Takes the configuration of a bundle while its images are pushed; from a pipe it can be had only then.
 pub trait ConfigSink: fmt::Debug + Send + Sync {
@@ -47,6 +47,24 @@ pub trait ConfigSink: fmt::Debug + Send + Sync {
 impl ConfigSink for () {
     fn file(&self, _: &BundlePath, _: &[u8]) -> Result<(), bundle::Error> {
         Ok(())
+    }
+}
+
+/// Hands on the configuration of a bundle of which nothing else is wanted. A pipe is read to its verified end.
+pub fn configuration(bundle: Verified, config: &dyn ConfigSink) -> Result<(), Error> {
+    match bundle.into_contents() {
+        Contents::Random(random) => file::frame(&random, config),
+        sequential @ Contents::Sequential(_) => {
+            let index = sequential.tape().index().clone();
+            sequential.visit(|entry| {
+                if audit::concerns(entry.file) {
+                    let bytes = entry.body.read_whole()?;
+                    audit::check(&index, &entry.file.path, &bytes)?;
+                    config.file(&entry.file.path, &bytes)?;
+                }
+                Ok(())
+            })
+        }
     }
 }
 
@@ -67,7 +85,9 @@ pub async fn bundle(
     }
     let survey = survey::ask(&plan, &registry, options.concurrency).await?;
     if dry_run {
-        return Ok(Report::of_dry_run(&plan, &target, &survey, changes));
+        let report = Report::of_dry_run(&plan, &target, &survey, changes);
+        configuration(bundle, config.as_ref())?;
+        return Ok(report);
     }
     progress.begin("Pushing", survey.bytes_missing(&plan));
     let upload = Arc::new(upload::Upload::new(

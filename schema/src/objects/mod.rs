@@ -14,6 +14,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+pub use value::Kubernetes;
+
 /// The most one file may hold: 16 MiB, ten times what a cluster takes as one object.
 pub const FILE_LIMIT: u64 = 16 << 20;
 

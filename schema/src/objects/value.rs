@@ -10,8 +10,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_json::{Map, Number, Value, map::Entry};
 
-/// A JSON value, read as described above.
-pub(super) struct Kubernetes(pub(super) Value);
+/// A JSON value, read as described above: for what stands in a file of another kind, a patch for example.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kubernetes(pub Value);
 
 impl<'de> Deserialize<'de> for Kubernetes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,0 +1,133 @@
+/*!
+`--diff`: what would change in an object, as a unified diff of YAML.
+
+What the server keeps for itself is left out, and what a Secret holds is never shown.
+*/
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use schema::cli::escape;
+use serde_json::{Map, Value};
+use similar::TextDiff;
+
+use super::yaml;
+
+/// Longest search for the shortest diff; after it a longer one will do.
+const SEARCH: Duration = Duration::from_secs(1);
+
+/// Lines shown around a change.
+const CONTEXT: usize = 3;
+
+/// Fields of `metadata` that the server sets.
+const SERVERS: [&str; 6] = [
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
+/// A whole object as client-side apply once left it, Secrets included.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// How an object changes; empty where it does not. `name` says which it is; `old` is none where it does not exist yet.
+pub fn unified(old: Option<&Value>, new: &Value, name: &str) -> String {
+    let (old, new) = (old.map(essential), essential(new));
+    let (old, new) = match is_secret(&new) {
+        true => hidden(old, new),
+        false => (old, new),
+    };
+    let name = escape(name);
+    let from = match old {
+        Some(_) => format!("live/{name}"),
+        None => "/dev/null".to_owned(),
+    };
+    let old = old.map_or(String::new(), |old| yaml::document(&old));
+    let new = yaml::document(&new);
+    if old == new {
+        return String::new();
+    }
+    let diff = TextDiff::configure().timeout(SEARCH).diff_lines(&old, &new);
+    let mut unified = diff.unified_diff();
+    unified
+        .context_radius(CONTEXT)
+        .header(&from, &format!("new/{name}"))
+        .to_string()
+}
+
+/// The object without what the server keeps in it.
+fn essential(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Value::Object(fields) = &mut object {
+        fields.remove("status");
+        if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
+            metadata.retain(|field, _| !SERVERS.contains(&field.as_str()));
+            if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+                annotations.remove(LAST_APPLIED);
+                if annotations.is_empty() {
+                    metadata.remove("annotations");
+                }
+            }
+        }
+    }
+    object
+}
+
+fn is_secret(object: &Value) -> bool {
+    object["apiVersion"] == "v1" && object["kind"] == "Secret"
+}
+
+/// Secrets with their content replaced by whether it changes.
+fn hidden(old: Option<Value>, new: Value) -> (Option<Value>, Value) {
+    let (mut old, mut new) = (old.map(decoded), decoded(new));
+    let before = old.as_ref().map(content).unwrap_or_default();
+    let after = content(&new);
+    if let Some(old) = &mut old {
+        hide(old, |_| "(hidden)");
+    }
+    hide(&mut new, |key| match before.get(key) {
+        Some(value) if after.get(key) != Some(value) => "(hidden, changed)",
+        _ => "(hidden)",
+    });
+    (old, new)
+}
+
+/// With `stringData` where the server puts it, in `data`.
+fn decoded(mut secret: Value) -> Value {
+    if let Value::Object(fields) = &mut secret
+        && let Some(Value::Object(plain)) = fields.remove("stringData")
+    {
+        let data = fields.entry("data").or_insert_with(|| Map::new().into());
+        if !data.is_object() {
+            *data = Map::new().into();
+        }
+        for (key, value) in plain {
+            data[key] = match value {
+                Value::String(text) => STANDARD.encode(text).into(),
+                other => other,
+            };
+        }
+    }
+    secret
+}
+
+fn content(secret: &Value) -> Map<String, Value> {
+    match &secret["data"] {
+        Value::Object(data) => data.clone(),
+        _ => Map::new(),
+    }
+}
+
+fn hide(secret: &mut Value, shown: impl Fn(&str) -> &'static str) {
+    match secret.get_mut("data") {
+        Some(Value::Object(data)) => {
+            for (key, value) in data {
+                *value = shown(key).into();
+            }
+        }
+        Some(other) => *other = "(hidden)".into(),
+        None => {}
+    }
+}

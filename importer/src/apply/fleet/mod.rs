@@ -1,0 +1,88 @@
+/*!
+The clusters that are meant, each by name: from `--context` flags, or from a file that also says in which order and what
+differs.
+
+Nothing is ever applied to a cluster only because somebody's `current-context` happens to point to it.
+*/
+
+mod contexts;
+mod error;
+mod file;
+mod selector;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeSet, path::Path};
+
+pub use error::FleetError;
+pub use selector::Selector;
+
+use super::{cluster::Cluster, overlay::Overlays, waves::Wave};
+use contexts::Kubeconfigs;
+
+/// Clusters, and the order they come in.
+#[derive(Debug, Clone, Default)]
+pub struct Fleet {
+    /// Each by a name of its own, in the order of the file or of the flags.
+    pub clusters: Vec<Cluster>,
+    /// Every cluster stands in one of them.
+    pub waves: Vec<Wave>,
+    /// What differs from cluster to cluster.
+    pub overlays: Overlays,
+    /// What to know before anything is begun.
+    pub warnings: Vec<String>,
+}
+
+impl Fleet {
+    /// The clusters of `--context` flags, all in one wave. Contexts are looked for in `kubeconfig`, else in the files that
+    /// `KUBECONFIG` lists, else in `~/.kube/config`.
+    pub fn from_contexts(
+        contexts: &[String],
+        kubeconfig: Option<&Path>,
+    ) -> Result<Self, FleetError> {
+        let kubeconfigs = match kubeconfig {
+            Some(file) => Kubeconfigs::named(vec![file.to_owned()]),
+            None => Kubeconfigs::of_environment()?,
+        };
+        Self::of(contexts, &kubeconfigs)
+    }
+
+    /// The clusters of a CLUSTERS.yaml.
+    pub fn load(path: &Path) -> Result<Self, FleetError> {
+        file::load(path)
+    }
+
+    fn of(contexts: &[String], kubeconfigs: &Kubeconfigs) -> Result<Self, FleetError> {
+        let known = kubeconfigs.contexts()?;
+        if contexts.is_empty() {
+            return Err(FleetError::NoContext { known });
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = contexts.iter().find(|context| !seen.insert(*context)) {
+            return Err(FleetError::Twice(twice.clone()));
+        }
+        for context in contexts {
+            known.check(context)?;
+        }
+        let clusters = contexts.iter().map(|context| Cluster {
+            name: context.clone(),
+            kubeconfig: kubeconfigs.files().to_vec(),
+            context: context.clone(),
+            labels: Default::default(),
+            cluster_id: None,
+        });
+        Ok(Self {
+            clusters: clusters.collect(),
+            waves: vec![Wave::of((0..contexts.len()).collect())],
+            ..Self::default()
+        })
+    }
+
+    /// Leaves out of the waves what is not wanted, for a second run. Waves keep their numbers, and may be empty.
+    pub fn keep(&mut self, wanted: impl Fn(&Cluster) -> bool) {
+        for wave in &mut self.waves {
+            wave.clusters
+                .retain(|&cluster| self.clusters.get(cluster).is_some_and(&wanted));
+        }
+    }
+}

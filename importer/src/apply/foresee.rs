@@ -1,0 +1,240 @@
+/*! What would come of one object, asked of the cluster on a dry run: before anything is changed, and again for what had to wait. */
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{
+    Rules,
+    conflict::{holders, missing, said},
+    connect::ConnectError,
+    discovery::Served,
+    manifest::Manifest,
+    object::{Place, same},
+    preflight::Foreseen,
+    review::{Deed, forbidden},
+    session::{Answer, Session},
+};
+
+/// What the bundle itself brings along for other objects to rest on.
+#[derive(Debug, Default)]
+pub(super) struct Brought {
+    namespaces: BTreeSet<String>,
+    kinds: Vec<Kind>,
+}
+
+/// A kind that a CustomResourceDefinition makes known.
+#[derive(Debug)]
+pub(super) struct Kind {
+    group: String,
+    name: String,
+    plural: String,
+    versions: Vec<String>,
+}
+
+impl Brought {
+    /// By these manifests.
+    pub(super) fn by(manifests: &[Manifest]) -> Self {
+        let mut brought = Self::default();
+        for manifest in manifests {
+            match (manifest.group(), manifest.kind.as_str()) {
+                ("", "Namespace") => {
+                    brought.namespaces.insert(manifest.name.clone());
+                }
+                ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+                    brought.kinds.extend(Kind::defined(&manifest.value));
+                }
+                _ => {}
+            }
+        }
+        brought
+    }
+
+    fn kind(&self, manifest: &Manifest) -> Option<&Kind> {
+        let version = manifest.api_version.rsplit('/').next().unwrap_or_default();
+        self.kinds.iter().find(|kind| {
+            kind.group == manifest.group()
+                && kind.name == manifest.kind
+                && kind.versions.iter().any(|served| served == version)
+        })
+    }
+}
+
+impl Kind {
+    /// What a CustomResourceDefinition defines (`apiextensions.k8s.io/v1`, or `v1beta1` with its single `version`).
+    pub(super) fn defined(crd: &Value) -> Option<Self> {
+        let text = |pointer: &str| {
+            crd.pointer(pointer)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        let versions = crd.pointer("/spec/versions").and_then(Value::as_array);
+        let versions = versions.into_iter().flatten();
+        let served = versions.filter(|version| version.get("served") == Some(&Value::Bool(true)));
+        let names = served.filter_map(|version| version.get("name")?.as_str());
+        Some(Self {
+            group: text("/spec/group")?,
+            name: text("/spec/names/kind")?,
+            plural: text("/spec/names/plural")?,
+            versions: names
+                .map(str::to_owned)
+                .chain(text("/spec/version"))
+                .collect(),
+        })
+    }
+
+    /// Whether all of it is served.
+    pub(super) fn is_served(&self, serves: &Served) -> bool {
+        self.api_versions()
+            .all(|api_version| serves.has(&api_version, &self.name))
+    }
+
+    /// Its `apiVersion`s.
+    pub(super) fn api_versions(&self) -> impl Iterator<Item = String> {
+        self.versions
+            .iter()
+            .map(|version| format!("{}/{version}", self.group))
+    }
+}
+
+/// Asks about objects, one by one.
+pub(super) struct Survey<'a> {
+    pub session: &'a Session,
+    pub serves: &'a Served,
+    pub brought: &'a Brought,
+    pub rules: &'a Rules,
+    /// Where namespaced objects without a namespace go.
+    pub default_namespace: &'a str,
+    /// Whether the user's rights are asked for as well; else the dry run has to tell.
+    pub review: bool,
+}
+
+impl Survey<'_> {
+    /// What would come of an object. Nothing is changed.
+    pub(super) async fn foresee(&self, manifest: &Manifest) -> Result<Foreseen, ConnectError> {
+        let asked = self.ask(manifest).await;
+        match asked {
+            // Something about this object alone; the others may do better.
+            Err(error) if error.is_passing() => Ok(Foreseen::Refused {
+                reason: error.to_string(),
+            }),
+            asked => asked,
+        }
+    }
+
+    async fn ask(&self, manifest: &Manifest) -> Result<Foreseen, ConnectError> {
+        let Manifest {
+            api_version, kind, ..
+        } = manifest;
+        let resource = match self.serves.find(api_version, kind) {
+            Ok(Some(resource)) => resource,
+            Ok(None) => return self.unserved(manifest).await,
+            Err(reason) => {
+                let reason =
+                    format!("whether {kind} ({api_version}) is served cannot be told: {reason}");
+                return Ok(Foreseen::Refused { reason });
+            }
+        };
+        let place = match Place::of(manifest, resource, self.default_namespace) {
+            Ok(place) => place,
+            Err(reason) => return Ok(Foreseen::Impossible { reason }),
+        };
+        let live = self.session.send(&place.read()).await?;
+        // Who may not read may still apply; what is there is then taken to differ.
+        if !live.is_success() && !matches!(live.status, 403 | 404) {
+            return Ok(Foreseen::Refused {
+                reason: said(&live),
+            });
+        }
+        let verbs: &[&'static str] = if live.status == 404 {
+            &["patch", "create"]
+        } else {
+            &["patch"]
+        };
+        if let Some(reason) = self
+            .refused(manifest, &resource.plural, &place.namespace, verbs)
+            .await?
+        {
+            return Ok(Foreseen::Refused { reason });
+        }
+        let call = place.apply(&manifest.value, self.rules.overwrite, true);
+        let tried = self.session.send(&call).await?;
+        Ok(self.judge(live, tried, &place))
+    }
+
+    fn judge(&self, live: Answer, tried: Answer, place: &Place) -> Foreseen {
+        if tried.is_success() {
+            return match (live.status, tried.status) {
+                (404, _) | (_, 201) => Foreseen::Create,
+                (200, _) if same(live.body, tried.body) => Foreseen::Unchanged,
+                _ => Foreseen::Configure,
+            };
+        }
+        if let Some(reason) = holders(&tried) {
+            return Foreseen::Conflict { reason };
+        }
+        if missing(&tried) == Some("namespaces") {
+            let namespace = &place.namespace;
+            return if self.brought.namespaces.contains(namespace) {
+                let reason = format!("waits for namespace {namespace} of the same bundle");
+                Foreseen::Waits { reason }
+            } else {
+                let reason = format!(
+                    "namespace {namespace} is not there, and is not in the bundle; create it, or add it to the bundle"
+                );
+                Foreseen::Impossible { reason }
+            };
+        }
+        Foreseen::Refused {
+            reason: said(&tried),
+        }
+    }
+
+    async fn unserved(&self, manifest: &Manifest) -> Result<Foreseen, ConnectError> {
+        let Manifest {
+            api_version, kind, ..
+        } = manifest;
+        let Some(brought) = self.brought.kind(manifest) else {
+            let reason = format!(
+                "the cluster does not serve {kind} ({api_version}), and the bundle does not define it; check the spelling, or install what it belongs to first"
+            );
+            return Ok(Foreseen::Impossible { reason });
+        };
+        let namespace = manifest.namespace.as_deref().unwrap_or_default();
+        let refused = self
+            .refused(manifest, &brought.plural, namespace, &["patch", "create"])
+            .await?;
+        Ok(match refused {
+            Some(reason) => Foreseen::Refused { reason },
+            None => Foreseen::Waits {
+                reason: format!(
+                    "waits for {}.{} of the same bundle",
+                    brought.plural, brought.group
+                ),
+            },
+        })
+    }
+
+    /// Why the user may not do one of these, where rights are asked for.
+    async fn refused(
+        &self,
+        manifest: &Manifest,
+        plural: &str,
+        namespace: &str,
+        verbs: &[&'static str],
+    ) -> Result<Option<String>, ConnectError> {
+        for verb in verbs.iter().filter(|_| self.review) {
+            let deed = Deed {
+                verb,
+                group: manifest.group().to_owned(),
+                resource: plural.to_owned(),
+                namespace: namespace.to_owned(),
+                name: manifest.name.clone(),
+            };
+            if let Some(reason) = forbidden(self.session, &deed).await? {
+                return Ok(Some(reason));
+            }
+        }
+        Ok(None)
+    }
+}

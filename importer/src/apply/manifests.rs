@@ -1,0 +1,78 @@
+/*! Everything that may be applied, and of it what one cluster gets. */
+
+use std::sync::Arc;
+
+use super::{
+    cluster::Cluster,
+    manifest::{self, Manifest},
+    overlay::Overlays,
+    select::Selection,
+};
+use crate::{Error, args::MirrorConfig, configuration::Configuration};
+
+/// The objects of a bundle, and the mirror configuration in each form that a cluster may take.
+#[derive(Debug, Clone, Default)]
+pub struct Manifests {
+    /// Each form of mirror configuration, the wanted one first; without a registry to name only none at all.
+    forms: Vec<(MirrorConfig, Vec<Arc<Manifest>>)>,
+}
+
+impl Manifests {
+    /// Joins a bundle's own objects with what was rendered for a registry, and leaves out what is not selected. `rendered`
+    /// holds a configuration for each form; the first is the wanted one.
+    pub fn new(
+        own: &[Manifest],
+        rendered: &[(MirrorConfig, Configuration)],
+        selection: &Selection,
+    ) -> Result<Self, Error> {
+        let mut forms = Vec::new();
+        for (kind, configuration) in rendered {
+            let mut all = own.to_vec();
+            for made in configuration.manifests() {
+                let read = Manifest::read(&made.path, made.text.as_bytes());
+                all.extend(read.map_err(|error| Error::Usage(format!("{}: {error}", made.path)))?);
+            }
+            forms.push((*kind, selected(all, selection)));
+        }
+        if forms.is_empty() {
+            forms.push((MirrorConfig::None, selected(own.to_vec(), selection)));
+        }
+        Ok(Self { forms })
+    }
+
+    /// The mirror configuration that is wanted; none without a registry.
+    pub fn mirror_config(&self) -> MirrorConfig {
+        self.forms
+            .first()
+            .map_or(MirrorConfig::None, |(kind, _)| *kind)
+    }
+
+    /// Everything in the wanted form, in the order in which it is applied.
+    pub fn all(&self) -> &[Arc<Manifest>] {
+        self.form(self.mirror_config())
+    }
+
+    /// What one cluster gets, with this mirror configuration.
+    pub fn for_cluster(
+        &self,
+        overlays: &Overlays,
+        cluster: &Cluster,
+        mirror_config: MirrorConfig,
+    ) -> Vec<Arc<Manifest>> {
+        overlays.for_cluster(cluster, self.form(mirror_config))
+    }
+
+    fn form(&self, mirror_config: MirrorConfig) -> &[Arc<Manifest>] {
+        let mut forms = self.forms.iter();
+        let form = forms.find(|(kind, _)| *kind == mirror_config);
+        form.map_or(&[], |(_, manifests)| manifests.as_slice())
+    }
+}
+
+fn selected(all: Vec<Manifest>, selection: &Selection) -> Vec<Arc<Manifest>> {
+    let kept = all.into_iter().filter(|manifest| selection.keeps(manifest));
+    manifest::in_order(kept.collect())
+        .into_iter()
+        .map(Arc::new)
+        .collect()
+}

@@ -1,0 +1,69 @@
+/*! Whether a user may do something (Kubernetes, "SelfSubjectAccessReview"): what a dry run cannot tell of what is not there yet. */
+
+use serde_json::{Value, json};
+
+use super::{
+    connect::ConnectError,
+    session::{Call, Session},
+    transport::clean,
+};
+
+/// What is to be done, and where.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Deed {
+    pub verb: &'static str,
+    pub group: String,
+    pub resource: String,
+    /// Empty for what is in no namespace.
+    pub namespace: String,
+    pub name: String,
+}
+
+/// Why it is forbidden; `None` if it is not, or if the cluster does not say.
+pub(super) async fn forbidden(
+    session: &Session,
+    deed: &Deed,
+) -> Result<Option<String>, ConnectError> {
+    let question = json!({
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": {
+            "verb": deed.verb, "group": deed.group, "resource": deed.resource, "namespace": deed.namespace, "name": deed.name,
+        }},
+    });
+    let answer = match session.send(&Call::ask(REVIEWS, &question)).await {
+        Ok(answer) => answer,
+        Err(error) if error.is_passing() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let status = answer.body.get("status").filter(|_| answer.is_success());
+    if status.and_then(|status| status.get("allowed")) != Some(&Value::Bool(false)) {
+        return Ok(None);
+    }
+    let why = status.and_then(|status| status.get("reason")?.as_str());
+    Ok(Some(told(deed, why.unwrap_or_default())))
+}
+
+const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+
+fn told(deed: &Deed, why: &str) -> String {
+    let Deed {
+        verb,
+        group,
+        resource,
+        namespace,
+        ..
+    } = deed;
+    let dot = if group.is_empty() { "" } else { "." };
+    let place = if namespace.is_empty() {
+        String::new()
+    } else {
+        format!(" in namespace {namespace}")
+    };
+    let why = if why.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", clean(why))
+    };
+    format!("forbidden: this user may not {verb} {resource}{dot}{group}{place}{why}")
+}

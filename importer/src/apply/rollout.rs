@@ -1,0 +1,370 @@
+/*!
+One run over all clusters: each is looked at before the first is changed, then they are changed wave by wave.
+
+What is known of a cluster at the look is kept until its turn; what came of it is a value, whether it was done, failed,
+could not be reached, or never had its turn.
+*/
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::{StreamExt, stream};
+use schema::{
+    bundle::Release,
+    cli::{Board, Line},
+};
+
+use super::{
+    Rules,
+    cluster::Cluster,
+    connect::ConnectError,
+    converge,
+    fleet::Fleet,
+    manifest::Manifest,
+    manifests::Manifests,
+    outcome::{ClusterOutcome, ObjectOutcome, State},
+    preflight::{self, Foreseen, Preflight},
+    skew::{self, Seen},
+    waves::{self, Approval, Driven, Event, Pause, Rollout, Turn},
+};
+
+/// What is brought to which clusters, and how.
+#[derive(Debug)]
+pub struct Plan {
+    /// The clusters and their waves.
+    pub fleet: Fleet,
+    /// The objects.
+    pub manifests: Manifests,
+    /// The releases of the bundle, for what is to be said of versions.
+    pub releases: Vec<Release>,
+    /// How objects are applied.
+    pub rules: Rules,
+    /// Clusters worked on at once.
+    pub at_once: usize,
+    /// Begin only if nothing is wrong anywhere.
+    pub all_or_nothing: bool,
+    /// Where approval between waves comes from.
+    pub approval: Approval,
+}
+
+impl Plan {
+    /// Carries it out, and says what came of each cluster that has a turn, in the order of the fleet.
+    pub async fn run(&self, board: Board) -> Vec<ClusterOutcome> {
+        let run = Run {
+            plan: self,
+            board,
+            looks: self.look_at_all(board).await,
+        };
+        let mut interrupt = Box::pin(interrupted());
+        if let Some(reason) = self.objection(&run.looks) {
+            let nothing = self.wave_of_each().map(|(wave, index)| {
+                run.untouched(index, wave, &format!("--all-or-nothing: {reason}"))
+            });
+            return nothing.collect();
+        }
+        let driven = waves::run(&self.fleet.waves, self.at_once, &run, &mut interrupt).await;
+        driven
+            .into_iter()
+            .map(|driven| run.outcome(driven))
+            .collect()
+    }
+
+    /// The preflight of every cluster that has a turn, several at once.
+    async fn look_at_all(&self, board: Board) -> Vec<Mutex<Look>> {
+        let mut looks: Vec<Mutex<Look>> = Vec::new();
+        looks.resize_with(self.fleet.clusters.len(), || Mutex::new(Look::None));
+        let looked = stream::iter(self.wave_of_each())
+            .map(|(_, index)| async move { (index, self.look(index, board).await) })
+            .buffer_unordered(self.at_once);
+        let mut looked = std::pin::pin!(looked);
+        while let Some((index, look)) = looked.next().await {
+            if let Some(place) = looks.get_mut(index) {
+                *place = Mutex::new(look);
+            }
+        }
+        looks
+    }
+
+    async fn look(&self, index: usize, board: Board) -> Look {
+        let Some(cluster) = self.fleet.clusters.get(index) else {
+            return Look::None;
+        };
+        let line = board.line(&cluster.name);
+        line.say("looking");
+        match self.ready(cluster).await {
+            Ok(ready) => {
+                let Preflight {
+                    connection,
+                    cluster_id,
+                    version,
+                    warnings,
+                    ..
+                } = &ready.preflight;
+                let id = cluster_id.as_deref().unwrap_or("none");
+                let version = version.as_deref().unwrap_or("unknown");
+                tracing::info!(
+                    "{}: {}, cluster id {id}, version {version}",
+                    cluster.name,
+                    connection.server
+                );
+                for warning in warnings {
+                    tracing::warn!("{}: {warning}", cluster.name);
+                }
+                Look::Ready(Box::new(ready))
+            }
+            Err(error) => {
+                tracing::warn!("{}: {error}", cluster.name);
+                Look::Unreachable(error.to_string())
+            }
+        }
+    }
+
+    /// Looks with the mirror configuration that is wanted, and again with what the cluster takes, where that differs.
+    async fn ready(&self, cluster: &Cluster) -> Result<Ready, ConnectError> {
+        let wanted = self.manifests.mirror_config();
+        let mut manifests = self
+            .manifests
+            .for_cluster(&self.fleet.overlays, cluster, wanted);
+        let mut preflight = preflight::preflight(cluster, &owned(&manifests), &self.rules).await?;
+        let cluster_version = preflight.cluster_version.clone();
+        let seen = Seen {
+            cluster_version: cluster_version.as_ref(),
+            serves_idms: preflight
+                .serves
+                .has("config.openshift.io/v1", "ImageDigestMirrorSet"),
+            serves_icsp: preflight
+                .serves
+                .has("operator.openshift.io/v1alpha1", "ImageContentSourcePolicy"),
+            icsp_objects: 0,
+        };
+        let taken = skew::mirror_kind(wanted, &seen);
+        if taken != wanted {
+            manifests = self
+                .manifests
+                .for_cluster(&self.fleet.overlays, cluster, taken);
+            preflight = preflight::preflight(cluster, &owned(&manifests), &self.rules).await?;
+        }
+        let warnings = skew::warnings(&seen, wanted, &self.releases, &owned(&manifests));
+        preflight.warnings.splice(0..0, warnings);
+        Ok(Ready {
+            manifests,
+            preflight,
+        })
+    }
+
+    /// The first thing that is wrong anywhere, if that matters.
+    fn objection(&self, looks: &[Mutex<Look>]) -> Option<String> {
+        if !self.all_or_nothing {
+            return None;
+        }
+        let clusters = self.fleet.clusters.iter().zip(looks);
+        clusters
+            .filter_map(|(cluster, look)| {
+                let look = look.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(format!("{}: {}", cluster.name, look.objection()?))
+            })
+            .next()
+    }
+
+    /// Every cluster that has a turn, with its wave.
+    fn wave_of_each(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let waves = self.fleet.waves.iter().enumerate();
+        waves.flat_map(|(wave, members)| members.clusters.iter().map(move |index| (wave, *index)))
+    }
+}
+
+/// A cluster that answered, and what it is to get.
+struct Ready {
+    manifests: Vec<Arc<Manifest>>,
+    preflight: Preflight,
+}
+
+/// What came of looking at a cluster.
+enum Look {
+    /// It has no turn, or had it.
+    None,
+    Ready(Box<Ready>),
+    Unreachable(String),
+}
+
+impl Look {
+    fn objection(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Unreachable(reason) => Some(reason.clone()),
+            Self::Ready(ready) => {
+                let mut objects = ready.manifests.iter().zip(&ready.preflight.objects);
+                objects.find_map(|(manifest, foreseen)| match foreseen {
+                    Foreseen::Create
+                    | Foreseen::Configure
+                    | Foreseen::Unchanged
+                    | Foreseen::Waits { .. } => None,
+                    Foreseen::Conflict { reason }
+                    | Foreseen::Refused { reason }
+                    | Foreseen::Impossible { reason } => {
+                        Some(format!("{} {}: {reason}", manifest.kind, manifest.name))
+                    }
+                })
+            }
+        }
+    }
+}
+
+/// A run on its way.
+struct Run<'a> {
+    plan: &'a Plan,
+    board: Board,
+    looks: Vec<Mutex<Look>>,
+}
+
+impl Run<'_> {
+    fn take(&self, index: usize) -> Look {
+        let look = self.looks.get(index);
+        look.map_or(Look::None, |look| {
+            let mut look = look.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut look, Look::None)
+        })
+    }
+
+    fn outcome(&self, driven: Driven<ClusterOutcome>) -> ClusterOutcome {
+        match driven.turn {
+            Turn::Ran(outcome) => ClusterOutcome {
+                wave: driven.wave,
+                ..outcome
+            },
+            Turn::Stopped(stop) => {
+                let reason = stop.reason(&self.plan.fleet.clusters);
+                self.untouched(driven.cluster, driven.wave, &reason)
+            }
+        }
+    }
+
+    /// A cluster whose turn never came.
+    fn untouched(&self, index: usize, wave: usize, reason: &str) -> ClusterOutcome {
+        let name = self
+            .plan
+            .fleet
+            .clusters
+            .get(index)
+            .map_or("", |cluster| &cluster.name);
+        match self.take(index) {
+            Look::Ready(ready) => ClusterOutcome {
+                server: Some(ready.preflight.connection.server.clone()),
+                cluster_id: ready.preflight.cluster_id.clone(),
+                ..bare(name, wave, State::Stopped, reason.to_owned())
+            },
+            Look::Unreachable(reason) => bare(name, wave, State::Unreachable, reason),
+            Look::None => bare(name, wave, State::Stopped, reason.to_owned()),
+        }
+    }
+}
+
+fn bare(name: &str, wave: usize, state: State, reason: String) -> ClusterOutcome {
+    ClusterOutcome {
+        cluster: name.to_owned(),
+        wave,
+        server: None,
+        cluster_id: None,
+        state,
+        reason: Some(reason),
+        warnings: Vec::new(),
+        objects: Vec::new(),
+    }
+}
+
+impl Rollout for Run<'_> {
+    type Outcome = ClusterOutcome;
+
+    async fn apply(&self, wave: usize, index: usize) -> ClusterOutcome {
+        let ready = match self.take(index) {
+            Look::Ready(ready) => ready,
+            Look::Unreachable(reason) => {
+                let name = self
+                    .plan
+                    .fleet
+                    .clusters
+                    .get(index)
+                    .map_or("", |cluster| &cluster.name);
+                return bare(name, wave, State::Unreachable, reason);
+            }
+            Look::None => {
+                return bare(
+                    "",
+                    wave,
+                    State::Stopped,
+                    "it was never looked at".to_owned(),
+                );
+            }
+        };
+        let Some(cluster) = self.plan.fleet.clusters.get(index) else {
+            return bare("", wave, State::Stopped, "it is not in the list".to_owned());
+        };
+        let line = Mutex::new((self.board.line(&cluster.name), 0));
+        let total = ready.manifests.len();
+        let progress = |outcome: ObjectOutcome| tell(&line, total, &outcome);
+        converge::apply(
+            cluster,
+            ready.preflight,
+            &owned(&ready.manifests),
+            &self.plan.rules,
+            &progress,
+        )
+        .await
+    }
+
+    fn failed(&self, outcome: &ClusterOutcome) -> bool {
+        outcome.state != State::Done
+    }
+
+    async fn approve(&self, wave: usize) -> Result<(), String> {
+        let question = format!("Wave {} comes next. Begin it?", wave + 1);
+        self.plan.approval.wait(&question).await
+    }
+
+    fn event(&self, event: Event) {
+        match event {
+            Event::Begins { wave } if self.plan.fleet.waves.len() > 1 => {
+                tracing::info!("wave {} begins", wave + 1)
+            }
+            Event::Begins { .. } => {}
+            Event::Pause { wave, pause } => match pause {
+                Pause::For(time) => tracing::info!("wave {} begins in {time:?}", wave + 1),
+                Pause::Approval => tracing::info!("wave {} waits for approval", wave + 1),
+            },
+            Event::Interrupted => tracing::warn!(
+                "interrupted: no further cluster is begun; those under way have a moment to end"
+            ),
+        }
+    }
+}
+
+fn tell(line: &Mutex<(Line, usize)>, total: usize, outcome: &ObjectOutcome) {
+    let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
+    line.1 += 1;
+    line.0.say(&format!(
+        "{} of {total}: {} {}",
+        line.1, outcome.kind, outcome.name
+    ));
+}
+
+fn owned(manifests: &[Arc<Manifest>]) -> Vec<Manifest> {
+    manifests
+        .iter()
+        .map(|manifest| manifest.as_ref().clone())
+        .collect()
+}
+
+/// Ctrl-C, or the system's request to end.
+pub async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => {
+            if pressed.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+        _ = terminate.recv() => {}
+    }
+}

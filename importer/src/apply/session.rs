@@ -1,0 +1,311 @@
+/*!
+Requests to one cluster: bounded in time and size, repeated where that can help, with credentials renewed once.
+
+Everything sent here may be sent twice: reads, reviews and dry runs change nothing, and an apply patch says what is to be, not
+what is to be done.
+*/
+
+use std::{
+    sync::{Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use bytes::Bytes;
+use http::{HeaderMap, Method, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use kube::{Client, client::Body};
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    Rules,
+    cluster::Cluster,
+    connect::{ConnectError, Connection, connect},
+    transport::{self, clean},
+};
+
+/// Repetitions of one request.
+const RETRIES: usize = 4;
+
+/// The first wait.
+const FIRST_WAIT: Duration = Duration::from_millis(if cfg!(test) { 2 } else { 200 });
+
+/// The longest wait that a `Retry-After` can impose.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// The most that an answer may hold: a list of kinds or one object, which a cluster takes up to 1.5 MiB.
+const ANSWER_LIMIT: usize = 8 << 20;
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    method: Method,
+    /// Path and query.
+    path: String,
+    content_type: &'static str,
+    body: Bytes,
+}
+
+impl Call {
+    /// A read.
+    pub(super) fn get(path: String) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            content_type: "",
+            body: Bytes::new(),
+        }
+    }
+
+    /// A question that is put by creating an object which is not kept.
+    pub(super) fn ask(path: &str, question: &Value) -> Self {
+        Self {
+            method: Method::POST,
+            path: path.to_owned(),
+            content_type: "application/json",
+            body: question.to_string().into(),
+        }
+    }
+
+    /// An apply patch; JSON is YAML.
+    pub(super) fn apply(path: String, object: &Value) -> Self {
+        Self {
+            method: Method::PATCH,
+            path,
+            content_type: "application/apply-patch+yaml",
+            body: object.to_string().into(),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The object, or the `Status` that says why not; null where a proxy answered in its own way.
+    pub body: Value,
+    /// Whether it took more than one attempt, so that an earlier one may have had its effect.
+    pub repeated: bool,
+    retry_after: Option<Duration>,
+}
+
+impl Answer {
+    /// Whether it is what was asked for.
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    fn is_transient(&self) -> bool {
+        matches!(self.status, 429 | 500 | 502 | 503 | 504)
+    }
+}
+
+/// One cluster, while it is worked on.
+pub(super) struct Session {
+    cluster: Cluster,
+    rules: Rules,
+    server: String,
+    /// Counts the clients, so that of many requests that are refused together only one renews the credentials.
+    client: Mutex<(u32, Client)>,
+    renewing: tokio::sync::Mutex<()>,
+    /// Set once nobody answers any more: what is left to ask need not wait for its own timeout.
+    lost: OnceLock<ConnectError>,
+}
+
+impl Session {
+    pub(super) fn new(cluster: &Cluster, connection: &Connection, rules: &Rules) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            rules: rules.clone(),
+            server: connection.server.clone(),
+            client: Mutex::new((0, connection.client.clone())),
+            renewing: tokio::sync::Mutex::default(),
+            lost: OnceLock::new(),
+        }
+    }
+
+    /// The address of the API server.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Where namespaced objects without a namespace go.
+    pub(super) fn default_namespace(&self) -> String {
+        self.client().1.default_namespace().to_owned()
+    }
+
+    /// Sends, and gives the last answer there is; an answer may be a refusal.
+    pub(super) async fn send(&self, call: &Call) -> Result<Answer, ConnectError> {
+        let mut waits = waits();
+        let mut renewed = false;
+        let mut repeated = false;
+        loop {
+            if let Some(lost) = self.lost.get() {
+                return Err(lost.clone());
+            }
+            let (number, client) = self.client();
+            let failure = match self.attempt(&client, call).await {
+                Ok(answer) if answer.status == 401 && renewed => {
+                    return Err(self.unauthorized(&answer));
+                }
+                Ok(answer) if answer.status == 401 => {
+                    let renewal = self.renew(number).await;
+                    renewal.map_err(|_| self.unauthorized(&answer))?;
+                    renewed = true;
+                    continue;
+                }
+                Ok(answer) if answer.is_transient() => Ok(answer),
+                Ok(answer) => return Ok(Answer { repeated, ..answer }),
+                Err(error) if error.is_transient() => Err(error),
+                Err(error) => return Err(self.give_up(error)),
+            };
+            let Some(wait) = waits.next() else {
+                return failure.map_err(|error| self.give_up(error));
+            };
+            let asked = failure.ok().and_then(|answer| answer.retry_after);
+            tracing::debug!(
+                server = self.server,
+                path = call.path,
+                ?wait,
+                "trying again"
+            );
+            sleep(wait.max(asked.unwrap_or_default().min(LONGEST_WAIT))).await;
+            repeated = true;
+        }
+    }
+
+    /// Whether nobody answers any more, so that nothing is sent either.
+    pub(super) fn lost(&self) -> Option<&ConnectError> {
+        self.lost.get()
+    }
+
+    async fn attempt(&self, client: &Client, call: &Call) -> Result<Answer, ConnectError> {
+        let limit = self.rules.request_timeout;
+        let answer = timeout(limit, self.exchange(client, call)).await;
+        answer.unwrap_or_else(|_| {
+            Err(ConnectError::Silent {
+                server: self.server.clone(),
+                seconds: limit.as_secs(),
+            })
+        })
+    }
+
+    async fn exchange(&self, client: &Client, call: &Call) -> Result<Answer, ConnectError> {
+        let protocol = |detail: String| ConnectError::Protocol {
+            server: self.server.clone(),
+            detail,
+        };
+        let mut request = http::Request::builder()
+            .method(call.method.clone())
+            .uri(&call.path)
+            .header(header::ACCEPT, "application/json")
+            .header(
+                header::USER_AGENT,
+                concat!("offline-bundle-importer/", env!("CARGO_PKG_VERSION")),
+            );
+        if !call.content_type.is_empty() {
+            request = request.header(header::CONTENT_TYPE, call.content_type);
+        }
+        let request = request
+            .body(Body::from(call.body.clone()))
+            .map_err(|error| {
+                protocol(format!(
+                    "{} cannot be asked for ({error})",
+                    clean(&call.path)
+                ))
+            })?;
+        let response = client.send(request).await;
+        let response = response.map_err(|error| transport::sort(&error, &self.server))?;
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let body = Limited::new(response.into_body(), ANSWER_LIMIT)
+            .collect()
+            .await;
+        let body = body.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                return protocol(format!(
+                    "an answer of more than {ANSWER_LIMIT} bytes, which no object has"
+                ));
+            }
+            ConnectError::Cut {
+                server: self.server.clone(),
+                detail: clean(&error.to_string()),
+            }
+        })?;
+        let parsed = serde_json::from_slice(&body.to_bytes());
+        let body = match parsed {
+            Err(_) if (200..400).contains(&status) => {
+                return Err(protocol(
+                    "expected JSON, found something else; check the address and the proxy settings"
+                        .to_owned(),
+                ));
+            }
+            parsed => parsed.unwrap_or_default(),
+        };
+        Ok(Answer {
+            status,
+            body,
+            repeated: false,
+            retry_after,
+        })
+    }
+
+    /// Reads the kubeconfig again and logs in again, unless that was done since this client was made.
+    async fn renew(&self, number: u32) -> Result<(), ConnectError> {
+        let _one_at_a_time = self.renewing.lock().await;
+        if self.client().0 != number {
+            return Ok(());
+        }
+        let connection = connect(&self.cluster, &self.rules).await?;
+        tracing::debug!(
+            server = self.server,
+            "the credentials were refused; renewed"
+        );
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) =
+            (number + 1, connection.client);
+        Ok(())
+    }
+
+    fn client(&self) -> (u32, Client) {
+        self.client
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn give_up(&self, error: ConnectError) -> ConnectError {
+        if error.is_passing() {
+            return error;
+        }
+        self.lost.get_or_init(|| error).clone()
+    }
+
+    fn unauthorized(&self, answer: &Answer) -> ConnectError {
+        let said = answer.body.get("message").and_then(Value::as_str);
+        self.give_up(ConnectError::Unauthorized {
+            server: self.server.clone(),
+            context: self.cluster.context.clone(),
+            detail: said
+                .map(|said| format!(": {}", clean(said)))
+                .unwrap_or_default(),
+        })
+    }
+}
+
+/// The waits between attempts: four, from 200 ms, each twice as long, and up to double by chance.
+fn waits() -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(FIRST_WAIT)
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(RETRIES)
+        .with_jitter()
+        .build()
+}
+
+/// `Retry-After` in seconds, as API servers give it; the wait is capped where it is used.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}

@@ -1,0 +1,178 @@
+/*!
+What the libraries below kube report, sorted into errors that say what to do; the cause that a user can act on is at the
+bottom of a deep nest.
+*/
+
+use std::{error::Error as StdError, io, iter};
+
+use kube::client::AuthError;
+use rustls::{AlertDescription, CertificateError};
+
+use super::connect::ConnectError;
+
+/// Sorts out why a client could not be made, or why a request got no answer.
+pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
+    let server = server.to_owned();
+    let detail = root_cause(error);
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return tls_error(tls, server);
+    }
+    if let Some(auth) = find::<AuthError>(error) {
+        return login(auth, &server);
+    }
+    match error {
+        kube::Error::RustlsTls(_) => {
+            return ConnectError::Kubeconfig(format!(
+                "the certificates for {server} cannot be used: {detail}"
+            ));
+        }
+        kube::Error::InferKubeconfig(_)
+        | kube::Error::ProxyProtocolUnsupported { .. }
+        | kube::Error::ProxyProtocolDisabled { .. }
+        | kube::Error::HttpError(_) => {
+            return ConnectError::Kubeconfig(format!(
+                "the kubeconfig's data for {server} cannot be used: {}",
+                match error {
+                    kube::Error::ProxyProtocolUnsupported { .. } =>
+                        "its proxy is none of http, https, socks5".to_owned(),
+                    _ => detail,
+                }
+            ));
+        }
+        _ => {}
+    }
+    let connecting = find::<hyper_util::client::legacy::Error>(error)
+        .is_some_and(hyper_util::client::legacy::Error::is_connect);
+    if !connecting {
+        return ConnectError::Cut { server, detail };
+    }
+    let unreachable = |detail: String, transient| ConnectError::Unreachable {
+        server: server.clone(),
+        detail,
+        transient,
+    };
+    let resolving = chain(error).any(|error| error.to_string().contains("dns error"));
+    if resolving {
+        let transient = detail.contains("emporary");
+        return unreachable(
+            format!(
+                "its name cannot be resolved ({detail}); check the spelling, DNS and the proxy settings"
+            ),
+            transient,
+        );
+    }
+    if of_kind(error, io::ErrorKind::TimedOut) {
+        let detail =
+            "no connection in time; check the address, the firewall and the proxy settings";
+        return unreachable(detail.to_owned(), false);
+    }
+    if of_kind(error, io::ErrorKind::UnexpectedEof) {
+        let detail = "it ended the TLS handshake; check that the address is that of an API server";
+        return unreachable(detail.to_owned(), true);
+    }
+    unreachable(
+        format!("{detail}; check the address, the firewall and the proxy settings"),
+        true,
+    )
+}
+
+/// Without the error's own text, which may show what a program printed.
+fn login(error: &AuthError, server: &str) -> ConnectError {
+    let detail = match error {
+        AuthError::ReadTokenFile(error, path) => {
+            format!("{} cannot be read: {error}", path.display())
+        }
+        AuthError::InvalidBearerToken(_) => {
+            "the token holds characters that no header can carry".to_owned()
+        }
+        AuthError::InvalidBasicAuth(_) => {
+            "the password holds characters that no header can carry".to_owned()
+        }
+        _ => "its auth-provider gives none; use a token, a client certificate or an exec plugin"
+            .to_owned(),
+    };
+    ConnectError::Kubeconfig(format!("no credentials for {server}: {detail}"))
+}
+
+fn tls_error(error: &rustls::Error, server: String) -> ConnectError {
+    let ca = "put the issuing CA in the kubeconfig (certificate-authority)";
+    let detail = match error {
+        rustls::Error::InvalidMessage(_) => {
+            return ConnectError::Unreachable {
+                server,
+                detail: "it does not speak TLS on that port; check the address".to_owned(),
+                transient: false,
+            };
+        }
+        rustls::Error::InvalidCertificate(problem) => match problem {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "its certificate has expired; renew it there, and check this machine's clock"
+                    .to_owned()
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "its certificate is not valid yet; check this machine's clock".to_owned()
+            }
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                format!("its certificate is signed by an unknown CA; {ca}")
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another name; use the name that stands in the certificate, or tls-server-name"
+                    .to_owned()
+            }
+            other => format!("its certificate is refused ({other}); {ca}"),
+        },
+        rustls::Error::AlertReceived(
+            alert @ (AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateExpired
+            | AlertDescription::HandshakeFailure),
+        ) => format!("it refused the client certificate of the kubeconfig ({alert:?}); renew it"),
+        other => format!("the TLS handshake failed ({other})"),
+    };
+    ConnectError::Tls { server, detail }
+}
+
+/// Text from elsewhere, made fit for a message: no control characters, at most 400 characters.
+pub(super) fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| !schema::cli::misleads(*c))
+        .take(400)
+        .collect()
+}
+
+/// The first error of that type in the chain.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// Whether anything in the chain is an I/O error of that kind.
+fn of_kind(error: &(dyn StdError + 'static), kind: io::ErrorKind) -> bool {
+    let mut errors = chain(error).filter_map(|error| error.downcast_ref::<io::Error>());
+    errors.any(|error| error.kind() == kind)
+}
+
+/// The text of what is at the bottom.
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    clean(&chain(error).last().unwrap_or(error).to_string())
+}
+
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(Some(error), |error| inner(*error))
+}
+
+/// What caused it; `source` of an `io::Error` skips the very error that it wraps.
+fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}

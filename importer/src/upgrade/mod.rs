@@ -1,0 +1,224 @@
+/*!
+Asks clusters to become a release, and watches them get there.
+
+```text
+request → patch (pure) → start → watch → show
+```
+
+[`request`] says what is asked for, [`patch`] whether a cluster may be asked now and how, [`watch`] follows it. [`one`] does all of
+it on one cluster and never fails: what came of it is a value.
+*/
+
+pub mod args;
+mod observe;
+pub mod patch;
+pub mod request;
+mod requests;
+mod rollout;
+pub mod show;
+mod start;
+pub(crate) mod status;
+#[cfg(test)]
+mod tests;
+pub mod watch;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use args::UpgradeArgs;
+pub use patch::{Decision, Refusal};
+pub use request::{PinnedImage, UpgradeRequest};
+pub use rollout::fleet;
+pub use show::Before;
+pub use start::{Started, start};
+pub use watch::{Finished, Limits, Progress, Stage, watch};
+
+/// What became of the upgrade of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpgradeState {
+    /// It has the release, and had it before.
+    AlreadyThere,
+    /// It was asked for, and not waited for.
+    Requested,
+    /// It would be asked for (`--dry-run`).
+    WouldRequest,
+    /// It has the release now, nodes included.
+    Upgraded,
+    /// It was not asked for: the cluster is not fit, or the release not right for it.
+    Refused,
+    /// It could not be asked for, or the cluster does not get there.
+    Failed,
+}
+
+/// The upgrade of a cluster, when it is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterUpgrade {
+    /// What became of it.
+    pub state: UpgradeState,
+    /// How the cluster was before, unless it could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+    /// The version it is at now, if it was watched to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Why it was refused or has failed, in one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What to look at, though nothing failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+impl ClusterUpgrade {
+    /// Whether the next wave may begin.
+    pub fn is_right(&self) -> bool {
+        !matches!(self.state, UpgradeState::Refused | UpgradeState::Failed)
+    }
+}
+
+/// What is told while a cluster is upgraded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It was looked at, and nothing is changed yet.
+    Before(Before),
+    /// It was asked for the release, or would have been.
+    Asked {
+        /// The guards that were passed.
+        warnings: Vec<String>,
+    },
+    /// Something has changed.
+    Progress(Progress),
+}
+
+/// Upgrades one cluster; with limits, until it is done.
+pub async fn one(
+    client: &kube::Client,
+    request: &UpgradeRequest,
+    wait: Option<&Limits>,
+    tell: &(dyn Fn(Event) + Send + Sync),
+) -> ClusterUpgrade {
+    let mut upgrade = ClusterUpgrade {
+        state: UpgradeState::Failed,
+        before: None,
+        version: None,
+        reason: None,
+        warnings: Vec::new(),
+    };
+    if let Err(error) = tried(client, request, wait, tell, &mut upgrade).await {
+        upgrade.reason = Some(error.to_string());
+        upgrade.state = match error {
+            UpgradeError::Refused(_) => UpgradeState::Refused,
+            _ => UpgradeState::Failed,
+        };
+    }
+    upgrade
+}
+
+async fn tried(
+    client: &kube::Client,
+    request: &UpgradeRequest,
+    wait: Option<&Limits>,
+    tell: &(dyn Fn(Event) + Send + Sync),
+    upgrade: &mut ClusterUpgrade,
+) -> Result<(), UpgradeError> {
+    let looked = |before: &Before| {
+        upgrade.before = Some(before.clone());
+        tell(Event::Before(before.clone()));
+    };
+    let request_timeout = wait.map_or_else(|| Limits::default().request, |limits| limits.request);
+    let started = start(client, request, request_timeout, looked).await?;
+    upgrade.state = match started {
+        Started::AlreadyThere => UpgradeState::AlreadyThere,
+        Started::Requested { warnings } => {
+            tell(Event::Asked {
+                warnings: warnings.clone(),
+            });
+            upgrade.warnings.extend(warnings);
+            if request.dry_run {
+                UpgradeState::WouldRequest
+            } else {
+                UpgradeState::Requested
+            }
+        }
+    };
+    let Some(limits) = wait.filter(|_| !request.dry_run) else {
+        return Ok(());
+    };
+    let finished = watch(
+        client,
+        &request.image,
+        &|progress| tell(Event::Progress(progress)),
+        limits,
+    )
+    .await?;
+    if upgrade.state == UpgradeState::Requested {
+        upgrade.state = UpgradeState::Upgraded;
+    }
+    upgrade.version = finished.version;
+    upgrade.warnings.extend(finished.warnings);
+    Ok(())
+}
+
+/// Why a cluster does not get to a release.
+#[derive(Debug, thiserror::Error)]
+pub enum UpgradeError {
+    /// There is no ClusterVersion.
+    #[error("the cluster is not OpenShift 4: it has no ClusterVersion named version")]
+    NotOpenShift,
+    /// It was not asked.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The API server does not let us.
+    #[error("cannot {what} ClusterVersion version: {said}")]
+    Api {
+        /// `read` or `patch`.
+        what: &'static str,
+        /// The server's words.
+        said: String,
+    },
+    /// The cluster does not take the release.
+    #[error("the cluster has not accepted the release for {}: {said}", minutes(.after))]
+    NotAccepted {
+        /// For how long.
+        after: Duration,
+        /// The cluster's words.
+        said: String,
+    },
+    /// The cluster or its nodes are in trouble.
+    #[error("the upgrade has been failing for {}: {said}; the cluster goes on trying", minutes(.after))]
+    Failing {
+        /// For how long.
+        after: Duration,
+        /// The cluster's words.
+        said: String,
+    },
+    /// Somebody else has asked for another release.
+    #[error("the cluster was meanwhile asked for another release, {0}")]
+    Superseded(String),
+    /// The API server does not answer.
+    #[error("the API server has not answered for {}: {said}; the upgrade may go on, run the same command again to watch it", minutes(.after))]
+    Unreachable {
+        /// For how long.
+        after: Duration,
+        /// Why the last request failed.
+        said: String,
+    },
+    /// It takes too long.
+    #[error("the upgrade is not done after {}: {said}; it goes on, run the same command again to watch it", minutes(.after))]
+    Timeout {
+        /// The limit.
+        after: Duration,
+        /// What was last seen.
+        said: String,
+    },
+}
+
+fn minutes(duration: &Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}

@@ -1,0 +1,187 @@
+/*! What clusters are asked to become: a release image by digest, and which guards may be passed. */
+
+use std::{fmt, str::FromStr};
+
+use schema::{
+    Digest, Reference,
+    bundle::{Index, Release},
+    cli::escape,
+};
+use serde::{Serialize, Serializer};
+
+use super::args::UpgradeArgs;
+use crate::{Error, open, push::Target};
+
+/// What one cluster, or each of many, is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpgradeRequest {
+    /// The release image.
+    pub image: PinnedImage,
+    /// Its version where a bundle tells it; shown, never sent.
+    pub version: Option<String>,
+    /// Start although the cluster is failing, invalid or in the middle of another upgrade.
+    pub allow_upgrade_with_warnings: bool,
+    /// Start although the cluster knows a reason not to take this release.
+    pub allow_not_recommended: bool,
+    /// `spec.desiredUpdate.force`: the cluster checks neither signature nor preconditions.
+    pub force: bool,
+    /// Ask the server what would happen (`dryRun=All`), and start nothing.
+    pub dry_run: bool,
+}
+
+impl UpgradeRequest {
+    /// Reads the flags, and the bundle if the image is to come from one.
+    pub fn from_args(args: &UpgradeArgs) -> Result<Self, Error> {
+        let (image, version) = match (&args.to_image, &args.bundle) {
+            (Some(image), _) => {
+                let image = image.parse();
+                (image.map_err(|error: ImageError| Error::Usage(format!("--to-image {error}")))?, None)
+            }
+            (None, Some(bundle)) => {
+                let target = Target::from_args(&args.target()?)?;
+                let verified = open::verified(bundle, &open::keys(&args.keys)?)?;
+                of_bundle(verified.index(), &target, args.release.as_deref())?
+            }
+            (None, None) => return Err(Error::Usage(
+                "nothing says what to upgrade to; name a BUNDLE with --key and --to, or an image with --to-image".to_owned(),
+            )),
+        };
+        Ok(Self {
+            image,
+            version,
+            allow_upgrade_with_warnings: args.allow_upgrade_with_warnings,
+            allow_not_recommended: args.allow_not_recommended,
+            force: args.allow_force,
+            dry_run: args.dry_run,
+        })
+    }
+}
+
+/// The release image of a bundle, where an import has published it, and its version. With several releases, `wanted`
+/// chooses by version.
+pub fn of_bundle(
+    index: &Index,
+    target: &Target,
+    wanted: Option<&str>,
+) -> Result<(PinnedImage, Option<String>), Error> {
+    let release = chosen(&index.releases, wanted).map_err(Error::Usage)?;
+    let image = format!(
+        "{}@{}",
+        target.named(&target.release_images()?),
+        release.digest
+    );
+    let image = PinnedImage {
+        text: image,
+        digest: release.digest,
+    };
+    Ok((image, Some(release.version.clone())))
+}
+
+fn chosen<'r>(releases: &'r [Release], wanted: Option<&str>) -> Result<&'r Release, String> {
+    let named = |releases: &[&Release]| {
+        let names: Vec<_> = releases
+            .iter()
+            .map(|release| format!("{} ({})", escape(&release.version), release.tag))
+            .collect();
+        names.join(", ")
+    };
+    let all: Vec<&Release> = releases.iter().collect();
+    if all.is_empty() {
+        return Err(
+            "the bundle holds no OpenShift release; name an image with --to-image".to_owned(),
+        );
+    }
+    let matching: Vec<&Release> = match wanted {
+        Some(wanted) => releases
+            .iter()
+            .filter(|release| release.version == wanted || release.tag.as_str() == wanted)
+            .collect(),
+        None => all.clone(),
+    };
+    match (matching.as_slice(), wanted) {
+        ([release], _) => Ok(release),
+        ([], Some(wanted)) => Err(format!(
+            "--release {}: the bundle holds no such release, but {}",
+            escape(wanted),
+            named(&all)
+        )),
+        (several, _) => Err(format!(
+            "the bundle holds {} releases; choose one with --release, by version or by tag: {}",
+            several.len(),
+            named(several)
+        )),
+    }
+}
+
+/// `REGISTRY[:PORT]/REPOSITORY@sha256:…`: an image that clusters can verify, since its name says its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinnedImage {
+    text: String,
+    digest: Digest,
+}
+
+impl PinnedImage {
+    /// The name, as it is sent to clusters.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Its content.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+impl FromStr for PinnedImage {
+    type Err = ImageError;
+
+    fn from_str(text: &str) -> Result<Self, ImageError> {
+        let bare = text.strip_prefix("docker://").unwrap_or(text);
+        let shown = || escape(text);
+        let reference: Reference = bare
+            .parse()
+            .map_err(|error| ImageError::Malformed(shown(), format!("{error}")))?;
+        let digest = match (reference.digest, &reference.tag) {
+            (Some(digest), None) => digest,
+            _ => return Err(ImageError::ByTag(shown())),
+        };
+        // What Docker Hub's defaults would complete is more likely a slip than meant.
+        if reference.to_string() != bare {
+            return Err(ImageError::NoRegistry(shown()));
+        }
+        Ok(Self {
+            text: bare.to_owned(),
+            digest,
+        })
+    }
+}
+
+impl fmt::Display for PinnedImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for PinnedImage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+/// Why a text is not an image that a cluster can be asked to become.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImageError {
+    /// A tag may be moved, and clusters verify digests alone.
+    #[error(
+        "{0}: expected REGISTRY/REPOSITORY@sha256:DIGEST without a tag, since clusters can verify a release only by its digest"
+    )]
+    ByTag(String),
+    /// Not a reference.
+    #[error("{0}: {1}")]
+    Malformed(String, String),
+    /// The registry is left to defaults.
+    #[error(
+        "{0}: expected REGISTRY/REPOSITORY@sha256:DIGEST with the registry and the whole repository"
+    )]
+    NoRegistry(String),
+}

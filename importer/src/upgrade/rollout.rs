@@ -1,0 +1,143 @@
+/*! `upgrade`: the same request to every cluster, wave by wave, each wave healthy before the next. */
+
+use schema::cli::Exit;
+
+use super::{ClusterUpgrade, Event, UpgradeArgs, UpgradeRequest, UpgradeState, one, show};
+use crate::{
+    Error,
+    apply::{
+        Rules,
+        args::ClusterArgs,
+        command::Said,
+        connect::connect,
+        fleet::Fleet,
+        waves::{self, Approval, Rollout, Turn},
+    },
+    args::Format,
+    report,
+};
+
+/// Upgrades clusters, and says what became of each.
+pub async fn fleet(args: &UpgradeArgs, clusters: &ClusterArgs) -> Result<Said, Error> {
+    let request = UpgradeRequest::from_args(args)?;
+    let fleet = match &clusters.clusters {
+        Some(path) => Fleet::load(path)?,
+        None => Fleet::from_contexts(&clusters.contexts, clusters.kubeconfig.as_deref())?,
+    };
+    let run = Run {
+        approval: Approval::new(&fleet.waves, clusters.approve || args.dry_run)?,
+        rules: Rules {
+            dry_run: args.dry_run,
+            overwrite: false,
+            request_timeout: clusters.request_timeout,
+            cluster_timeout: clusters.cluster_timeout,
+        },
+        fleet,
+        request,
+        args,
+    };
+    let interrupt = std::pin::pin!(crate::apply::interrupted());
+    let driven = waves::run(
+        &run.fleet.waves,
+        usize::from(clusters.clusters_at_once),
+        &run,
+        interrupt,
+    )
+    .await;
+    let upgrades: Vec<(String, ClusterUpgrade)> = driven
+        .into_iter()
+        .filter_map(|driven| {
+            let name = run.fleet.clusters.get(driven.cluster)?.name.clone();
+            Some((
+                name,
+                match driven.turn {
+                    Turn::Ran(upgrade) => upgrade,
+                    Turn::Stopped(stop) => failed(stop.reason(&run.fleet.clusters)),
+                },
+            ))
+        })
+        .collect();
+    Ok(Said {
+        text: match args.format {
+            Format::Json => report::json(&upgrades)?,
+            Format::Table => show::table(&upgrades),
+        },
+        report: None,
+        exit: exit(&upgrades),
+    })
+}
+
+fn exit(upgrades: &[(String, ClusterUpgrade)]) -> Exit {
+    match upgrades
+        .iter()
+        .filter(|(_, upgrade)| upgrade.is_right())
+        .count()
+    {
+        all if all == upgrades.len() => Exit::Done,
+        0 => Exit::AllClusters,
+        _ => Exit::SomeClusters,
+    }
+}
+
+fn failed(reason: String) -> ClusterUpgrade {
+    ClusterUpgrade {
+        state: UpgradeState::Failed,
+        before: None,
+        version: None,
+        reason: Some(reason),
+        warnings: Vec::new(),
+    }
+}
+
+/// An upgrade of many clusters on its way.
+struct Run<'a> {
+    fleet: Fleet,
+    request: UpgradeRequest,
+    rules: Rules,
+    approval: Approval,
+    args: &'a UpgradeArgs,
+}
+
+impl Rollout for Run<'_> {
+    type Outcome = ClusterUpgrade;
+
+    async fn apply(&self, _wave: usize, index: usize) -> ClusterUpgrade {
+        let Some(cluster) = self.fleet.clusters.get(index) else {
+            return failed("it is not in the list".to_owned());
+        };
+        let connection = match connect(cluster, &self.rules).await {
+            Ok(connection) => connection,
+            Err(error) => return failed(error.to_string()),
+        };
+        tracing::info!("{}: {}", cluster.name, connection.server);
+        let tell = |event: Event| match event {
+            Event::Before(before) => told(&show::before(&cluster.name, &before, &self.request)),
+            Event::Asked { warnings } => warnings
+                .iter()
+                .for_each(|warning| tracing::warn!("{}: {warning}", cluster.name)),
+            Event::Progress(progress) => told(&show::progress(&cluster.name, &progress)),
+        };
+        one(
+            &connection.client,
+            &self.request,
+            self.args.limits().as_ref(),
+            &tell,
+        )
+        .await
+    }
+
+    fn failed(&self, outcome: &ClusterUpgrade) -> bool {
+        !outcome.is_right()
+    }
+
+    async fn approve(&self, wave: usize) -> Result<(), String> {
+        self.approval
+            .wait(&format!("Wave {} comes next. Begin it?", wave + 1))
+            .await
+    }
+}
+
+/// Line by line, as they come.
+fn told(text: &str) {
+    text.lines().for_each(|line| tracing::info!("{line}"));
+}

@@ -1,0 +1,238 @@
+/*!
+Follows an upgrade until the cluster and its nodes are done, through all the restarts of its API server.
+
+Nothing is judged by a single look: what may be transient has to last, and only changes are told.
+*/
+
+use std::time::Duration;
+
+use kube::api::ListParams;
+use schema::Digest;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::{
+    UpgradeError,
+    observe::{self, Look, Trouble},
+    request::PinnedImage,
+    requests::{Unanswered, VERSION, bounded, cluster_versions, machine_config_pools},
+};
+
+/// How long to wait for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Between two looks.
+    pub poll: Duration,
+    /// For one answer.
+    pub request: Duration,
+    /// For a release that the cluster does not accept: fetching and verifying it is tried again for four minutes.
+    pub refused: Duration,
+    /// For a cluster that says it is failing, or a pool that is degraded.
+    pub troubled: Duration,
+    /// For an API server that does not answer.
+    pub unreachable: Duration,
+    /// For all of it.
+    pub timeout: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        Self {
+            poll: Duration::from_secs(5),
+            request: Duration::from_secs(30),
+            refused: minutes(5),
+            troubled: minutes(20),
+            unreachable: minutes(15),
+            timeout: None,
+        }
+    }
+}
+
+/// Where an upgrade is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The cluster fetches and verifies the release.
+    Accepting,
+    /// Its operators are brought to the release.
+    Operators,
+    /// Its nodes are.
+    Nodes,
+    /// Its API server does not answer.
+    Unreachable,
+}
+
+/// Something that has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Where the upgrade is.
+    pub stage: Stage,
+    /// In the cluster's words, on one line.
+    pub message: String,
+}
+
+/// An upgrade that is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The version the cluster is at.
+    pub version: Option<String>,
+    /// Whether the cluster has verified the signature of the release.
+    pub verified: bool,
+    /// What to look at nevertheless.
+    pub warnings: Vec<String>,
+}
+
+/// Watches until the release is there, or it is clear that it does not get there. `progress` gets changes alone.
+pub async fn watch(
+    client: &kube::Client,
+    image: &PinnedImage,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+    limits: &Limits,
+) -> Result<Finished, UpgradeError> {
+    let mut account = Account {
+        progress,
+        last: None,
+        lasting: None,
+        silent: None,
+    };
+    let following = follow(client, image.digest(), &mut account, limits);
+    let Some(after) = limits.timeout else {
+        return following.await;
+    };
+    match tokio::time::timeout(after, following).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(UpgradeError::Timeout {
+            after,
+            said: account
+                .last
+                .map_or_else(|| "nothing was seen".to_owned(), |last| last.message),
+        }),
+    }
+}
+
+async fn follow(
+    client: &kube::Client,
+    wanted: Digest,
+    account: &mut Account<'_>,
+    limits: &Limits,
+) -> Result<Finished, UpgradeError> {
+    loop {
+        match look(client, wanted, limits.request).await {
+            Ok(Seen::Done(finished)) => return Ok(finished),
+            Ok(Seen::Superseded(other)) => return Err(UpgradeError::Superseded(other)),
+            Ok(Seen::Underway(progress, trouble)) => {
+                account.silent = None;
+                account.tell(progress);
+                account.judge(trouble, limits)?;
+            }
+            Err(error) => account.unanswered(&error, limits)?,
+        }
+        tokio::time::sleep(limits.poll).await;
+    }
+}
+
+/// What a look has shown.
+enum Seen {
+    Done(Finished),
+    Superseded(String),
+    Underway(Progress, Option<Trouble>),
+}
+
+/// Looks at the ClusterVersion, and at the nodes once that is where it should be.
+async fn look(
+    client: &kube::Client,
+    wanted: Digest,
+    timeout: Duration,
+) -> Result<Seen, Unanswered> {
+    let cluster_version = bounded(timeout, cluster_versions(client).get(VERSION)).await?;
+    let (version, verified) = match observe::cluster(&cluster_version.data, wanted) {
+        Look::Arrived { version, verified } => (version, verified),
+        Look::Superseded(other) => return Ok(Seen::Superseded(other)),
+        Look::Underway(progress, trouble) => return Ok(Seen::Underway(progress, trouble)),
+    };
+    let mut warnings = Vec::new();
+    let pools = machine_config_pools(client);
+    match bounded(timeout, pools.list(&ListParams::default())).await {
+        Ok(list) => {
+            let pools = list.items.iter();
+            let named = pools.map(|pool| (pool.metadata.name.as_deref().unwrap_or(""), &pool.data));
+            let pools = observe::pools(named);
+            if let Some((progress, trouble)) = pools.underway() {
+                return Ok(Seen::Underway(progress, trouble));
+            }
+            let paused = pools.paused.iter();
+            warnings.extend(paused.map(|name| format!(
+                "machine config pool {name} is paused: its nodes stay as they are until it is resumed"
+            )));
+        }
+        // Where nodes are not managed this way, as with hosted control planes, there are no pools.
+        Err(error) if error.code() == Some(404) => {}
+        Err(error) if error.code() == Some(403) => warnings.push(format!(
+            "whether the nodes are updated is not known, since machine config pools may not be read: {error}"
+        )),
+        Err(error) => return Err(error),
+    }
+    Ok(Seen::Done(Finished {
+        version,
+        verified,
+        warnings,
+    }))
+}
+
+/// What was told, and what lasts since when.
+struct Account<'p> {
+    progress: &'p (dyn Fn(Progress) + Send + Sync),
+    last: Option<Progress>,
+    /// Whether it is a refusal, and since when.
+    lasting: Option<(bool, Instant)>,
+    /// Since when the API server has not answered.
+    silent: Option<Instant>,
+}
+
+impl Account<'_> {
+    fn tell(&mut self, progress: Progress) {
+        if self.last.as_ref() != Some(&progress) {
+            (self.progress)(progress.clone());
+            self.last = Some(progress);
+        }
+    }
+
+    /// Gives up on trouble of one kind that has lasted too long.
+    fn judge(&mut self, trouble: Option<Trouble>, limits: &Limits) -> Result<(), UpgradeError> {
+        let Some(trouble) = trouble else {
+            self.lasting = None;
+            return Ok(());
+        };
+        let refused = matches!(trouble, Trouble::Refused(_));
+        let since = match self.lasting {
+            Some((same, since)) if same == refused => since,
+            _ => Instant::now(),
+        };
+        self.lasting = Some((refused, since));
+        let after = since.elapsed();
+        match trouble {
+            Trouble::Refused(said) if after >= limits.refused => {
+                Err(UpgradeError::NotAccepted { after, said })
+            }
+            Trouble::Failing(said) if after >= limits.troubled => {
+                Err(UpgradeError::Failing { after, said })
+            }
+            Trouble::Refused(_) | Trouble::Failing(_) => Ok(()),
+        }
+    }
+
+    /// API servers restart during an upgrade, and what authenticates to them does too: any failure may pass.
+    fn unanswered(&mut self, error: &Unanswered, limits: &Limits) -> Result<(), UpgradeError> {
+        let since = *self.silent.get_or_insert_with(Instant::now);
+        let (after, said) = (since.elapsed(), error.to_string());
+        if after >= limits.unreachable {
+            return Err(UpgradeError::Unreachable { after, said });
+        }
+        self.tell(Progress {
+            stage: Stage::Unreachable,
+            message: said,
+        });
+        Ok(())
+    }
+}
