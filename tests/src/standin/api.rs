@@ -304,12 +304,16 @@ fn patch(state: &mut State, faults: &Faults, route: &Route, place: Place, asked:
 /// What is wrong with an applied object, if anything is.
 fn unfit(route: &Route, place: &Place, sent: &Value, asked: &Asked) -> Option<Reply> {
     if asked.parameter("fieldManager").is_none_or(str::is_empty) {
-        let message = "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch";
+        let required = "Required value: is required for apply patch";
+        let message = format!("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: {required}");
+        let cause =
+            json!({"reason": "FieldValueRequired", "message": required, "field": "fieldManager"});
+        let details = json!({"group": "meta.k8s.io", "kind": "PatchOptions", "causes": [cause]});
         return Some(Reply::refusal(
             StatusCode::UNPROCESSABLE_ENTITY,
             "Invalid",
-            message,
-            json!({}),
+            &message,
+            details,
         ));
     }
     if !sent["metadata"]["managedFields"].is_null() {

@@ -97,13 +97,8 @@ pub(super) fn apply(
         fields: claimed,
         time: NOW.into(),
     });
-    // Those that applied stand before those that updated.
-    let place = others
-        .iter()
-        .take_while(|owner| owner.operation == "Apply")
-        .count();
-    others.insert(place, me);
-    set_owners(&mut object, &others);
+    others.push(me);
+    set_owners(&mut object, others);
     Ok(object)
 }
 
@@ -135,7 +130,7 @@ pub(super) fn update(live: &Value, mut object: Value, manager: &str, custom: boo
         }),
     }
     owners.retain(|owner| !owner.fields.is_empty());
-    set_owners(&mut object, &owners);
+    set_owners(&mut object, owners);
     object
 }
 
@@ -199,7 +194,12 @@ fn owners(object: &Value) -> Vec<Owner> {
     entries.into_iter().flatten().map(owner).collect()
 }
 
-fn set_owners(object: &mut Value, owners: &[Owner]) {
+/// Those that applied come before those that updated; all at the same time, they follow by name.
+fn set_owners(object: &mut Value, mut owners: Vec<Owner>) {
+    owners.sort_by(|one, other| {
+        let key = |owner: &Owner| (owner.operation.clone(), owner.manager.clone());
+        key(one).cmp(&key(other))
+    });
     let entry = |owner: &Owner| {
         json!({
             "manager": owner.manager,
