@@ -69,7 +69,7 @@ async fn gather(request: &Request) -> Result<Parts, Error> {
     };
     let release::Gathered {
         images,
-        records,
+        mut records,
         config,
         claimed,
     } = release::gather(request).await?;
@@ -80,6 +80,7 @@ async fn gather(request: &Request) -> Result<Parts, Error> {
         !tags.any(|tag| claimed.contains(&(wanted.repository.clone(), tag.clone())))
     });
     let mut images = resolve::all(request, others.chain(&images)).await?;
+    release::selected(&mut records, &images);
     let mut update_graph = None;
     if let (Some(data), Some((_, base))) = (data, &request.graph) {
         let base = resolve::one(request, base).await?;

@@ -71,8 +71,12 @@ impl Names<'_> {
             ));
         }
         let reference: Reference = name.parse().map_err(|error| usage(&error))?;
-        if reference.tag.is_none() && reference.digest.is_none() {
-            return Err(usage(&"name a tag or a digest"));
+        // Without either, `latest` would be meant, which no release is.
+        let latest = reference.tag.as_ref().map(Tag::as_str) == Some("latest");
+        if reference.digest.is_none() && latest && !name.ends_with(":latest") {
+            return Err(usage(
+                &"name a tag or a digest, such as :4.15.0-x86_64 or @sha256:…",
+            ));
         }
         Ok(WantedRelease {
             source: Source::Registry(self.registries.repository(&reference)?),

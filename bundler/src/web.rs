@@ -86,6 +86,21 @@ impl Web {
     }
 }
 
+/// An address as it may be shown: without the user, password, query and fragment that it may have, and at most 200 characters.
+pub fn shown(address: &str) -> String {
+    let (before, hidden) = match address.find(['?', '#']) {
+        Some(end) => (&address[..end], "?…"),
+        None => (address, ""),
+    };
+    let (scheme, rest) = before.split_once("://").unwrap_or(("", before));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let bare = match authority.rfind('@') {
+        Some(end) => format!("{scheme}://…{}", &rest[end..]),
+        None => before.to_owned(),
+    };
+    bare.chars().take(200).chain(hidden.chars()).collect()
+}
+
 const CONNECT: Duration = Duration::from_secs(10);
 const REDIRECTS: usize = 5;
 
@@ -176,5 +191,25 @@ fn size(bytes: u64) -> String {
         bytes if bytes % (1 << 20) == 0 => format!("{} MiB", bytes >> 20),
         bytes if bytes % (1 << 10) == 0 => format!("{} KiB", bytes >> 10),
         bytes => format!("{bytes} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn what_may_be_a_secret_is_not_shown() {
+        for (address, told) in [
+            ("https://h:1/a/b@c", "https://h:1/a/b@c"),
+            ("https://user:secret@h/a", "https://…@h/a"),
+            ("https://user:secret@h:99999/a", "https://…@h:99999/a"),
+            ("https://u:se@cret@h", "https://…@h"),
+            ("https://h/a?token=secret", "https://h/a?…"),
+            ("https://h/a#secret", "https://h/a?…"),
+            ("relative/path", "relative/path"),
+        ] {
+            assert_eq!(shown(address), told);
+        }
     }
 }

@@ -48,20 +48,27 @@ pub struct InspectArgs {
 }
 
 /// Where images go, and what they are called there.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct TargetArgs {
     /// The registry, and a path that goes before every repository
     #[arg(long, value_name = "REGISTRY[/PREFIX]")]
     pub to: String,
-    /// Push repository FROM, or what is below it, as TO; repeatable, the longest FROM wins
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
+    /// Refuse to push at all if a tag that exists would get other content
+    #[arg(long)]
+    pub keep_tags: bool,
+}
+
+/// How repositories are named at the registry.
+#[derive(Debug, Clone, Default, Args)]
+pub struct NameArgs {
+    /// Name repository FROM, or what is below it, TO; repeatable, the longest FROM wins
     #[arg(long = "map", value_name = "FROM=TO")]
     pub map: Vec<String>,
     /// Join path components beyond the Nth with '-', for registries that refuse deep names
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub max_nested_paths: Option<u8>,
-    /// Refuse to push at all if a tag that exists would get other content
-    #[arg(long)]
-    pub keep_tags: bool,
     /// Where OpenShift release images are published alone, at the same registry
     /// [default: REGISTRY[/PREFIX]/openshift/release-images:VERSION-ARCHITECTURE]
     #[arg(long, value_name = "REGISTRY/REPOSITORY[:TAG]")]

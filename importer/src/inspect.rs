@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schema::{
     bundle::{Index, KeyId},
-    cli::{Align, Table, escape, human_bytes, joined, misleads, objects},
+    cli::{Align, Table, escape, human_bytes, joined, objects},
 };
 use serde::Serialize;
 
@@ -178,15 +178,5 @@ fn json(index: &Index, vouched: Vouched) -> Result<String, Error> {
         key: key.to_string(),
         index,
     };
-    let text = serde_json::to_string_pretty(&shown).map_err(|error| Error::Io {
-        path: "the index".into(),
-        source: error.into(),
-    })?;
-    // JSON escapes the C0 controls; DEL, the C1 controls and marks of direction would still reach a terminal.
-    let safe = text.chars().map(|c| match c {
-        '\n' => "\n".to_owned(),
-        c if misleads(c) => format!("\\u{:04x}", c as u32),
-        c => c.to_string(),
-    });
-    Ok(format!("{}\n", safe.collect::<String>()))
+    report::json(&shown)
 }

@@ -8,7 +8,7 @@ use super::GraphData;
 use crate::{
     Error,
     request::GraphInput,
-    web::{Limits, Web},
+    web::{self, Limits, Web},
 };
 
 /// What is taken of a download. The real tarball has about 100 KB.
@@ -24,8 +24,10 @@ pub async fn data(input: &GraphInput, web: &Web) -> Result<GraphData, Error> {
         GraphInput::Path(path) => return Ok(GraphData::read(path)?),
         GraphInput::Url(url) => url,
     };
+    // A query may be what gives access.
+    let shown = web::shown(url.as_str());
     let download = |reason: String| Error::Download {
-        url: url.to_string(),
+        url: shown.clone(),
         reason,
     };
     let tarball = web
@@ -33,7 +35,7 @@ pub async fn data(input: &GraphInput, web: &Web) -> Result<GraphData, Error> {
         .await
         .map_err(|error| download(error.to_string()))?
         .ok_or_else(|| download("is not there (404)".to_owned()))?;
-    Ok(GraphData::from_tarball(url.as_str(), tarball.as_slice())?)
+    Ok(GraphData::from_tarball(&shown, tarball.as_slice())?)
 }
 
 /// Where the image is put in the bundle: `openshift/graph-data`.

@@ -12,6 +12,9 @@ use crate::{Error, config::ConfigFile};
 /// The namespace in which clusters look.
 pub const NAMESPACE: &str = "openshift-config-managed";
 
+/// The label by which clusters find it, whatever its value.
+const LABEL: &str = "release.openshift.io/verification-signatures";
+
 /// The file for `config/`: `signature/sha256/<first 16 hex digits>.yaml`, with the signatures numbered from 1.
 pub fn file(digest: &Digest, signatures: &[Vec<u8>]) -> Result<ConfigFile, Error> {
     let name = name(digest);
@@ -31,7 +34,7 @@ pub fn file(digest: &Digest, signatures: &[Vec<u8>]) -> Result<ConfigFile, Error
         "metadata": {
             // As the typed client of Go writes an object that no server has seen yet.
             "creationTimestamp": null,
-            "labels": {"release.openshift.io/verification-signatures": ""},
+            "labels": {LABEL: ""},
             "name": name,
             "namespace": NAMESPACE,
         },
@@ -64,6 +67,11 @@ pub fn signatures(object: &objects::Object, digest: &Digest) -> Vec<Vec<u8>> {
         .filter(|(key, _)| key.starts_with(&name))
         .filter_map(|(_, text)| STANDARD.decode(text.as_str()?).ok())
         .collect()
+}
+
+/// Whether clusters find this object at all.
+pub fn is_found(object: &objects::Object) -> bool {
+    object.value["metadata"]["labels"].get(LABEL).is_some()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ const KEPT_LIMIT: usize = 32 << 20;
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// Reads a layer to its end and keeps the files that `wanted` accepts by path and then by content; of one path the last,
-/// as extracting would. The layer's digest is checked. `what` names the layer in errors.
+/// as extracting would. The layer's digest is checked. `what` names the image in errors.
 pub async fn search(
     content: impl Stream<Item = Result<Bytes, Error>> + Send,
     blob: Blob,

@@ -12,6 +12,7 @@ of the release image is signed by a key that the operator trusts. Only then do i
 mod certificate;
 pub mod claim;
 pub mod configmap;
+mod directory;
 mod judge;
 pub mod keyring;
 mod layer;
@@ -30,6 +31,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use schema::{Digest, Reference, Repository, Selector, Tag, bundle::Release};
 
 use crate::{Error, Request, config::ConfigFile, request::Wanted, source::Source};
+pub use directory::selected;
 use payload::Payload;
 use trust::Verdict;
 
@@ -49,7 +51,7 @@ pub struct Gathered {
 /// Reads and verifies every release, several at once. One that nobody vouches for ends the build here.
 pub async fn gather(request: &Request) -> Result<Gathered, Error> {
     let mut candidates = named(request);
-    candidates.extend(on_disk(request).await?);
+    candidates.extend(directory::candidates(request).await?);
     let verified = candidates
         .into_iter()
         .map(|candidate| candidate.verified(request));
@@ -58,13 +60,13 @@ pub async fn gather(request: &Request) -> Result<Gathered, Error> {
         .try_collect()
         .await?;
     let mut gathered = Gathered::default();
-    let mut images = BTreeMap::new();
+    let mut images = Images::new();
     for release in verified {
         release.into(request, &mut gathered, &mut images)?;
     }
     gathered.images = images.into_values().collect();
     gathered.records.sort();
-    gathered.records.dedup();
+    gathered.records.dedup_by(same_release);
     Ok(gathered)
 }
 
@@ -87,6 +89,16 @@ struct Verified {
     verdict: Verdict,
 }
 
+/// Whether two records are of one release, found in two places; the one that somebody vouches for stays.
+fn same_release(later: &mut Release, kept: &mut Release) -> bool {
+    let place = |release: &Release| (release.repository.clone(), release.tag.clone());
+    let same = later.digest == kept.digest && place(later) == place(kept);
+    if same && kept.verified_by.is_empty() {
+        std::mem::swap(later, kept);
+    }
+    same
+}
+
 fn named(request: &Request) -> Vec<Candidate> {
     let wanted = request.releases.iter().cloned();
     wanted
@@ -98,28 +110,6 @@ fn named(request: &Request) -> Vec<Candidate> {
             found: None,
         })
         .collect()
-}
-
-/// The images of a source directory that are labelled as releases and tagged as `oc` tags them.
-async fn on_disk(request: &Request) -> Result<Vec<Candidate>, Error> {
-    let mut found = Vec::new();
-    for wanted in &request.images {
-        let (Source::Disk(..), [tag]) = (&wanted.source, wanted.tags.as_slice()) else {
-            continue;
-        };
-        let top = wanted.source.manifest(&wanted.selector).await?;
-        match payload::version_label(&wanted.source, &top).await? {
-            Some(version) if tag.as_str().starts_with(&version) => found.push(Candidate {
-                source: wanted.source.clone(),
-                selector: wanted.selector.clone(),
-                shown: wanted.shown.clone(),
-                repository: wanted.repository.clone(),
-                found: Some((tag.clone(), version)),
-            }),
-            _ => {}
-        }
-    }
-    Ok(found)
 }
 
 impl Candidate {
@@ -184,7 +174,7 @@ impl Verified {
         self,
         request: &Request,
         gathered: &mut Gathered,
-        images: &mut BTreeMap<(Repository, String), Wanted>,
+        images: &mut Images,
     ) -> Result<(), Error> {
         let Self {
             candidate,
@@ -224,7 +214,11 @@ impl Verified {
             let from = match &source {
                 Source::Disk(disk, repository) => Source::Disk(disk.clone(), repository.clone()),
                 Source::Registry(_) => {
-                    Source::Registry(request.registries.repository(&component.reference)?)
+                    let remote = request.registries.repository(&component.reference);
+                    Source::Registry(
+                        remote
+                            .map_err(|error| Error::Part(part.clone(), Box::new(error.into())))?,
+                    )
                 }
             };
             let wanted = Wanted {
@@ -263,20 +257,21 @@ impl Verified {
     }
 }
 
+/// By place, digest and name: two names are two sources for mirror configuration, and two digests may have one name.
+type Images = BTreeMap<(Repository, Selector, String), Wanted>;
+
 /// What several components or releases share is one image with several tags.
-fn add(
-    gathered: &mut Gathered,
-    images: &mut BTreeMap<(Repository, String), Wanted>,
-    wanted: Wanted,
-    tag: Tag,
-    on_disk: bool,
-) {
+fn add(gathered: &mut Gathered, images: &mut Images, wanted: Wanted, tag: Tag, on_disk: bool) {
     if on_disk {
         gathered
             .claimed
             .insert((wanted.repository.clone(), tag.clone()));
     }
-    let key = (wanted.repository.clone(), wanted.shown.clone());
+    let key = (
+        wanted.repository.clone(),
+        wanted.selector.clone(),
+        wanted.shown.clone(),
+    );
     let tags = &mut images.entry(key).or_insert(wanted).tags;
     if let Err(place) = tags.binary_search(&tag) {
         tags.insert(place, tag);
@@ -317,11 +312,15 @@ fn config(
             continue;
         };
         let held = configmap::signatures(object, digest);
-        if verdict.signatures.iter().any(|valid| held.contains(valid)) {
+        let lacks = if !verdict.signatures.iter().any(|valid| held.contains(valid)) {
+            "a valid signature of the release"
+        } else if !configmap::is_found(object) {
+            "the label by which clusters find it"
+        } else {
             return Ok(None);
-        }
+        };
         return Err(Error::Usage(format!(
-            "config/{} holds ConfigMap {name} without a valid signature of the release; leave that file out, a right one is made",
+            "config/{} holds ConfigMap {name} without {lacks}; leave that file out, a right one is made",
             file.path
         )));
     }

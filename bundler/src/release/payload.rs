@@ -30,6 +30,9 @@ const MANIFEST_LIMIT: u64 = 2 << 20;
 /// The most bytes of layers that are searched, as they are stored: 512 MiB. What is no release is found out by then.
 const SEARCH_LIMIT: u64 = 512 << 20;
 
+/// The most images of a list. Real ones have five at most, one for each architecture.
+const IMAGES_LIMIT: usize = 32;
+
 /// The most bytes of an image config.
 const CONFIG_LIMIT: u64 = 1 << 20;
 
@@ -55,14 +58,15 @@ pub async fn read(source: &Source, top: &RawManifest, shown: &str) -> Result<Pay
     if !top.media_type.is_index() {
         return reader.image(&parsed).await;
     }
-    let real = |child: &&Child| {
-        child
-            .platform
-            .as_ref()
-            .is_none_or(|platform| platform.os != "unknown")
-    };
+    let machines = machines(&parsed);
+    if machines.len() > IMAGES_LIMIT {
+        let found = machines.len();
+        return Err(reader.refused(format!(
+            "its list names {found} images, more than {IMAGES_LIMIT}"
+        )));
+    }
     let mut whole: Option<Payload> = None;
-    for child in parsed.children.iter().filter(real) {
+    for child in machines {
         let raw = source.manifest(&Selector::Digest(child.digest)).await?;
         let payload = reader.image(&reader.parse(&raw)?).await?;
         whole = Some(match whole {
@@ -77,7 +81,8 @@ pub async fn read(source: &Source, top: &RawManifest, shown: &str) -> Result<Pay
     })
 }
 
-/// `io.openshift.release` of an image's config, which only release images have: the version. None for any other image.
+/// `io.openshift.release` of an image's config, which only release images have: the version. None for any other image,
+/// and for a label that is no version.
 pub async fn version_label(source: &Source, top: &RawManifest) -> Result<Option<String>, Error> {
     let shown = top.digest.to_string();
     let reader = Reader {
@@ -85,14 +90,24 @@ pub async fn version_label(source: &Source, top: &RawManifest) -> Result<Option<
         shown: &shown,
     };
     let mut parsed = reader.parse(top)?;
-    if let Some(first) = parsed.children.first() {
-        let raw = source.manifest(&Selector::Digest(first.digest)).await?;
-        parsed = reader.parse(&raw)?;
+    if top.media_type.is_index() {
+        let Some(found) = reader.any(&machines(&parsed)).await? else {
+            return Ok(None);
+        };
+        parsed = found;
     }
     Ok(reader
         .config(&parsed)
         .await?
-        .and_then(|config| config.release()))
+        .and_then(|config| config.release())
+        .and_then(|label| references::version(label).ok()))
+}
+
+/// The images of a list that are for some machine: where one says for which, those that do not are attestations.
+fn machines(list: &Manifest) -> Vec<&Child> {
+    let named = list.children.iter().any(|child| child.platform.is_some());
+    let real = |child: &&Child| !named || child.platform.is_some();
+    list.children.iter().filter(real).collect()
 }
 
 struct Reader<'a> {
@@ -106,6 +121,18 @@ impl Reader<'_> {
             image: format!("{} ({})", self.shown, raw.digest),
             source,
         })
+    }
+
+    /// The first of these images that is there: a directory may hold only some of a list.
+    async fn any(&self, children: &[&Child]) -> Result<Option<Manifest>, Error> {
+        for child in children {
+            match self.source.manifest(&Selector::Digest(child.digest)).await {
+                Ok(raw) => return self.parse(&raw).map(Some),
+                Err(Error::Disk { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     async fn image(&self, manifest: &Manifest) -> Result<Payload, Error> {
@@ -144,15 +171,15 @@ impl Reader<'_> {
 
     /// The files of the topmost layer that has image-references.
     async fn files(&self, manifest: &Manifest, config: Option<&Config>) -> Result<Files, Error> {
-        let mut searched = 0;
+        let mut searched: u64 = 0;
         for layer in manifest.blobs.iter().skip(1).rev() {
-            searched += layer.size;
+            // Sizes are whatever the manifest says.
+            searched = searched.saturating_add(layer.size);
             if searched > SEARCH_LIMIT {
                 break;
             }
             let content = self.source.stream(layer);
-            let what = format!("{} of {}", layer.digest, self.shown);
-            let files = layer::search(content, *layer, &what, Manifests).await?;
+            let files = layer::search(content, *layer, self.shown, Manifests).await?;
             if files.contains_key(&format!("{DIRECTORY}image-references")) {
                 return Ok(files);
             }

@@ -6,6 +6,8 @@ Shapes as `oc adm release new` writes them. What a cluster would not run is refu
 digest, or whose name cannot stand in a tag.
 */
 
+use std::collections::HashSet;
+
 use schema::{Digest, Reference};
 use serde::Deserialize;
 
@@ -43,15 +45,17 @@ impl ImageReferences {
                 stream.api_version, stream.kind
             ));
         }
-        let mut components: Vec<Component> = Vec::new();
+        let version = version(stream.metadata.name)
+            .map_err(|reason| format!("its image-references are for {reason}"))?;
+        let (mut components, mut names) = (Vec::new(), HashSet::new());
         for tag in stream.spec.tags {
             // Other kinds point into a cluster's own streams; `oc` leaves them out too.
             let Some(from) = tag.from.filter(|from| from.kind == "DockerImage") else {
                 continue;
             };
             let component = component(tag.name, &from.name)?;
-            if let Some(other) = components.iter().find(|other| other.name == component.name) {
-                return Err(format!("it names component {:?} twice", other.name));
+            if !names.insert(component.name.clone()) {
+                return Err(format!("it names component {:?} twice", component.name));
             }
             components.push(component);
         }
@@ -59,7 +63,7 @@ impl ImageReferences {
             return Err("its image-references name no image".to_owned());
         }
         Ok(Self {
-            version: stream.metadata.name,
+            version,
             components,
         })
     }
@@ -94,7 +98,22 @@ pub fn previous(bytes: &[u8]) -> Result<Vec<String>, String> {
             metadata.kind
         ));
     }
-    Ok(metadata.previous)
+    let previous = metadata.previous.into_iter().map(version);
+    previous
+        .collect::<Result<_, _>>()
+        .map_err(|reason| format!("its release-metadata follow {reason}"))
+}
+
+/// What can stand in an index and a message: at most 128 printable characters of ASCII.
+pub fn version(text: String) -> Result<String, String> {
+    let plain = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    match plain {
+        true => Ok(text),
+        false => Err(format!(
+            "{:?}, and a version such as 4.15.12 was expected",
+            text.chars().take(128).collect::<String>()
+        )),
+    }
 }
 
 #[derive(Deserialize)]
@@ -185,6 +204,15 @@ mod tests {
             ),
             (stream(""), "name no image"),
             (
+                stream(&by_digest).replace("4.5.1", "4\\u001b[2J\\n5"),
+                "for \"4\\u{1b}[2J\\n5\", and a version",
+            ),
+            (stream(&by_digest).replace("4.5.1", ""), "for \"\", and"),
+            (
+                stream(&by_digest).replace("4.5.1", &"4".repeat(129)),
+                "and a version such as",
+            ),
+            (
                 stream(&tag("a", "DockerImage", "q.io/a:v1")),
                 "component \"a\" is \"q.io/a:v1\": it is not named by digest",
             ),
@@ -204,6 +232,8 @@ mod tests {
             assert!(told.contains(expected), "{text}: {told}");
         }
         assert!(previous(br#"{"kind":"other"}"#).is_err());
+        let odd = previous(br#"{"kind":"cincinnati-metadata-v0","previous":["4.4.1",""]}"#);
+        assert!(odd.is_err_and(|told| told.contains("follow \"\", and a version")));
         assert_eq!(
             previous(br#"{"kind":"cincinnati-metadata-v0","previous":["4.4.1"]}"#),
             Ok(vec!["4.4.1".to_owned()])

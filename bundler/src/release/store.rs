@@ -24,7 +24,7 @@ use schema::Digest;
 use tokio::{sync::mpsc, time::timeout};
 
 use super::message::MESSAGE_LIMIT;
-use crate::web::{Limits, Web, WebError};
+use crate::web::{self, Limits, Web, WebError};
 
 /// How long one request for a signature may take, unless somebody says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(15);
@@ -51,7 +51,7 @@ impl FromStr for Store {
     type Err = StoreError;
 
     fn from_str(text: &str) -> Result<Self, StoreError> {
-        let malformed = || StoreError::Malformed(text.to_owned());
+        let malformed = || StoreError::Malformed(web::shown(text));
         let directory = |path: PathBuf| match path.to_str() {
             Some(name) if !name.chars().any(char::is_control) => Ok(Self::Directory(path)),
             _ => Err(malformed()),

@@ -57,6 +57,9 @@ pub struct PayloadTrust {
 /// The annotation that makes a ConfigMap of a payload its verification ConfigMap. Its value does not matter.
 pub const VERIFICATION_ANNOTATION: &str = "release.openshift.io/verification-config-map";
 
+/// The most entries of a verification ConfigMap, since each store is asked: clusters take 32 stores, real ones name two.
+const ENTRIES_LIMIT: usize = 64;
+
 impl PayloadTrust {
     /// Whether this manifest of a payload is the one that [`PayloadTrust::from_config_map`] reads: a ConfigMap with the
     /// [`VERIFICATION_ANNOTATION`]. The first one in the order of file names counts.
@@ -74,7 +77,11 @@ impl PayloadTrust {
             return Err(TrustError::NoConfigMap);
         }
         let (mut keyrings, mut stores) = (BTreeMap::new(), BTreeMap::new());
-        for (name, value) in entries(object)? {
+        let entries = entries(object)?;
+        if entries.len() > ENTRIES_LIMIT {
+            return Err(TrustError::TooMany(entries.len()));
+        }
+        for (name, value) in entries {
             if !is_key(&name) {
                 tracing::warn!(
                     "{name:?} of the payload's verification ConfigMap is no valid key and left out"
@@ -176,6 +183,11 @@ pub enum TrustError {
         /// What is wrong with it.
         source: StoreError,
     },
+    /// A payload that would have half the world asked.
+    #[error(
+        "the payload's verification ConfigMap has {0} entries, more than {ENTRIES_LIMIT}; the payload is not fit for clusters"
+    )]
+    TooMany(usize),
     /// No text, or no base64.
     #[error(
         "{0:?} of the payload's verification ConfigMap is not text, or not base64 in binaryData"

@@ -13,6 +13,7 @@ use crate::{
     release::{store::Store, trust::OperatorTrust},
     source::Source,
     spec::{Spec, SpecImage},
+    web,
 };
 
 /// An OpenShift release to take with all its components.
@@ -53,8 +54,14 @@ impl GraphInput {
         if !text.contains("://") {
             return Ok(Self::Path(text.into()));
         }
-        let usage = |reason: &str| Error::Usage(format!("--graph-data {text}: {reason}"));
+        let shown = web::shown(text);
+        let usage = |reason: &str| Error::Usage(format!("--graph-data {shown}: {reason}"));
         let url: Url = text.parse().map_err(|error| usage(&format!("{error}")))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(usage(
+                "it is fetched without credentials; leave out user and password",
+            ));
+        }
         match url.scheme() {
             "http" | "https" => Ok(Self::Url(url)),
             "file" => Ok(Self::Path(
@@ -89,8 +96,8 @@ impl ReleaseRules {
 
 /// A URL, or a directory relative to this one.
 fn store(text: &str) -> Result<Store, Error> {
-    let usage =
-        |error: &dyn std::fmt::Display| Error::Usage(format!("--signature-store {text}: {error}"));
+    // Never the text itself: somebody may have put a password into it.
+    let usage = |error: &dyn std::fmt::Display| Error::Usage(format!("--signature-store: {error}"));
     if text.contains("://") {
         return text.parse().map_err(|error| usage(&error));
     }

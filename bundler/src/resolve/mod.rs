@@ -179,12 +179,13 @@ impl Gathering<'_> {
         Ok(())
     }
 
-    /// All children; with `--sparse-index` those of the asked-for platforms.
+    /// All children; with `--sparse-index` those of the asked-for platforms, but for parts of a release.
     fn wanted_children<'m>(
         &self,
         manifest: &'m Manifest,
     ) -> Result<impl Iterator<Item = &'m Child> + use<'m>, Error> {
-        let platforms = if self.request.sparse_index {
+        let sparse = self.request.sparse_index && self.wanted.part.is_none();
+        let platforms = if sparse {
             self.request.platforms.clone()
         } else {
             Vec::new()

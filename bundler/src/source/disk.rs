@@ -19,7 +19,7 @@ use schema::{
 };
 
 use super::{
-    files::{Found, missing, read_limited},
+    files::{self, Found, missing, read_limited},
     layout::Layout,
     mirror::Mirror,
 };
@@ -171,8 +171,9 @@ impl Disk {
         blob: &Blob,
     ) -> Result<(PathBuf, fs::File), Error> {
         let path = self.blob_path(repository, &blob.digest);
-        let opened = fs::File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (length, file) = opened.map_err(|source| missing(&path, source))?;
+        let file = files::open(&path)?;
+        let metadata = file.metadata();
+        let length = metadata.map_err(|source| missing(&path, source))?.len();
         if length != blob.size {
             let reason = format!(
                 "it has {length} bytes, its manifest says {}; the directory was cut or altered",

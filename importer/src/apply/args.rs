@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
 
-use crate::args::{BundleArgs, DryRun, Format, MirrorConfig, TargetArgs};
+use crate::args::{BundleArgs, DryRun, Format, MirrorConfig, NameArgs};
 
 /// Which clusters.
 #[derive(Debug, Clone, Args)]
@@ -72,9 +72,11 @@ pub struct ApplyArgs {
     pub(crate) clusters: ClusterArgs,
     #[command(flatten)]
     pub(crate) rollout: RolloutArgs,
-    /// Where the images are; with it, the mirror configuration is applied too
+    /// The registry that the bundle was imported into, with the same prefix; with it, the mirror configuration is applied too
+    #[arg(long, value_name = "REGISTRY[/PREFIX]")]
+    pub to: Option<String>,
     #[command(flatten)]
-    pub(crate) target: Option<TargetArgs>,
+    pub(crate) names: NameArgs,
     /// How clusters are told where the images are now; needs --to
     #[arg(long, value_enum, value_name = "KIND", default_value = "idms")]
     pub mirror_config: MirrorConfig,
@@ -90,7 +92,7 @@ pub struct ApplyArgs {
 }
 
 /// `30s`, `10m`, `1h 30m`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let parsed = text.parse::<jiff::SignedDuration>().ok();
     let parsed = parsed.and_then(|duration| Duration::try_from(duration).ok());
     parsed

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Error,
-    args::{DryRun, Format, MirrorConfig, TargetArgs},
+    args::{DryRun, Format, MirrorConfig},
     configuration::Configuration,
     push::Target,
     report,
@@ -46,8 +46,11 @@ pub struct Said {
 /// `importer apply`.
 pub async fn apply(bundle: Verified, args: &ApplyArgs, board: Board) -> Result<Said, Error> {
     let index = bundle.index().clone();
-    let rendered = match &args.target {
-        Some(target) => rendered(&index, target, args.mirror_config, args.mirror_tags)?,
+    let rendered = match &args.to {
+        Some(to) => {
+            let target = Target::named_by(to, &args.names)?;
+            rendered(&index, &target, args.mirror_config, args.mirror_tags)?
+        }
         None => Vec::new(),
     };
     let job = Job::prepare(&args.clusters, &args.rollout, args.dry_run)?;
@@ -59,11 +62,10 @@ pub async fn apply(bundle: Verified, args: &ApplyArgs, board: Board) -> Result<S
 /// The mirror configuration in the wanted form and, for clusters that do not take that, in the other.
 pub fn rendered(
     index: &Index,
-    target: &TargetArgs,
+    target: &Target,
     wanted: MirrorConfig,
     mirror_tags: bool,
 ) -> Result<Vec<(MirrorConfig, Configuration)>, Error> {
-    let target = Target::from_args(target)?;
     let others = match wanted {
         MirrorConfig::Idms => vec![MirrorConfig::Icsp],
         MirrorConfig::Icsp => vec![MirrorConfig::Idms],
@@ -71,10 +73,10 @@ pub fn rendered(
     };
     let mut rendered = vec![(
         wanted,
-        Configuration::new(index, &target, wanted, mirror_tags)?,
+        Configuration::new(index, target, wanted, mirror_tags)?,
     )];
     for other in others {
-        rendered.push((other, Configuration::new(index, &target, other, false)?));
+        rendered.push((other, Configuration::new(index, target, other, false)?));
     }
     Ok(rendered)
 }

@@ -50,14 +50,14 @@ fn manager(message: &str) -> &str {
     quoted.split('"').next().unwrap_or(rest)
 }
 
-/// The server's words, with its status where it has none.
+/// The server's words, with its status where it has none or may be at fault itself.
 pub(super) fn said(answer: &Answer) -> String {
-    let message = answer.body.get("message").and_then(Value::as_str);
-    let message = message.map(clean).unwrap_or_default();
-    let message = message.trim();
-    match (answer.status, message) {
+    let message = clean(answer.message());
+    match (answer.status, message.trim()) {
         (status, "") => format!("the server answered {status}"),
-        (429 | 500..=599, message) => format!("the server answered {}: {message}", answer.status),
+        (status @ (429 | 500..=599), message) if !answer.is_misfit() => {
+            format!("the server answered {status}: {message}")
+        }
         (_, message) => format!("the server refuses it: {message}"),
     }
 }
@@ -66,4 +66,64 @@ pub(super) fn said(answer: &Answer) -> String {
 pub(super) fn missing(answer: &Answer) -> Option<&str> {
     let missing = || answer.body.pointer("/details/kind").and_then(Value::as_str);
     (answer.status == 404).then(|| missing().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn managers_are_named_with_their_fields() {
+        let cause = |message: &str, field: &str| json!({"reason": "FieldManagerConflict", "message": message, "field": field});
+        let causes = [
+            cause(r#"conflict with "kubectl" using v1"#, ".data.x"),
+            cause(
+                r#"conflict with "argo cd" with subresource "status" using v1 at 2024-01-01T00:00:00Z"#,
+                ".status.phase",
+            ),
+            cause(r#"conflict with "kubectl" using v1"#, ".data.y"),
+        ];
+        let refused = Answer::of(
+            409,
+            json!({"reason": "Conflict", "details": {"causes": causes}}),
+        );
+        let expected = "argo cd holds .status.phase; kubectl holds .data.x, .data.y";
+        assert_eq!(holders(&refused).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn many_fields_are_counted() {
+        let cause = |n: usize| json!({"reason": "FieldManagerConflict", "message": "conflict with \"a\" using v1", "field": format!(".data.{n}")});
+        let causes: Vec<_> = (0..7).map(cause).collect();
+        let refused = Answer::of(409, json!({"details": {"causes": causes}}));
+        let expected = "a holds .data.0, .data.1, .data.2, .data.3, .data.4 and 2 more";
+        assert_eq!(holders(&refused).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_409_of_another_kind_is_no_matter_of_managers() {
+        let modified = Answer::of(409, json!({"message": "the object has been modified"}));
+        assert_eq!(holders(&modified), None);
+        assert_eq!(
+            said(&modified),
+            "the server refuses it: the object has been modified"
+        );
+    }
+
+    #[test]
+    fn the_servers_words_cannot_steer_a_terminal() {
+        let refused = Answer::of(422, json!({"message": "bad\u{1b}[31m\nname"}));
+        assert_eq!(said(&refused), "the server refuses it: bad[31m name");
+        assert_eq!(
+            said(&Answer::of(502, Value::Null)),
+            "the server answered 502"
+        );
+        let misfit = Answer::of(
+            500,
+            json!({"message": "failed to create typed patch object: .a: field not declared in schema"}),
+        );
+        assert!(said(&misfit).starts_with("the server refuses it: failed to create"));
+    }
 }

@@ -13,7 +13,7 @@ use super::{Rules, cluster::Cluster, kubeconfig, transport};
 pub struct Connection {
     /// The client; it keeps connections open for as long as any clone of it lives.
     pub client: Client,
-    /// The address of the API server, `https://host:port`, without credentials.
+    /// The address of the API server, `https://host:port` and a path if it has one, without credentials.
     pub server: String,
     config: Option<Config>,
 }
@@ -70,14 +70,16 @@ fn client(config: &Config, server: &str) -> Result<Client, ConnectError> {
     Client::try_from(config.clone()).map_err(|error| transport::sort(&error, server))
 }
 
-/// Scheme, host and port: a user name or a token in the address is not for other eyes.
+/// Scheme, host, port, and the path where several clusters share a host: a user name or a token in the address is not for
+/// other eyes.
 fn address(config: &Config) -> String {
     let url = &config.cluster_url;
     let scheme = url.scheme_str().unwrap_or("http");
     let standard = if scheme == "https" { 443 } else { 80 };
     let port = url.port_u16().unwrap_or(standard);
     let host = url.host().unwrap_or_default();
-    format!("{scheme}://{host}:{port}")
+    let path = url.path().trim_end_matches('/');
+    format!("{scheme}://{host}:{port}{path}")
 }
 
 /// Why a cluster cannot be asked. It has not been changed.

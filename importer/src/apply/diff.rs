@@ -32,7 +32,8 @@ const SERVERS: [&str; 6] = [
 /// A whole object as client-side apply once left it, Secrets included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// How an object changes; empty where it does not. `name` says which it is; `old` is none where it does not exist yet.
+/// How an object changes; empty where it does not. `name` says which it is, `old` is none where it does not exist yet, and
+/// `new` is what the server would make of it: what it fills in would seem to go otherwise.
 pub fn unified(old: Option<&Value>, new: &Value, name: &str) -> String {
     let (old, new) = (old.map(essential), essential(new));
     let (old, new) = match is_secret(&new) {
@@ -85,11 +86,11 @@ fn hidden(old: Option<Value>, new: Value) -> (Option<Value>, Value) {
     let before = old.as_ref().map(content).unwrap_or_default();
     let after = content(&new);
     if let Some(old) = &mut old {
-        hide(old, |_| "(hidden)");
+        hide(old, |_| "hidden");
     }
     hide(&mut new, |key| match before.get(key) {
-        Some(value) if after.get(key) != Some(value) => "(hidden, changed)",
-        _ => "(hidden)",
+        Some(value) if after.get(key) != Some(value) => "hidden and changed",
+        _ => "hidden",
     });
     (old, new)
 }
@@ -127,7 +128,100 @@ fn hide(secret: &mut Value, shown: impl Fn(&str) -> &'static str) {
                 *value = shown(key).into();
             }
         }
-        Some(other) => *other = "(hidden)".into(),
+        Some(other) => *other = "hidden".into(),
         None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn map(data: Value) -> Value {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"}, "data": data})
+    }
+
+    #[test]
+    fn a_change_is_shown_with_what_is_around_it() {
+        let old = map(json!({"a": "1", "b": "2", "c": "3", "d": "4", "e": "5", "f": "0644"}));
+        let new = map(json!({"a": "1", "b": "2", "c": "3", "d": "4", "e": "5", "f": "0600"}));
+        let expected = "--- live/ConfigMap web\n+++ new/ConfigMap web\n@@ -5,7 +5,7 @@\n   c: \"3\"\n   d: \"4\"\n   e: \"5\"\n\
+                        -  f: \"0644\"\n+  f: \"0600\"\n kind: ConfigMap\n metadata:\n   name: web\n";
+        assert_eq!(unified(Some(&old), &new, "ConfigMap web"), expected);
+    }
+
+    #[test]
+    fn what_is_new_is_all_shown() {
+        let expected = "--- /dev/null\n+++ new/x\n@@ -0,0 +1,6 @@\n+apiVersion: v1\n+data:\n+  a: b\n+kind: ConfigMap\n+metadata:\n+  name: web\n";
+        assert_eq!(unified(None, &map(json!({"a": "b"})), "x"), expected);
+    }
+
+    #[test]
+    fn what_the_server_keeps_is_no_difference() {
+        let new = map(json!({"a": "b"}));
+        let mut old = new.clone();
+        old["status"] = json!({"x": 1});
+        old["metadata"] = json!({
+            "name": "web", "uid": "1", "resourceVersion": "2", "generation": 3, "creationTimestamp": "t", "managedFields": [],
+            "annotations": {LAST_APPLIED: "{}"},
+        });
+        assert_eq!(unified(Some(&old), &new, "x"), "");
+        old["metadata"]["labels"] = json!({"a": "b"});
+        assert!(unified(Some(&old), &new, "x").contains("-  labels:\n-    a: b\n"));
+    }
+
+    #[test]
+    fn secrets_stay_secret() {
+        let secret = |fields: Value| {
+            let mut secret =
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}});
+            if let (Value::Object(secret), Value::Object(fields)) = (&mut secret, fields) {
+                secret.extend(fields);
+            }
+            secret
+        };
+        let mut old =
+            secret(json!({"data": {"same": "c2FtZQ==", "other": "b2xk", "gone": "Z29uZQ=="}}));
+        old["metadata"]["annotations"] = json!({LAST_APPLIED: "c2FtZQ=="});
+        let new = secret(json!({"stringData": {"same": "same", "other": "new", "added": "added"}}));
+        let shown = unified(Some(&old), &new, "s");
+        for line in [
+            "-  gone: hidden\n",
+            "-  other: hidden\n",
+            "+  added: hidden\n",
+            "+  other: hidden and changed\n",
+            "   same: hidden\n",
+        ] {
+            assert!(shown.contains(line), "{line}{shown}");
+        }
+        let created = unified(None, &new, "s");
+        for secret in ["c2FtZQ==", "b2xk", "Z29uZQ==", "bmV3", "YWRkZWQ="] {
+            assert!(
+                !shown.contains(secret) && !created.contains(secret),
+                "{shown}{created}"
+            );
+        }
+        let same = secret(json!({"data": {"same": "c2FtZQ=="}}));
+        assert_eq!(
+            unified(
+                Some(&same),
+                &secret(json!({"stringData": {"same": "same"}})),
+                "s"
+            ),
+            ""
+        );
+        let odd = unified(None, &secret(json!({"data": "b2xk"})), "s");
+        assert!(odd.contains("+data: hidden\n"), "{odd}");
+    }
+
+    #[test]
+    fn nothing_reaches_the_terminal_as_it_is() {
+        let shown = unified(None, &map(json!({"a": "\u{1b}[2J\nx"})), "\u{1b}[31m");
+        assert!(
+            !shown.contains('\u{1b}') && shown.contains("\\u001b[2J"),
+            "{shown}"
+        );
     }
 }

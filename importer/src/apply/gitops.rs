@@ -8,18 +8,17 @@ Each leaves marks of its own on what it manages; these are the ones their docume
 use serde_json::Value;
 
 /// Marks that are enough alone: a label or annotation, and whose it is. The value names what it belongs to.
-const MARKS: [(&str, &str); 8] = [
+const MARKS: [(&str, &str); 7] = [
     ("argocd.argoproj.io/tracking-id", ARGO),
     ("argocd.argoproj.io/instance", ARGO),
     ("apps.open-cluster-management.io/hosting-subscription", ACM),
     ("apps.open-cluster-management.io/hosting-deployable", ACM),
     ("policy.open-cluster-management.io/root-policy", ACM),
-    ("parent-policy", ACM),
     ("kustomize.toolkit.fluxcd.io/name", FLUX),
     ("helm.toolkit.fluxcd.io/name", FLUX),
 ];
 
-/// Field managers that are enough alone.
+/// Field managers that are enough alone, by how they begin: `work-agent` may be followed by a name.
 const MANAGERS: [(&str, &str); 6] = [
     ("argocd-controller", ARGO),
     ("argocd-application-controller", ARGO),
@@ -69,7 +68,11 @@ fn written(live: &Value) -> Option<String> {
         .iter()
         .filter_map(|field| field.get("manager")?.as_str());
     let owner = managers
-        .filter_map(|manager| MANAGERS.iter().find(|(known, _)| *known == manager))
+        .filter_map(|manager| {
+            MANAGERS
+                .iter()
+                .find(|(known, _)| manager.starts_with(known))
+        })
         .map(|&(_, owner)| owner)
         .next()?;
     let name = match owner {
@@ -87,5 +90,71 @@ fn named(owner: &str, name: &str) -> String {
     match name.trim() {
         "" => owner.to_owned(),
         name => format!("{owner} ({name})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_is_known_by_its_marks() {
+        for (metadata, expected) in [
+            (
+                json!({"annotations": {"argocd.argoproj.io/tracking-id": "web:apps/Deployment:a/b"}}),
+                Some("Argo CD (web)"),
+            ),
+            (
+                json!({"labels": {"argocd.argoproj.io/instance": "web"}}),
+                Some("Argo CD (web)"),
+            ),
+            (
+                json!({"labels": {INSTANCE: "web"}, "managedFields": [{"manager": "kubectl"}, {"manager": "argocd-controller"}]}),
+                Some("Argo CD (web)"),
+            ),
+            (
+                json!({"managedFields": [{"manager": "argocd-controller"}]}),
+                Some("Argo CD"),
+            ),
+            (
+                json!({"ownerReferences": [{"apiVersion": "work.open-cluster-management.io/v1", "kind": "AppliedManifestWork", "name": "x"}]}),
+                Some("Advanced Cluster Management (AppliedManifestWork x)"),
+            ),
+            (
+                json!({"managedFields": [{"manager": "work-agent-mirrors"}]}),
+                Some("Advanced Cluster Management"),
+            ),
+            (
+                json!({"annotations": {"apps.open-cluster-management.io/hosting-subscription": "ns/sub"}}),
+                Some("Advanced Cluster Management (ns/sub)"),
+            ),
+            (
+                json!({"labels": {"kustomize.toolkit.fluxcd.io/name": "infra"}}),
+                Some("Flux (infra)"),
+            ),
+            // A chart installed by hand.
+            (
+                json!({"labels": {INSTANCE: "web"}, "managedFields": [{"manager": "helm"}]}),
+                None,
+            ),
+            (
+                json!({"ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "x"}]}),
+                None,
+            ),
+            (
+                json!({"annotations": {"argocd.argoproj.io/sync-wave": "1"}}),
+                None,
+            ),
+            (
+                json!({"labels": null, "annotations": 3, "managedFields": [{}], "ownerReferences": [{}, 1]}),
+                None,
+            ),
+        ] {
+            let owner = owner_of(&json!({"metadata": metadata}));
+            assert_eq!(owner.as_deref(), expected, "{metadata}");
+        }
+        assert_eq!(owner_of(&Value::Null), None);
     }
 }

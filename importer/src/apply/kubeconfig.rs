@@ -195,7 +195,7 @@ fn names(cluster: &Cluster) -> String {
 }
 
 /// In our words, without what a file holds: it may be a secret.
-fn told(error: &KubeconfigError) -> String {
+pub(super) fn told(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::ReadConfig(error, _) => format!("cannot be read: {error}"),
         KubeconfigError::Parse(error) => match error.location() {

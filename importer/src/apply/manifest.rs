@@ -4,6 +4,8 @@ What is applied, in the order in which it is: what others rest on first.
 Pure: files of a verified bundle, and what the importer rendered, in; objects by phase out.
 */
 
+use std::sync::Arc;
+
 use schema::objects::{self, ObjectsError};
 use serde_json::Value;
 
@@ -22,8 +24,8 @@ pub struct Manifest {
     pub namespace: Option<String>,
     /// `metadata.name`.
     pub name: String,
-    /// The object as the API server is to get it.
-    pub value: Value,
+    /// The object as the API server is to get it; shared, since hundreds of clusters get the same.
+    pub value: Arc<Value>,
 }
 
 /// When an object's turn is. Phases follow one another on each cluster; inside one, objects keep the order of their files.
@@ -51,7 +53,7 @@ impl Manifest {
                 kind: object.kind,
                 namespace: object.namespace,
                 name: object.name,
-                value: object.value,
+                value: Arc::new(object.value),
             })
             .collect())
     }

@@ -19,10 +19,14 @@ pub mod connect;
 pub mod converge;
 pub mod diff;
 pub mod discovery;
+#[cfg(test)]
+mod fault_tests;
 pub mod fleet;
 mod foresee;
 pub mod gitops;
 mod kubeconfig;
+#[cfg(test)]
+mod login_tests;
 pub mod manifest;
 pub mod manifests;
 mod object;
@@ -37,7 +41,12 @@ mod review;
 mod rollout;
 pub mod select;
 mod session;
+#[cfg(test)]
 pub mod skew;
+mod skew_tests;
+mod stand_in;
+mod tests;
+pub(crate) mod status;
 mod transport;
 pub mod waves;
 mod yaml;

@@ -94,7 +94,13 @@ fn bare(object: &mut Value) {
     };
     metadata.remove("resourceVersion");
     metadata.remove("generation");
+    // Older servers add the manager of what nobody managed only with the second patch.
     if let Some(Value::Array(managers)) = metadata.get_mut("managedFields") {
+        managers.retain(|manager| manager.get("manager") != Some(&"before-first-apply".into()));
+        if managers.is_empty() {
+            metadata.remove("managedFields");
+            return;
+        }
         for manager in managers.iter_mut().filter_map(Value::as_object_mut) {
             manager.remove("time");
         }

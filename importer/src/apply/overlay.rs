@@ -5,7 +5,10 @@ Pure, and made once for each cluster when its turn comes; what does not differ i
 not hold hundreds of copies.
 */
 
-use std::sync::Arc;
+#[cfg(test)]
+mod tests;
+
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -47,15 +50,18 @@ pub(super) struct Target {
 
 impl Overlays {
     /// The objects as a cluster gets them, in the same order.
-    pub fn for_cluster(
+    pub fn for_cluster<'a>(
         &self,
         cluster: &Cluster,
-        manifests: &[Arc<Manifest>],
-    ) -> Vec<Arc<Manifest>> {
+        manifests: &'a [Manifest],
+    ) -> Cow<'a, [Manifest]> {
         let overlays = self.0.iter();
         let mine: Vec<&Overlay> = overlays
             .filter(|overlay| overlay.selector.matches(&cluster.labels))
             .collect();
+        if mine.is_empty() {
+            return Cow::Borrowed(manifests);
+        }
         let overlaid = manifests.iter().filter_map(|manifest| {
             let excluded = |overlay: &&Overlay| {
                 let mut excludes = overlay.excludes.iter();
@@ -64,19 +70,19 @@ impl Overlays {
             if mine.iter().any(excluded) {
                 return None;
             }
-            let mut manifest = Arc::clone(manifest);
+            let mut manifest = manifest.clone();
             for patch in mine.iter().flat_map(|overlay| &overlay.patches) {
                 if patch.target.matches(&manifest) {
-                    patch.merge.apply(&mut Arc::make_mut(&mut manifest).value);
+                    patch.merge.apply(Arc::make_mut(&mut manifest.value));
                 }
             }
             Some(manifest)
         });
-        overlaid.collect()
+        Cow::Owned(overlaid.collect())
     }
 
     /// A sentence for each patch and exclude that no object is the target of: most likely mistyped.
-    pub fn idle(&self, manifests: &[Arc<Manifest>]) -> Vec<String> {
+    pub fn idle(&self, manifests: &[Manifest]) -> Vec<String> {
         let targets = self.0.iter().zip(1..).flat_map(|(overlay, number)| {
             let patches = overlay.patches.iter().map(|patch| &patch.target).zip(1..);
             let patches = patches.map(|(target, nth)| (target, format!("patch {nth}")));
@@ -95,6 +101,17 @@ impl Overlays {
 }
 
 impl Target {
+    /// Whether it leaves out nothing.
+    pub(super) fn is_everything(&self) -> bool {
+        let Self {
+            path,
+            kind,
+            namespace,
+            name,
+        } = self;
+        path.is_none() && kind.is_none() && namespace.is_none() && name.is_none()
+    }
+
     fn matches(&self, manifest: &Manifest) -> bool {
         let path = self.path.as_ref();
         let kind = self.kind.as_ref();

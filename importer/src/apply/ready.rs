@@ -82,8 +82,10 @@ fn pauses() -> impl Iterator<Item = Duration> {
 
 /// `status.phase` of a namespace.
 fn active(namespace: &Value) -> Result<bool, String> {
-    let phase = namespace.pointer("/status/phase").and_then(Value::as_str);
-    Ok(phase == Some("Active"))
+    match namespace.pointer("/status/phase").and_then(Value::as_str) {
+        Some("Terminating") => Err("it is being deleted; run again when it is gone".to_owned()),
+        phase => Ok(phase == Some("Active")),
+    }
 }
 
 /// `status.conditions` of a CustomResourceDefinition.

@@ -14,7 +14,7 @@ without its comments. The same objects give the same bytes, so that Git shows no
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::BTreeMap, path::Path, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use schema::{
     Digest,
@@ -36,7 +36,7 @@ pub fn render<B: AsRef<[u8]>>(
     directory: &Path,
     fleet: &Fleet,
     files: &BTreeMap<String, B>,
-    manifests: &[Arc<Manifest>],
+    manifests: &[Manifest],
     selection: &Selection,
 ) -> Result<usize, bundle::Error> {
     let target = Unpacking::into(directory)?;
@@ -66,8 +66,8 @@ pub fn render<B: AsRef<[u8]>>(
 /// The files of one cluster: those that `kept`, some of `all` or changed ones in the same order, come from.
 pub fn tree<'a, B: AsRef<[u8]>>(
     files: &'a BTreeMap<String, B>,
-    all: &[Arc<Manifest>],
-    kept: &[Arc<Manifest>],
+    all: &[Manifest],
+    kept: &[Manifest],
 ) -> BTreeMap<String, Cow<'a, [u8]>> {
     let (all, kept) = (by_file(all), by_file(kept));
     let written = kept.into_iter().map(|(path, objects)| {
@@ -81,7 +81,7 @@ pub fn tree<'a, B: AsRef<[u8]>>(
     written.collect()
 }
 
-fn by_file(manifests: &[Arc<Manifest>]) -> BTreeMap<&str, Vec<&Value>> {
+fn by_file(manifests: &[Manifest]) -> BTreeMap<&str, Vec<&Value>> {
     let mut files: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for manifest in manifests {
         files

@@ -193,3 +193,113 @@ pub struct SelectError {
     /// What is wrong with it.
     pub reason: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn manifest(path: &str, api_version: &str, kind: &str, namespace: Option<&str>) -> Manifest {
+        Manifest {
+            path: path.into(),
+            document: 0,
+            api_version: api_version.into(),
+            kind: kind.into(),
+            namespace: namespace.map(Into::into),
+            name: "web".into(),
+            value: Arc::default(),
+        }
+    }
+
+    fn kept(only: &[&str], exclude: &[&str]) -> Result<Vec<usize>, SelectError> {
+        let all = [
+            manifest("config/a.yaml", "v1", "ConfigMap", Some("web")),
+            manifest("config/us/b.yaml", "v1", "ConfigMap", Some("api")),
+            manifest(
+                "config/us/deep/c.yaml",
+                "apps/v1",
+                "Deployment",
+                Some("web"),
+            ),
+            manifest("config/ns.yaml", "v1", "Namespace", None),
+            manifest(
+                "mirror/m.yaml",
+                "config.openshift.io/v1",
+                "ImageDigestMirrorSet",
+                None,
+            ),
+        ];
+        let terms = |terms: &[&str]| {
+            terms
+                .iter()
+                .map(|&term| term.to_owned())
+                .collect::<Vec<_>>()
+        };
+        let selection = Selection::parse(&terms(only), &terms(exclude))?;
+        let kept = all
+            .iter()
+            .enumerate()
+            .filter(|(_, manifest)| selection.keeps(manifest));
+        Ok(kept.map(|(number, _)| number).collect())
+    }
+
+    #[test]
+    fn terms_choose() -> Result<(), SelectError> {
+        let cases: [(&[&str], &[&str], &[usize]); 19] = [
+            (&[], &[], &[0, 1, 2, 3, 4]),
+            (&["config/*"], &[], &[0, 3]),
+            (&["config/**"], &[], &[0, 1, 2, 3]),
+            (&["config/us/"], &[], &[1, 2]),
+            (&["config/**/c.yaml"], &[], &[2]),
+            (&["**/[ab].yaml"], &[], &[0, 1]),
+            (&["path=config/?.yaml"], &[], &[0]),
+            (&["path=mirror/m.yaml"], &[], &[4]),
+            (&["kind=ConfigMap"], &[], &[0, 1]),
+            (&["kind=deployment.apps"], &[], &[2]),
+            (&["kind=Deployment.batch"], &[], &[]),
+            (
+                &["kind=ImageDigestMirrorSet.config.openshift.io"],
+                &[],
+                &[4],
+            ),
+            (&["kind=ConfigMap", "kind=Deployment"], &[], &[0, 1, 2]),
+            (&["kind=ConfigMap", "namespace=web"], &[], &[0]),
+            (&["namespace=web"], &[], &[0, 2, 3]),
+            (&[], &["namespace=web"], &[1, 4]),
+            (&[], &["kind=ConfigMap", "mirror/**"], &[2, 3]),
+            (&["config/us/**"], &["kind=ConfigMap"], &[2]),
+            (&["kind=Secret"], &[], &[]),
+        ];
+        for (only, exclude, expected) in cases {
+            assert_eq!(kept(only, exclude)?, expected, "{only:?} {exclude:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn terms_that_say_nothing_are_refused() {
+        for (term, expected) in [
+            (
+                "ConfigMap",
+                "expected path=GLOB, kind=KIND[.GROUP] or namespace=NAMESPACE",
+            ),
+            ("", "expected path=GLOB"),
+            ("name=x", "expected path=GLOB"),
+            ("path=", "the pattern is empty"),
+            ("config/[", "not a pattern: unclosed character class"),
+            ("/config/*", "paths in a bundle begin with config/"),
+            ("kind=", "a kind is letters"),
+            ("kind=a/b", "a kind is letters"),
+            ("namespace=Web", "a namespace is lower-case"),
+        ] {
+            let refused = kept(&[], &[term]).err().map(|error| error.to_string());
+            let refused = refused.unwrap_or_default();
+            let begins = format!("--only and --exclude: {term:?}: ");
+            assert!(
+                refused.starts_with(&begins) && refused.contains(expected),
+                "{refused}"
+            );
+        }
+    }
+}

@@ -92,13 +92,38 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// One that nobody gave.
+    #[cfg(test)]
+    pub(super) fn of(status: u16, body: Value) -> Self {
+        Self {
+            status,
+            body,
+            repeated: false,
+            retry_after: None,
+        }
+    }
+
     /// Whether it is what was asked for.
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
+    /// What the `Status` says for people, as it came.
+    pub(super) fn message(&self) -> &str {
+        let message = self.body.get("message").and_then(Value::as_str);
+        message.unwrap_or_default()
+    }
+
+    /// Whether it is about the object that was sent: older servers answer 500 to fields that their kind does not have.
+    pub(super) fn is_misfit(&self) -> bool {
+        self.status == 500
+            && self
+                .message()
+                .starts_with("failed to create typed patch object")
+    }
+
     fn is_transient(&self) -> bool {
-        matches!(self.status, 429 | 500 | 502 | 503 | 504)
+        matches!(self.status, 429 | 500 | 502 | 503 | 504) && !self.is_misfit()
     }
 }
 
@@ -236,9 +261,10 @@ impl Session {
         })?;
         let parsed = serde_json::from_slice(&body.to_bytes());
         let body = match parsed {
-            Err(_) if (200..400).contains(&status) => {
+            // Servers and proxies put plain text in refusals.
+            Err(_) if (200..=400).contains(&status) => {
                 return Err(protocol(
-                    "expected JSON, found something else; check the address and the proxy settings"
+                    "expected JSON, found something else; check the address (https, port) and the proxy settings"
                         .to_owned(),
                 ));
             }
@@ -283,13 +309,15 @@ impl Session {
     }
 
     fn unauthorized(&self, answer: &Answer) -> ConnectError {
-        let said = answer.body.get("message").and_then(Value::as_str);
+        let said = answer.message();
         self.give_up(ConnectError::Unauthorized {
             server: self.server.clone(),
             context: self.cluster.context.clone(),
-            detail: said
-                .map(|said| format!(": {}", clean(said)))
-                .unwrap_or_default(),
+            detail: if said.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", clean(said))
+            },
         })
     }
 }

@@ -14,11 +14,11 @@ use schema::{
 use semver::Version;
 use serde_json::Value;
 
-use super::manifest::{Manifest, Phase};
-use crate::{
-    args::MirrorConfig,
-    upgrade::status::{desired_version, digest_of, items, reached_version, text},
+use super::{
+    manifest::{Manifest, Phase},
+    status::{desired_version, digest_of, items, reached_version, text},
 };
+use crate::args::MirrorConfig;
 
 /// The newest OpenShift whose rules are known here: major and minor.
 const NEWEST_KNOWN: (u64, u64) = (4, 22);
@@ -77,7 +77,9 @@ pub fn warnings(
     said.extend(age(&version, manifests));
     said.extend(acknowledgement(&version, seen, wanted, releases));
     for release in releases {
-        said.extend(distance(cluster_version, &version, release, releases));
+        // One version for several architectures is said once.
+        let warning = distance(cluster_version, &version, release, releases);
+        said.extend(warning.filter(|warning| !said.contains(warning)));
     }
     said
 }

@@ -8,7 +8,7 @@ use std::{error::Error as StdError, io, iter};
 use kube::client::AuthError;
 use rustls::{AlertDescription, CertificateError};
 
-use super::connect::ConnectError;
+use super::{connect::ConnectError, kubeconfig::told};
 
 /// Sorts out why a client could not be made, or why a request got no answer.
 pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
@@ -22,23 +22,13 @@ pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
     }
     match error {
         kube::Error::RustlsTls(_) => {
-            return ConnectError::Kubeconfig(format!(
-                "the certificates for {server} cannot be used: {detail}"
-            ));
+            return unusable(&server, &format!("its certificates: {detail}"));
         }
-        kube::Error::InferKubeconfig(_)
-        | kube::Error::ProxyProtocolUnsupported { .. }
-        | kube::Error::ProxyProtocolDisabled { .. }
-        | kube::Error::HttpError(_) => {
-            return ConnectError::Kubeconfig(format!(
-                "the kubeconfig's data for {server} cannot be used: {}",
-                match error {
-                    kube::Error::ProxyProtocolUnsupported { .. } =>
-                        "its proxy is none of http, https, socks5".to_owned(),
-                    _ => detail,
-                }
-            ));
+        kube::Error::InferKubeconfig(error) => return unusable(&server, &told(error)),
+        kube::Error::ProxyProtocolUnsupported { .. } => {
+            return unusable(&server, "its proxy is none of http, https and socks5");
         }
+        kube::Error::HttpError(_) => return unusable(&server, &detail),
         _ => {}
     }
     let connecting = find::<hyper_util::client::legacy::Error>(error)
@@ -74,6 +64,12 @@ pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
         format!("{detail}; check the address, the firewall and the proxy settings"),
         true,
     )
+}
+
+fn unusable(server: &str, detail: &str) -> ConnectError {
+    ConnectError::Kubeconfig(format!(
+        "what the kubeconfig says of {server} cannot be used: {detail}"
+    ))
 }
 
 /// Without the error's own text, which may show what a program printed.

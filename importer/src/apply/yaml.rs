@@ -5,6 +5,9 @@ Whatever a reader of YAML 1.1 could take for something else (`on`, `0644`, `1_00
 texts of several lines stay texts of several lines: the same object is the same bytes, for people and for Git.
 */
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write as _;
 
 use schema::cli::misleads;
@@ -96,8 +99,23 @@ fn flow(value: &Value, out: &mut String) {
         Value::String(text) => string(text, out),
         Value::Array(_) => out.push_str("[]"),
         Value::Object(_) => out.push_str("{}"),
+        Value::Number(number) => out.push_str(&exact(&number.to_string())),
         other => out.push_str(&other.to_string()),
     }
+}
+
+/// A number with an exponent as YAML 1.1 demands it: with a point and a sign.
+fn exact(number: &str) -> String {
+    let Some((digits, exponent)) = number.split_once('e') else {
+        return number.to_owned();
+    };
+    let point = if digits.contains('.') { "" } else { ".0" };
+    let sign = if exponent.starts_with(['-', '+']) {
+        ""
+    } else {
+        "+"
+    };
+    format!("{digits}{point}e{sign}{exponent}")
 }
 
 fn string(text: &str, out: &mut String) {

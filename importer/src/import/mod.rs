@@ -37,7 +37,7 @@ pub async fn bundle(
 ) -> Result<ImportReport, Error> {
     let target = Target::from_args(&args.target)?;
     let index = bundle.index().clone();
-    let rendered = command::rendered(&index, &args.target, args.mirror_config, args.mirror_tags)?;
+    let rendered = command::rendered(&index, &target, args.mirror_config, args.mirror_tags)?;
     let wanted = rendered
         .first()
         .map(|(_, configuration)| configuration.clone());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use schema::{
     bundle::Index,
-    cli::{Exit, shell},
+    cli::{Exit, counted, shell},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -83,8 +83,8 @@ impl ImportReport {
         push.warnings.extend(configuration.warnings);
         if place.is_none() && !applied && !index.objects.is_empty() {
             push.warnings.push(format!(
-                "the bundle's manifests ({} Kubernetes objects) are neither written down nor applied; --config-to-dir DIR does the one, --apply-config the other",
-                index.objects.len()
+                "the bundle's manifests ({}) are neither written down nor applied; --config-to-dir DIR does the one, --apply-config the other",
+                counted(index.objects.len(), "Kubernetes object")
             ));
         }
         let values =

@@ -251,6 +251,14 @@ fn warnings(plan: &Plan, target: &Target) -> Vec<String> {
     let mut warnings: Vec<String> = unverified
         .map(|step| report::unverified(&step.version, &step.digest))
         .collect();
+    let mixed = plan.releases.iter().find(|step| step.from == step.to);
+    warnings.extend(mixed.map(|step| {
+        format!(
+            "release images go to {}, among the tags of their components, on which an update service runs out of memory; \
+             give them a repository of their own with --map or --to-release-image",
+            step.to
+        )
+    }));
     if plan.releases.is_empty() && target.release_image.is_some() {
         warnings.push("--to-release-image has no use: the bundle holds no release".to_owned());
     }

@@ -12,7 +12,10 @@ use schema::{
     bundle::{Index, Release},
 };
 
-use crate::{Error, args::TargetArgs};
+use crate::{
+    Error,
+    args::{NameArgs, TargetArgs},
+};
 
 /// Where release images go alone, below the prefix: an update service that scraped a repository full of component tags
 /// would run out of memory.
@@ -47,16 +50,23 @@ pub struct ReleaseImage {
 impl Target {
     /// Reads the flags.
     pub fn from_args(args: &TargetArgs) -> Result<Self, Error> {
-        let to = args
-            .to
+        Ok(Self {
+            keep_tags: args.keep_tags,
+            ..Self::named_by(&args.to, &args.names)?
+        })
+    }
+
+    /// Reads `--to` and what goes with it, for images that are there already.
+    pub fn named_by(typed: &str, names: &NameArgs) -> Result<Self, Error> {
+        let to = typed
             .strip_prefix("docker://")
-            .unwrap_or(&args.to)
+            .unwrap_or(typed)
             .trim_end_matches('/');
         let (host, prefix) = match to.split_once('/') {
             Some((host, prefix)) => (host, Some(prefix)),
             None => (to, None),
         };
-        let usage = |reason: String| Error::Usage(format!("--to {}: {reason}", args.to));
+        let usage = |reason: String| Error::Usage(format!("--to {typed}: {reason}"));
         if to.contains("://") {
             return Err(usage(
                 "leave out the scheme; HTTPS is meant, and HTTP with --plain-http".to_owned(),
@@ -69,13 +79,13 @@ impl Target {
             .map(str::parse)
             .transpose()
             .map_err(|error| usage(format!("{error}")))?;
-        let mut map = args
+        let mut map = names
             .map
             .iter()
             .map(|text| parse_map(text))
             .collect::<Result<Vec<_>, _>>()?;
         map.sort_by_key(|(from, _)| std::cmp::Reverse(from.as_str().len()));
-        let release_image = args
+        let release_image = names
             .to_release_image
             .as_deref()
             .map(|text| parse_release_image(text, host))
@@ -85,8 +95,8 @@ impl Target {
             prefix,
             map,
             release_image,
-            max_nested_paths: args.max_nested_paths.map(usize::from),
-            keep_tags: args.keep_tags,
+            max_nested_paths: names.max_nested_paths.map(usize::from),
+            keep_tags: false,
         })
     }
 

@@ -7,7 +7,9 @@ use clap::Args;
 use super::watch::Limits;
 use crate::{
     Error,
-    args::{Format, TargetArgs},
+    apply::args::duration,
+    args::{Format, NameArgs},
+    push::Target,
 };
 
 /// Flags of `upgrade`, without those that name clusters.
@@ -22,15 +24,8 @@ pub struct UpgradeArgs {
     /// The registry that the bundle was imported into, with the same prefix
     #[arg(long, value_name = "REGISTRY[/PREFIX]")]
     pub to: Option<String>,
-    /// As given to the import; repeatable
-    #[arg(long = "map", value_name = "FROM=TO")]
-    pub map: Vec<String>,
-    /// As given to the import
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
-    pub max_nested_paths: Option<u8>,
-    /// As given to the import
-    #[arg(long, value_name = "REGISTRY/REPOSITORY[:TAG]")]
-    pub to_release_image: Option<String>,
+    #[command(flatten)]
+    pub(crate) names: NameArgs,
     /// Which release, if the bundle holds several: its version, or its tag
     #[arg(long, value_name = "VERSION")]
     pub release: Option<String>,
@@ -53,7 +48,7 @@ pub struct UpgradeArgs {
     #[arg(long)]
     pub wait: bool,
     /// The most time one cluster may take, with --wait; its upgrade goes on after it
-    #[arg(long, value_name = "DURATION", default_value = "6h", value_parser = duration, requires = "wait")]
+    #[arg(long, value_name = "DURATION", default_value = "6h", value_parser = duration)]
     pub timeout: Duration,
     /// How the report is shown
     #[arg(long, value_enum, default_value = "table")]
@@ -70,37 +65,61 @@ impl UpgradeArgs {
     }
 
     /// Where the import has put the release.
-    pub(super) fn target(&self) -> Result<TargetArgs, Error> {
-        let to = self.to.clone().ok_or_else(|| {
+    pub(super) fn target(&self) -> Result<Target, Error> {
+        let to = self.to.as_deref().ok_or_else(|| {
             Error::Usage(
                 "--to is missing: the registry that the bundle was imported into".to_owned(),
             )
         })?;
-        Ok(TargetArgs {
-            to,
-            map: self.map.clone(),
-            max_nested_paths: self.max_nested_paths,
-            keep_tags: false,
-            to_release_image: self.to_release_image.clone(),
-        })
+        Target::named_by(to, &self.names)
     }
 }
 
-/// `90s`, `30m`, `6h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let expected = || {
-        format!("{text:?} is not a duration; expected a number and s, m or h, as in 90s, 30m, 6h")
-    };
-    let split = text
-        .find(|c: char| !c.is_ascii_digit())
-        .ok_or_else(expected)?;
-    let (number, unit) = text.split_at(split);
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err(expected()),
-    };
-    let number: u32 = number.parse().map_err(|_| expected())?;
-    Ok(Duration::from_secs(u64::from(number) * seconds))
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Tool {
+        #[command(flatten)]
+        upgrade: UpgradeArgs,
+    }
+
+    #[test]
+    fn a_bundle_comes_with_its_key_and_its_registry_or_an_image_stands_alone() {
+        let image = "r:5000/a@sha256:00";
+        for (typed, taken) in [
+            (vec!["b.tar", "--key", "k", "--to", "r"], true),
+            (vec!["b.tar", "--key", "k"], false),
+            (vec!["b.tar", "--to", "r"], false),
+            (vec!["--to-image", image], true),
+            (
+                vec!["b.tar", "--key", "k", "--to", "r", "--to-image", image],
+                false,
+            ),
+            (vec!["--to-image", image, "--wait", "--dry-run"], false),
+            (
+                vec!["--to-image", image, "--wait", "--timeout", "90"],
+                false,
+            ),
+        ] {
+            let parsed = Tool::try_parse_from(["upgrade"].into_iter().chain(typed.clone()));
+            assert_eq!(parsed.is_ok(), taken, "{typed:?}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn there_is_a_limit_only_where_there_is_a_wait() -> Result<(), clap::Error> {
+        let limits = |typed: &[&str]| {
+            let typed = ["upgrade", "--to-image", "x"].iter().chain(typed);
+            Tool::try_parse_from(typed).map(|tool| tool.upgrade.limits())
+        };
+        let timeout = |limits: Option<Limits>| limits.and_then(|limits| limits.timeout);
+        assert_eq!(limits(&[])?, None);
+        let default = timeout(limits(&["--wait"])?);
+        assert_eq!(default, Some(Duration::from_secs(6 * 3600)));
+        Ok(())
+    }
 }

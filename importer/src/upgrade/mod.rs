@@ -5,7 +5,7 @@ Asks clusters to become a release, and watches them get there.
 request → patch (pure) → start → watch → show
 ```
 
-[`request`] says what is asked for, [`patch`] whether a cluster may be asked now and how, [`watch`] follows it. [`one`] does all of
+[`request`] says what is asked for, [`mod@patch`] whether a cluster may be asked now and how, [`mod@watch`] follows it. [`one`] does all of
 it on one cluster and never fails: what came of it is a value.
 */
 
@@ -17,13 +17,13 @@ mod requests;
 mod rollout;
 pub mod show;
 mod start;
-pub(crate) mod status;
 #[cfg(test)]
 mod tests;
 pub mod watch;
 
 use std::time::Duration;
 
+use schema::cli::Exit;
 use serde::{Deserialize, Serialize};
 
 pub use args::UpgradeArgs;
@@ -34,11 +34,14 @@ pub use show::Before;
 pub use start::{Started, start};
 pub use watch::{Finished, Limits, Progress, Stage, watch};
 
+/// Said of a cluster that took a release on trust.
+const UNVERIFIED: &str = "the cluster has not verified the signature of the release";
+
 /// What became of the upgrade of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpgradeState {
-    /// It has the release, and had it before.
+    /// It was not asked: the release is the one it has, or is on its way to.
     AlreadyThere,
     /// It was asked for, and not waited for.
     Requested,
@@ -75,6 +78,17 @@ impl ClusterUpgrade {
     /// Whether the next wave may begin.
     pub fn is_right(&self) -> bool {
         !matches!(self.state, UpgradeState::Refused | UpgradeState::Failed)
+    }
+}
+
+/// The exit code that many clusters come to.
+pub fn exit<'u>(upgrades: impl IntoIterator<Item = &'u ClusterUpgrade>) -> Exit {
+    let (right, wrong): (Vec<_>, Vec<_>) =
+        upgrades.into_iter().partition(|upgrade| upgrade.is_right());
+    match (right.len(), wrong.len()) {
+        (_, 0) => Exit::Done,
+        (0, _) => Exit::AllClusters,
+        _ => Exit::SomeClusters,
     }
 }
 
@@ -155,6 +169,9 @@ async fn tried(
     .await?;
     if upgrade.state == UpgradeState::Requested {
         upgrade.state = UpgradeState::Upgraded;
+        if !finished.verified {
+            upgrade.warnings.push(UNVERIFIED.to_owned());
+        }
     }
     upgrade.version = finished.version;
     upgrade.warnings.extend(finished.warnings);

@@ -1,12 +1,10 @@
-/*! What one look at a cluster says about its upgrade. Pure; how long that may last is for [`watch`](super::watch) to judge. */
+/*! What one look at a cluster says about its upgrade. Pure; how long that may last is for [`watch`](super::watch()) to judge. */
 
 use schema::{Digest, cli::escape};
 use serde_json::Value;
 
-use super::{
-    status::{Condition, condition, digest_of, items, one_line, text, when_true},
-    watch::{Progress, Stage},
-};
+use super::watch::{Progress, Stage};
+use crate::apply::status::{Condition, condition, digest_of, items, one_line, text, when_true};
 
 /// What a ClusterVersion says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,10 +110,10 @@ impl Pools {
 }
 
 /// Reads MachineConfigPools.
-pub fn pools<'p>(pools: impl Iterator<Item = (&'p str, &'p Value)>) -> Pools {
+pub fn pools(pools: &[Value]) -> Pools {
     let mut seen = Pools::default();
-    for (name, pool) in pools {
-        let name = escape(name);
+    for pool in pools {
+        let name = escape(text(pool, "/metadata/name"));
         if let Some(degraded) = when_true(pool, "Degraded") {
             let said = degraded.said();
             seen.degraded

@@ -8,10 +8,8 @@ conditional update is the one that was asked for, at the registry inside, not th
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    request::UpgradeRequest,
-    status::{Condition, among, digest_of, items, one_line, text, when_true},
-};
+use super::request::UpgradeRequest;
+use crate::apply::status::{Condition, among, digest_of, items, one_line, text, when_true};
 
 /// What there is to do on a cluster.
 #[derive(Debug, Clone, PartialEq)]

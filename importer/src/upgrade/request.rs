@@ -38,7 +38,7 @@ impl UpgradeRequest {
                 (image.map_err(|error: ImageError| Error::Usage(format!("--to-image {error}")))?, None)
             }
             (None, Some(bundle)) => {
-                let target = Target::from_args(&args.target()?)?;
+                let target = args.target()?;
                 let verified = open::verified(bundle, &open::keys(&args.keys)?)?;
                 of_bundle(verified.index(), &target, args.release.as_deref())?
             }
@@ -184,4 +184,100 @@ pub enum ImageError {
         "{0}: expected REGISTRY/REPOSITORY@sha256:DIGEST with the registry and the whole repository"
     )]
     NoRegistry(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::bundle::FORMAT;
+
+    use super::*;
+
+    type Tested = Result<(), Box<dyn std::error::Error>>;
+
+    fn index(tags: &[&str]) -> Result<Index, Box<dyn std::error::Error>> {
+        let release = |tag: &&str| -> Result<Release, Box<dyn std::error::Error>> {
+            Ok(Release {
+                repository: "openshift/release".parse()?,
+                tag: tag.parse()?,
+                digest: Digest::of(tag.as_bytes()),
+                version: tag.split('-').next().unwrap_or_default().to_owned(),
+                verified_by: Vec::new(),
+                previous: Vec::new(),
+            })
+        };
+        Ok(Index {
+            format: FORMAT.to_owned(),
+            created: "2026-01-01T00:00:00Z".to_owned(),
+            creator: "a test".to_owned(),
+            files: Vec::new(),
+            images: Vec::new(),
+            manifests: Vec::new(),
+            objects: Vec::new(),
+            assumes: Vec::new(),
+            releases: tags.iter().map(release).collect::<Result<_, _>>()?,
+            update_graph: None,
+        })
+    }
+
+    fn target() -> Result<Target, Box<dyn std::error::Error>> {
+        Ok(Target {
+            host: "registry:5000".to_owned(),
+            prefix: Some("ocp".parse()?),
+            map: Vec::new(),
+            max_nested_paths: None,
+            keep_tags: false,
+            release_image: None,
+        })
+    }
+
+    #[test]
+    fn a_release_is_asked_for_where_the_import_has_published_it() -> Tested {
+        let (image, version) = of_bundle(&index(&["4.14.20-x86_64"])?, &target()?, None)?;
+        let digest = Digest::of(b"4.14.20-x86_64");
+        let text = format!("registry:5000/ocp/openshift/release-images@{digest}");
+        assert_eq!(image.as_str(), text);
+        assert_eq!(image, text.parse()?);
+        assert_eq!(version.as_deref(), Some("4.14.20"));
+        Ok(())
+    }
+
+    #[test]
+    fn one_of_several_releases_is_chosen_by_version_or_by_tag() -> Tested {
+        let several = ["4.14.20-x86_64", "4.14.20-aarch64", "4.15.5-x86_64"];
+        for (tags, wanted, expected) in [
+            (&several[..], Some("4.15.5"), "4.15.5-x86_64"),
+            (&several[..], Some("4.14.20-aarch64"), "4.14.20-aarch64"),
+            (&several[..1], Some("4.14.20"), "4.14.20-x86_64"),
+        ] {
+            let (image, _) = of_bundle(&index(tags)?, &target()?, wanted)?;
+            assert_eq!(
+                image.digest(),
+                Digest::of(expected.as_bytes()),
+                "{wanted:?}"
+            );
+        }
+        for (tags, wanted, said) in [
+            (
+                &several[..],
+                None,
+                "holds 3 releases; choose one with --release",
+            ),
+            (
+                &several[..],
+                Some("4.14.20"),
+                "holds 2 releases; choose one with --release, by version or by tag: 4.14.20 (4.14.20-x86_64), 4.14.20 (4.14.20-aarch64)",
+            ),
+            (
+                &several[..1],
+                Some("4.16.0"),
+                "--release 4.16.0: the bundle holds no such release, but 4.14.20 (4.14.20-x86_64)",
+            ),
+            (&several[..0], None, "holds no OpenShift release"),
+        ] {
+            let told = of_bundle(&index(tags)?, &target()?, wanted);
+            let told = told.map_or_else(|error| error.to_string(), |(image, _)| image.to_string());
+            assert!(told.contains(said), "{told}");
+        }
+        Ok(())
+    }
 }

@@ -1,57 +1,90 @@
-/*! Requests to the API server of a cluster: each has its time, and a failed one says why in a few words. */
+/*! Requests to the API server of a cluster, bounded in time and size; a failed one says why in a few words. */
 
 use std::time::Duration;
 
-use kube::{
-    Api,
-    api::{ApiResource, DynamicObject},
-};
+use http::{Method, Request, header};
+use http_body_util::{BodyExt as _, Limited};
+use kube::client::Body;
+use schema::cli::escape;
+use serde_json::Value;
 
-use super::status::one_line;
+use crate::apply::status::{one_line, text};
 
-/// The name of the one ClusterVersion there is.
-pub const VERSION: &str = "version";
-
-/// ClusterVersions, of which there is one, named [`VERSION`].
-pub fn cluster_versions(client: &kube::Client) -> Api<DynamicObject> {
-    of(
-        client,
-        "config.openshift.io",
-        "ClusterVersion",
-        "clusterversions",
-    )
-}
+/// The one ClusterVersion there is.
+pub const CLUSTER_VERSION: &str = "/apis/config.openshift.io/v1/clusterversions/version";
 
 /// The pools that nodes are updated in.
-pub fn machine_config_pools(client: &kube::Client) -> Api<DynamicObject> {
-    of(
-        client,
-        "machineconfiguration.openshift.io",
-        "MachineConfigPool",
-        "machineconfigpools",
-    )
-}
+pub const POOLS: &str = "/apis/machineconfiguration.openshift.io/v1/machineconfigpools";
 
-fn of(client: &kube::Client, group: &str, kind: &str, plural: &str) -> Api<DynamicObject> {
-    let resource = ApiResource {
-        group: group.to_owned(),
-        version: "v1".to_owned(),
-        api_version: format!("{group}/v1"),
-        kind: kind.to_owned(),
-        plural: plural.to_owned(),
-    };
-    Api::all_with(client.clone(), &resource)
-}
+/// The most that an answer may hold: an object takes up to 1.5 MiB in a cluster, and there are few pools.
+const ANSWER_LIMIT: usize = 8 << 20;
 
-/// A request that is over after `timeout`.
-pub async fn bounded<T>(
+/// The most that is shown of a refusal, in characters: an operator's webhook, or a proxy's web page, may say a lot.
+const SHOWN: usize = 500;
+
+/// Reads an object or a list.
+pub async fn get(
+    client: &kube::Client,
+    path: &str,
     timeout: Duration,
-    request: impl Future<Output = kube::Result<T>>,
-) -> Result<T, Unanswered> {
-    match tokio::time::timeout(timeout, request).await {
-        Ok(answer) => answer.map_err(Unanswered::from),
+) -> Result<Value, Unanswered> {
+    send(client, Method::GET, path, None, timeout).await
+}
+
+/// Sends a merge patch (RFC 7386).
+pub async fn merge_patch(
+    client: &kube::Client,
+    path: &str,
+    patch: &Value,
+    timeout: Duration,
+) -> Result<Value, Unanswered> {
+    send(client, Method::PATCH, path, Some(patch), timeout).await
+}
+
+async fn send(
+    client: &kube::Client,
+    method: Method,
+    path: &str,
+    patch: Option<&Value>,
+    timeout: Duration,
+) -> Result<Value, Unanswered> {
+    let request = Request::builder().method(method).uri(path);
+    let request = match patch {
+        None => request.body(Body::empty()),
+        Some(patch) => request
+            .header(header::CONTENT_TYPE, "application/merge-patch+json")
+            .body(Body::from(patch.to_string().into_bytes())),
+    };
+    let request = request.map_err(|error| Unanswered::Broken(error.to_string()))?;
+    match tokio::time::timeout(timeout, answer(client, request)).await {
+        Ok(answer) => answer,
         Err(_) => Err(Unanswered::Late(timeout)),
     }
+}
+
+async fn answer(client: &kube::Client, request: Request<Body>) -> Result<Value, Unanswered> {
+    let response = client.send(request).await;
+    let response = response.map_err(|error| Unanswered::Broken(cause(&error)))?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), ANSWER_LIMIT);
+    let body = body.collect().await;
+    let body = body.map_err(|error| Unanswered::Broken(cause(error.as_ref())))?;
+    let bytes = body.to_bytes();
+    let read = serde_json::from_slice::<Value>(&bytes);
+    if status.is_success() {
+        return read.map_err(|error| Unanswered::Broken(format!("the answer is no JSON: {error}")));
+    }
+    let said = match read {
+        Ok(answer) => one_line(text(&answer, "/message")),
+        Err(_) => escape(&String::from_utf8_lossy(&bytes)),
+    };
+    Err(Unanswered::Status {
+        code: status.as_u16(),
+        said: match said.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}…", &said[..end]),
+            None => said,
+        },
+    })
 }
 
 /// A request that did not bring what it was for.
@@ -93,28 +126,10 @@ impl Unanswered {
     }
 }
 
-impl From<kube::Error> for Unanswered {
-    fn from(error: kube::Error) -> Self {
-        match error {
-            kube::Error::Api(status) => Self::Status {
-                code: status.code,
-                said: one_line(&status.message),
-            },
-            other => Self::Broken(chain(&other)),
-        }
+/// What is at the bottom of an error: all above it only says that a request failed.
+fn cause(mut error: &(dyn std::error::Error + 'static)) -> String {
+    while let Some(next) = error.source() {
+        error = next;
     }
-}
-
-/// An error and its causes, what was said not said again.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let text = next.to_string();
-        if !said.contains(&text) {
-            said = format!("{said}: {text}");
-        }
-        cause = next.source();
-    }
-    one_line(&said)
+    one_line(&error.to_string())
 }

@@ -1,8 +1,6 @@
 /*! `upgrade`: the same request to every cluster, wave by wave, each wave healthy before the next. */
 
-use schema::cli::Exit;
-
-use super::{ClusterUpgrade, Event, UpgradeArgs, UpgradeRequest, UpgradeState, one, show};
+use super::{ClusterUpgrade, Event, UpgradeArgs, UpgradeRequest, UpgradeState, exit, one, show};
 use crate::{
     Error,
     apply::{
@@ -63,20 +61,8 @@ pub async fn fleet(args: &UpgradeArgs, clusters: &ClusterArgs) -> Result<Said, E
             Format::Table => show::table(&upgrades),
         },
         report: None,
-        exit: exit(&upgrades),
+        exit: exit(upgrades.iter().map(|(_, upgrade)| upgrade)),
     })
-}
-
-fn exit(upgrades: &[(String, ClusterUpgrade)]) -> Exit {
-    match upgrades
-        .iter()
-        .filter(|(_, upgrade)| upgrade.is_right())
-        .count()
-    {
-        all if all == upgrades.len() => Exit::Done,
-        0 => Exit::AllClusters,
-        _ => Exit::SomeClusters,
-    }
 }
 
 fn failed(reason: String) -> ClusterUpgrade {

@@ -4,15 +4,11 @@ use schema::cli::{Align, Table, escape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{
-    ClusterUpgrade, Progress, Stage, UpgradeState,
-    request::UpgradeRequest,
-    status::{among, condition, desired_version, digest_of, items, one_line, text},
-};
+use super::{ClusterUpgrade, Progress, Stage, UpgradeState, request::UpgradeRequest};
+use crate::apply::status::{among, condition, desired_version, digest_of, items, one_line, text};
 
 /// A cluster before it is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Before {
     /// `spec.clusterID`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,7 +71,8 @@ pub fn before(cluster: &str, before: &Before, request: &UpgradeRequest) -> Strin
     };
     let mut said =
         format!("{cluster}: at {version}, channel {channel}, cluster id {id}; wanted: {wanted}\n");
-    if let Some(reason) = &before.not_upgradeable {
+    let there = digest_of(&before.image) == Some(request.image.digest());
+    if let Some(reason) = before.not_upgradeable.as_ref().filter(|_| !there) {
         said.push_str(&format!(
             "{cluster}: warning: the cluster says it is not upgradeable and will itself refuse a release of another minor version: {reason}\n"
         ));

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use kube::api::{Patch, PatchParams};
-
 use super::{
     UpgradeError,
     patch::{Decision, patch},
     request::UpgradeRequest,
-    requests::{Unanswered, VERSION, bounded, cluster_versions},
+    requests::{CLUSTER_VERSION, Unanswered, get, merge_patch},
     show::Before,
 };
 use crate::apply::FIELD_MANAGER;
@@ -35,23 +33,19 @@ pub async fn start(
     timeout: Duration,
     looked: impl FnOnce(&Before),
 ) -> Result<Started, UpgradeError> {
-    let api = cluster_versions(client);
-    let cluster_version = again(|| bounded(timeout, api.get(VERSION))).await;
+    let cluster_version = again(|| get(client, CLUSTER_VERSION, timeout)).await;
     let cluster_version = cluster_version.map_err(|error| match error.code() {
         Some(404) => UpgradeError::NotOpenShift,
         _ => failed("read", &error),
     })?;
-    looked(&Before::new(&cluster_version.data, request));
-    let (patch, warnings) = match patch(&cluster_version.data, request)? {
+    looked(&Before::new(&cluster_version, request));
+    let (patch, warnings) = match patch(&cluster_version, request)? {
         Decision::AlreadyThere => return Ok(Started::AlreadyThere),
-        Decision::Patch { patch, warnings } => (Patch::Merge(patch), warnings),
+        Decision::Patch { patch, warnings } => (patch, warnings),
     };
-    let params = PatchParams {
-        dry_run: request.dry_run,
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
-    let patched = again(|| bounded(timeout, api.patch(VERSION, &params, &patch))).await;
+    let dry_run = if request.dry_run { "&dryRun=All" } else { "" };
+    let path = format!("{CLUSTER_VERSION}?fieldManager={FIELD_MANAGER}{dry_run}");
+    let patched = again(|| merge_patch(client, &path, &patch, timeout)).await;
     patched.map_err(|error| failed("patch", &error))?;
     Ok(Started::Requested { warnings })
 }

@@ -6,7 +6,6 @@ Nothing is judged by a single look: what may be transient has to last, and only 
 
 use std::time::Duration;
 
-use kube::api::ListParams;
 use schema::Digest;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -15,8 +14,9 @@ use super::{
     UpgradeError,
     observe::{self, Look, Trouble},
     request::PinnedImage,
-    requests::{Unanswered, VERSION, bounded, cluster_versions, machine_config_pools},
+    requests::{CLUSTER_VERSION, POOLS, Unanswered, get},
 };
+use crate::apply::status::items;
 
 /// How long to wait for what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,19 +145,16 @@ async fn look(
     wanted: Digest,
     timeout: Duration,
 ) -> Result<Seen, Unanswered> {
-    let cluster_version = bounded(timeout, cluster_versions(client).get(VERSION)).await?;
-    let (version, verified) = match observe::cluster(&cluster_version.data, wanted) {
+    let cluster_version = get(client, CLUSTER_VERSION, timeout).await?;
+    let (version, verified) = match observe::cluster(&cluster_version, wanted) {
         Look::Arrived { version, verified } => (version, verified),
         Look::Superseded(other) => return Ok(Seen::Superseded(other)),
         Look::Underway(progress, trouble) => return Ok(Seen::Underway(progress, trouble)),
     };
     let mut warnings = Vec::new();
-    let pools = machine_config_pools(client);
-    match bounded(timeout, pools.list(&ListParams::default())).await {
+    match get(client, POOLS, timeout).await {
         Ok(list) => {
-            let pools = list.items.iter();
-            let named = pools.map(|pool| (pool.metadata.name.as_deref().unwrap_or(""), &pool.data));
-            let pools = observe::pools(named);
+            let pools = observe::pools(items(&list, "/items"));
             if let Some((progress, trouble)) = pools.underway() {
                 return Ok(Seen::Underway(progress, trouble));
             }

@@ -212,13 +212,15 @@ fn images(index: &Index) -> Result<(), Error> {
 
 /// A release, and a graph image, is one of the images, and what is said of it can be printed.
 fn releases(index: &Index) -> Result<(), Error> {
-    let is_image = |repository: &Repository, digest: &Digest, tag: Option<&Tag>| {
-        index.images.iter().any(|image| {
-            image.repository == *repository
-                && image.digest == *digest
-                && tag.is_none_or(|tag| image.tags.contains(tag))
-        })
-    };
+    let mut images: HashSet<(&Repository, Digest, Option<&Tag>)> = HashSet::new();
+    for image in &index.images {
+        let tags = image.tags.iter().map(Some).chain([None]);
+        images.extend(tags.map(|tag| (&image.repository, image.digest, tag)));
+    }
+    let places = index.releases.iter().map(|one| (&one.repository, &one.tag));
+    if !places.is_sorted_by(|first, second| first < second) {
+        return broken("its releases are not sorted, or one of them is there twice".to_owned());
+    }
     for release in &index.releases {
         let Release {
             repository,
@@ -228,7 +230,7 @@ fn releases(index: &Index) -> Result<(), Error> {
             verified_by,
             previous,
         } = release;
-        if !is_image(repository, digest, Some(tag)) {
+        if !images.contains(&(repository, *digest, Some(tag))) {
             return broken(format!("release {repository}:{tag} is none of the images"));
         }
         let hex = |b: u8| matches!(b, b'0'..=b'9' | b'A'..=b'F');
@@ -250,10 +252,12 @@ fn releases(index: &Index) -> Result<(), Error> {
         }
     }
     match &index.update_graph {
-        Some(graph) if !is_image(&graph.repository, &graph.digest, None) => broken(format!(
-            "the update graph {}@{} is none of the images",
-            graph.repository, graph.digest
-        )),
+        Some(graph) if !images.contains(&(&graph.repository, graph.digest, None)) => {
+            broken(format!(
+                "the update graph {}@{} is none of the images",
+                graph.repository, graph.digest
+            ))
+        }
         _ => Ok(()),
     }
 }

@@ -24,7 +24,8 @@ pub(super) fn init(format: LogFormat, verbose: u8) {
         1 => ("warn", "debug"),
         _ => ("info", "trace"),
     };
-    let chosen = format!("{others},schema={own},bundler={own},importer={own}");
+    // What kube calls an error is often outlived by a retry, and told by us where it is not.
+    let chosen = format!("{others},kube_client=off,schema={own},bundler={own},importer={own}");
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(chosen));
     let colour = io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -3,6 +3,7 @@ The bytes of a bundle, pinned: what was written by one version is read by every 
 same can compare hashes.
 */
 
+mod releases;
 mod rules;
 
 use std::{fs, os::unix::fs::FileExt as _, path::Path};

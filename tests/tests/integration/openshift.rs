@@ -5,6 +5,7 @@ OpenShift releases: one reference in, everything a disconnected cluster needs ou
 mod directory;
 mod flows;
 mod graph;
+mod hostile;
 mod refused;
 mod release;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use schema::Digest;
+use schema::{Digest, bundle::Release};
 use serde_json::{Value, json};
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::release::{
     keyring::Keyring,
+    same_release,
     trust::{OperatorTrust, PayloadTrust, TrustError},
 };
 
@@ -114,7 +115,7 @@ fn a_config_map_without_keys_or_stores_is_refused() -> Outcome {
     let key = STANDARD.encode(Party::new(1)?.certificate()?);
     let read = |data, binary| PayloadTrust::from_config_map(&config_map(data, binary)).err();
     let store = json!({"store-a": "https://example.com", "other": "x"});
-    let keys = json!({"verifier-public-key-a": key});
+    let keys = json!({"verifier-public-key-a": key.clone()});
     assert_eq!(read(store.clone(), keys.clone()), None);
     assert_eq!(read(store.clone(), json!({})), Some(TrustError::NoKeys));
     assert_eq!(read(json!({}), keys), Some(TrustError::NoStores));
@@ -130,6 +131,13 @@ fn a_config_map_without_keys_or_stores_is_refused() -> Outcome {
         read(ftp, json!({})),
         Some(TrustError::Store { .. })
     ));
+    let stores = (0..100).map(|at| (format!("store-{at}"), json!("https://example.com")));
+    let many = Value::Object(stores.collect());
+    assert_eq!(
+        read(many, json!({"verifier-public-key-a": key})),
+        Some(TrustError::TooMany(101)),
+        "a payload has no hundred stores asked"
+    );
     assert_eq!(
         PayloadTrust::from_config_map(&json!({})).err(),
         Some(TrustError::NoConfigMap)
@@ -155,4 +163,31 @@ fn config_map(data: Value, binary: Value) -> Value {
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"annotations": annotations},
         "data": data, "binaryData": binary,
     })
+}
+
+#[test]
+fn what_is_found_twice_is_as_verified_as_it_ever_was() -> Outcome {
+    let unverified = Release {
+        repository: "openshift/release".parse()?,
+        tag: "4.3.0-x86_64".parse()?,
+        digest: Digest::of(b"a"),
+        version: "4.3.0".to_owned(),
+        verified_by: Vec::new(),
+        previous: Vec::new(),
+    };
+    let verified = Release {
+        verified_by: vec!["A".repeat(40)],
+        previous: vec!["4.2.9".to_owned()],
+        ..unverified.clone()
+    };
+    let other = Release {
+        digest: Digest::of(b"b"),
+        ..unverified.clone()
+    };
+    let mut records = vec![other.clone(), verified.clone(), unverified];
+    records.sort();
+    records.dedup_by(same_release);
+    records.sort_by_key(|release| release.verified_by.len());
+    assert_eq!(records, [other, verified]);
+    Ok(())
 }

@@ -11,6 +11,7 @@ mod file;
 mod selector;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use std::{collections::BTreeSet, path::Path};
 

@@ -183,3 +183,77 @@ impl<'de> Deserialize<'de> for Selector {
         deserializer.deserialize_any(Either)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn selectors_choose_as_in_kubernetes() -> Result<(), String> {
+        let labels = [("tier", "edge"), ("region", "eu"), ("example.com/x", "")];
+        let labels = labels
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
+        for (selector, expected) in [
+            ("", true),
+            (" ", true),
+            ("tier=edge", true),
+            ("tier==edge", true),
+            ("tier = edge , region != us", true),
+            ("tier=core", false),
+            ("tier!=edge", false),
+            ("other!=edge", true),
+            ("region in (us, eu)", true),
+            ("region in (us)", false),
+            ("region notin (us,ap),tier", true),
+            ("region notin (eu)", false),
+            ("other notin (eu)", true),
+            ("example.com/x", true),
+            ("example.com/x=", true),
+            ("!tier", false),
+            ("!other", true),
+            ("other", false),
+        ] {
+            assert_eq!(
+                selector.parse::<Selector>()?.matches(&labels),
+                expected,
+                "{selector}"
+            );
+        }
+        for wrong in [
+            "tier=edge,",
+            "=edge",
+            "tier in edge",
+            "tier in (a",
+            "tier)",
+            "in (a)",
+            "a b",
+            "tier=a b",
+            "a/b/c=d",
+            "-x",
+            "tier>3",
+            "!",
+        ] {
+            assert!(wrong.parse::<Selector>().is_err(), "{wrong}");
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn no_selector_panics(text in "[a-z(),=! in]{0,24}") {
+            let _ = text.parse::<Selector>();
+        }
+
+        #[test]
+        fn in_and_notin_are_opposites(value in "[ab]{1,2}", label in proptest::option::of("[ab]{1,2}")) {
+            let labels = label.map(|label| ("k".to_owned(), label)).into_iter().collect();
+            let chosen = |selector: String| selector.parse::<Selector>().map(|selector| selector.matches(&labels));
+            prop_assert_ne!(chosen(format!("k in ({value})")), chosen(format!("k notin ({value})")));
+            prop_assert_eq!(chosen(format!("k={value}")), chosen(format!("k in ({value})")));
+            prop_assert_eq!(chosen(format!("k!={value}")), chosen(format!("k notin ({value})")));
+        }
+    }
+}

@@ -9,7 +9,11 @@ mod approval;
 #[cfg(test)]
 mod tests;
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -186,20 +190,23 @@ pub async fn run<R: Rollout>(
         if wave.clusters.is_empty() {
             continue;
         }
-        if stop.is_none()
-            && let Some(pause) = pause.take()
-        {
-            rollout.event(Event::Pause {
-                wave: number,
-                pause,
-            });
-            tokio::select! {
-                refused = between(pause, number, rollout) => stop = refused,
+        if stop.is_none() {
+            stop = tokio::select! {
+                biased;
                 () = &mut interrupt => {
                     rollout.event(Event::Interrupted);
-                    stop = Some(Stop::Interrupted { begun: false });
+                    Some(Stop::Interrupted { begun: false })
                 }
-            }
+                refused = before(number, pause, rollout) => refused,
+            };
+        }
+        if let Some(stop) = &stop {
+            driven.extend(wave.clusters.iter().map(|&cluster| Driven {
+                cluster,
+                wave: number,
+                turn: Turn::Stopped(stop.clone()),
+            }));
+            continue;
         }
         let running = Running {
             number,
@@ -212,25 +219,27 @@ pub async fn run<R: Rollout>(
                 if last { usize::MAX } else { 0 }
             }),
         };
-        stop = running
-            .run(stop, rollout, interrupt.as_mut(), &mut driven)
-            .await;
+        stop = running.run(rollout, interrupt.as_mut(), &mut driven).await;
         pause = wave.pause;
     }
     driven.sort_by_key(|driven| driven.cluster);
     driven
 }
 
-/// Waits between two waves; why the next may not begin.
-async fn between<R: Rollout>(pause: Pause, next: usize, rollout: &R) -> Option<Stop> {
+/// Waits until a wave may begin; why it may not.
+async fn before<R: Rollout>(wave: usize, pause: Option<Pause>, rollout: &R) -> Option<Stop> {
+    if let Some(pause) = pause {
+        rollout.event(Event::Pause { wave, pause });
+    }
     match pause {
-        Pause::For(time) => {
+        None => None,
+        Some(Pause::For(time)) => {
             sleep(time).await;
             None
         }
-        Pause::Approval => {
-            let refused = rollout.approve(next).await.err();
-            refused.map(|reason| Stop::NotApproved { wave: next, reason })
+        Some(Pause::Approval) => {
+            let refused = rollout.approve(wave).await.err();
+            refused.map(|reason| Stop::NotApproved { wave, reason })
         }
     }
 }
@@ -244,21 +253,19 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Runs the wave, or none of it where it is to stop from the start; returns why nothing may follow.
+    /// Runs the wave; returns why nothing may follow.
     async fn run<R: Rollout>(
         &self,
-        mut stop: Option<Stop>,
         rollout: &R,
-        mut interrupt: std::pin::Pin<&mut impl Future<Output = ()>>,
+        mut interrupt: Pin<&mut impl Future<Output = ()>>,
         driven: &mut Vec<Driven<R::Outcome>>,
     ) -> Option<Stop> {
-        if stop.is_none() {
-            rollout.event(Event::Begins { wave: self.number });
-        }
+        rollout.event(Event::Begins { wave: self.number });
         let mut waiting = self.wave.clusters.iter().copied();
         let mut running = FuturesUnordered::new();
         let mut begun = Vec::new();
         let mut failures = Vec::new();
+        let mut stop = None;
         let mut deadline = None;
         loop {
             while stop.is_none()
@@ -269,6 +276,12 @@ impl Running<'_> {
                 running.push(async move { (cluster, rollout.apply(self.number, cluster).await) });
             }
             tokio::select! {
+                biased;
+                () = interrupt.as_mut(), if deadline.is_none() && !running.is_empty() => {
+                    rollout.event(Event::Interrupted);
+                    deadline = Some(Instant::now() + GRACE);
+                    stop.get_or_insert(Stop::Interrupted { begun: false });
+                }
                 next = running.next() => {
                     let Some((cluster, outcome)) = next else {
                         break;
@@ -278,11 +291,6 @@ impl Running<'_> {
                     }
                     begun.retain(|&other| other != cluster);
                     driven.push(self.driven(cluster, Turn::Ran(outcome)));
-                }
-                () = interrupt.as_mut(), if deadline.is_none() => {
-                    rollout.event(Event::Interrupted);
-                    deadline = Some(Instant::now() + GRACE);
-                    stop.get_or_insert(Stop::Interrupted { begun: false });
                 }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => break,
             }

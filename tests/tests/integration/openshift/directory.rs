@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tests::{
     openshift::{Quirk, ReleaseSpec, Signer},
     process::Program,
@@ -184,5 +184,58 @@ fn a_forged_release_in_it_is_refused_when_keys_are_given() -> Result<()> {
         .run()?
         .expect_code(10)?;
     assert!(output.stderr.contains("not verified"), "{}", output.stderr);
+    Ok(())
+}
+
+#[test]
+fn one_platform_of_it_is_what_the_record_is_about() -> Result<()> {
+    let desk = Desk::new()?;
+    let release = ReleaseSpec::new("4.3.0")
+        .architectures(&["amd64", "arm64"])
+        .make()?;
+    release.write_mirror_dir(&desk.at("mirror"), &[], &[])?;
+    let build = desk
+        .build()?
+        .args(["--platform", "linux/arm64", "--from-dir"]);
+    let build = build.args([desk.at("mirror"), "-o".into(), desk.at("one.tar")]);
+    build.run()?.expect_code(0)?;
+    let index = index(&desk, &desk.at("one.tar"))?;
+    let images = index.images.iter();
+    let image = images.filter(|image| image.selected_from == Some(release.digest()));
+    let taken: Vec<_> = image.map(|image| image.digest).collect();
+    assert_eq!(taken, [index.releases[0].digest]);
+    assert_eq!(index.releases[0].verified_by, [] as [String; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_release_under_another_tag_is_pointed_out() -> Result<()> {
+    let (carried, _) = Carried::new(&[])?;
+    let manifests = carried.desk.at("mirror/v2/openshift/release/manifests");
+    let tag = carried.release.tag.as_str();
+    fs::rename(manifests.join(tag), manifests.join("latest"))?;
+    let said = carried.verified()?.run()?.expect_code(0)?;
+    assert!(
+        said.stderr
+            .contains("latest is labelled as OpenShift release 4.3.0"),
+        "{}",
+        said.stderr
+    );
+    let index = index(&carried.desk, &carried.desk.at("bundle.tar"))?;
+    assert!(index.releases.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_pipe_in_place_of_a_blob_stops_the_build_and_does_not_hang_it() -> Result<()> {
+    let (carried, _) = Carried::new(&[])?;
+    let image = &carried.release.image;
+    let blobs = carried.desk.at("mirror/v2/openshift/release/blobs");
+    let digest = image.blobs.iter().map(|blob| blob.digest).next_back();
+    let place = blobs.join(digest.context("no blobs")?.to_string());
+    fs::remove_file(&place)?;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &place, rustix::fs::Mode::RUSR)?;
+    let said = carried.build()?.run()?.expect_code(20)?;
+    assert!(said.stderr.contains("not a plain file"), "{}", said.stderr);
     Ok(())
 }

@@ -191,7 +191,8 @@ fn a_release_for_several_architectures_keeps_its_lists() -> Result<()> {
     let outside = Outside::new(|spec| spec.architectures(&["amd64", "arm64"]).components(3))?;
     // A platform for other images does not take a release apart: clusters ask for its lists by digest.
     let bundle = outside.desk.at("bundle.tar");
-    let build = outside.build()?.args(["--platform", "linux/arm64", "-o"]);
+    let build = outside.build()?;
+    let build = build.args(["--platform", "linux/arm64", "--sparse-index", "-o"]);
     build.args([&bundle]).run()?.expect_code(0)?;
     let index = outside.index(&bundle)?;
     assert_eq!(index.releases[0].tag.as_str(), "4.3.0-multi");

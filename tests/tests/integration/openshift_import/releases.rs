@@ -325,5 +325,7 @@ fn each_of_several_releases_has_its_own_tag() -> Result<()> {
     let home = format!("{}/mirror/openshift/release", target.host());
     let report = json(&push(&home)?.run()?.expect_code(0)?)?;
     assert_eq!(sent(&report), [0, 0, 0, 0]);
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("a repository of their own"), "{warnings}");
     Ok(())
 }
