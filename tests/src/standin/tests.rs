@@ -87,7 +87,8 @@ fn comparable(answer: (u16, Value)) -> Value {
             .collect();
         return json!([status, body["reason"], body["details"]["kind"], fields]);
     }
-    if let Some(metadata) = body["metadata"].as_object_mut() {
+    let metadata = body.get_mut("metadata").and_then(Value::as_object_mut);
+    if let Some(metadata) = metadata {
         for changing in ["uid", "resourceVersion", "creationTimestamp", "selfLink"] {
             metadata.remove(changing);
         }
