@@ -2,7 +2,7 @@
 `apply`, and the second half of `import --apply-config`: from flags and manifests to an account of every cluster.
 */
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use schema::{
     bundle::{Index, Verified},
@@ -121,6 +121,7 @@ impl Job {
             rules: Rules {
                 dry_run: dry_run.is_some(),
                 overwrite: rollout.overwrite,
+                diff: rollout.diff,
                 request_timeout: clusters.request_timeout,
                 cluster_timeout: clusters.cluster_timeout,
             },
@@ -149,6 +150,9 @@ impl Job {
                 }
             };
             return Err(Error::Usage(text.to_owned()));
+        }
+        for warning in self.fleet.overlays.idle(manifests.all()) {
+            tracing::warn!("{warning}");
         }
         if let Some(directory) = &self.rollout.render_to_dir {
             let files = with_rendered(files, rendered);
@@ -194,7 +198,7 @@ impl Job {
     }
 
     /// What a bare `--dry-run` says: every object in the order in which it would be applied.
-    fn listed(&self, manifests: &[Arc<Manifest>], format: Format) -> Result<Said, Error> {
+    fn listed(&self, manifests: &[Manifest], format: Format) -> Result<Said, Error> {
         let clusters: Vec<&str> = self
             .fleet
             .clusters

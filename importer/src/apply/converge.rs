@@ -5,6 +5,10 @@ What the preflight found right is not sent again, and what it found impossible i
 other; a cluster that answers no more costs no further waiting.
 */
 
+use std::collections::BTreeSet;
+
+use std::sync::Mutex;
+
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -93,6 +97,7 @@ pub async fn apply(
         },
         reason: summary(&wrong, objects.len()),
         warnings: preflight.warnings,
+        diffs: preflight.diffs,
         objects,
     }
 }
@@ -170,6 +175,8 @@ impl Work<'_> {
 
     /// What had to wait is looked at now that what it waited for was applied.
     async fn decide_now(&self, manifest: &Manifest) -> Fate {
+        // What it did not find before is all there is to it: what waits is new.
+        let notes = Mutex::default();
         let survey = Survey {
             session: self.session,
             serves: &self.serves,
@@ -177,6 +184,7 @@ impl Work<'_> {
             rules: self.rules,
             default_namespace: &self.default_namespace,
             review: false,
+            notes: &notes,
         };
         let foreseen = match survey.foresee(manifest).await {
             Ok(foreseen) => foreseen,
@@ -253,7 +261,7 @@ impl Work<'_> {
         let waiting = all
             .iter()
             .filter(|(_, (_, foreseen))| matches!(foreseen, Foreseen::Waits { .. }));
-        let api_versions: std::collections::BTreeSet<_> = waiting
+        let api_versions: BTreeSet<_> = waiting
             .map(|(_, (manifest, _))| manifest.api_version.clone())
             .collect();
         if !self.rules.dry_run {

@@ -1,6 +1,9 @@
 /*! What would come of one object, asked of the cluster on a dry run: before anything is changed, and again for what had to wait. */
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
 
 use serde_json::Value;
 
@@ -8,7 +11,9 @@ use super::{
     Rules,
     conflict::{holders, missing, said},
     connect::ConnectError,
+    diff,
     discovery::Served,
+    gitops,
     manifest::Manifest,
     object::{Place, same},
     preflight::Foreseen,
@@ -107,6 +112,17 @@ pub(super) struct Survey<'a> {
     pub default_namespace: &'a str,
     /// Whether the user's rights are asked for as well; else the dry run has to tell.
     pub review: bool,
+    /// Where what else was seen is written down.
+    pub notes: &'a Mutex<Notes>,
+}
+
+/// What else is seen while objects are asked about.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// Objects that somebody rolls out by Git already, a sentence each.
+    pub managed: BTreeSet<String>,
+    /// How objects would change, by where they stand.
+    pub diffs: BTreeMap<(String, u32, String), String>,
 }
 
 impl Survey<'_> {
@@ -159,7 +175,24 @@ impl Survey<'_> {
         }
         let call = place.apply(&manifest.value, self.rules.overwrite, true);
         let tried = self.session.send(&call).await?;
+        self.notice(manifest, &live, &tried);
         Ok(self.judge(live, tried, &place))
+    }
+
+    fn notice(&self, manifest: &Manifest, live: &Answer, tried: &Answer) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = live.is_success().then_some(&live.body);
+        let name = format!("{} {}", manifest.kind, manifest.name);
+        if let Some(owner) = there.and_then(gitops::owner_of) {
+            notes.managed.insert(format!(
+                "{name} is managed by {owner}, which may undo what is applied here; change it there, or leave it out with --exclude"
+            ));
+        }
+        if self.rules.diff && tried.is_success() {
+            let diff = diff::unified(there, &tried.body, &name);
+            let place = (manifest.path.clone(), manifest.document, name);
+            notes.diffs.insert(place, diff);
+        }
     }
 
     fn judge(&self, live: Answer, tried: Answer, place: &Place) -> Foreseen {

@@ -1,6 +1,6 @@
 /*! Everything that may be applied, and of it what one cluster gets. */
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use super::{
     cluster::Cluster,
@@ -14,7 +14,7 @@ use crate::{Error, args::MirrorConfig, configuration::Configuration};
 #[derive(Debug, Clone, Default)]
 pub struct Manifests {
     /// Each form of mirror configuration, the wanted one first; without a registry to name only none at all.
-    forms: Vec<(MirrorConfig, Vec<Arc<Manifest>>)>,
+    forms: Vec<(MirrorConfig, Vec<Manifest>)>,
 }
 
 impl Manifests {
@@ -48,31 +48,32 @@ impl Manifests {
     }
 
     /// Everything in the wanted form, in the order in which it is applied.
-    pub fn all(&self) -> &[Arc<Manifest>] {
+    pub fn all(&self) -> &[Manifest] {
         self.form(self.mirror_config())
     }
 
-    /// What one cluster gets, with this mirror configuration.
-    pub fn for_cluster(
-        &self,
+    /// What one cluster gets, with this mirror configuration; shared where no overlay is about it.
+    pub fn for_cluster<'m>(
+        &'m self,
         overlays: &Overlays,
         cluster: &Cluster,
         mirror_config: MirrorConfig,
-    ) -> Vec<Arc<Manifest>> {
-        overlays.for_cluster(cluster, self.form(mirror_config))
+    ) -> Cow<'m, [Manifest]> {
+        match overlays.for_cluster(cluster, self.form(mirror_config)) {
+            shared @ Cow::Borrowed(_) => shared,
+            // A patch may have changed what an object is.
+            Cow::Owned(patched) => Cow::Owned(manifest::in_order(patched)),
+        }
     }
 
-    fn form(&self, mirror_config: MirrorConfig) -> &[Arc<Manifest>] {
+    fn form(&self, mirror_config: MirrorConfig) -> &[Manifest] {
         let mut forms = self.forms.iter();
         let form = forms.find(|(kind, _)| *kind == mirror_config);
         form.map_or(&[], |(_, manifests)| manifests.as_slice())
     }
 }
 
-fn selected(all: Vec<Manifest>, selection: &Selection) -> Vec<Arc<Manifest>> {
+fn selected(all: Vec<Manifest>, selection: &Selection) -> Vec<Manifest> {
     let kept = all.into_iter().filter(|manifest| selection.keeps(manifest));
     manifest::in_order(kept.collect())
-        .into_iter()
-        .map(Arc::new)
-        .collect()
 }

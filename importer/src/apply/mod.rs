@@ -41,12 +41,14 @@ mod review;
 mod rollout;
 pub mod select;
 mod session;
-#[cfg(test)]
 pub mod skew;
+#[cfg(test)]
 mod skew_tests;
+#[cfg(test)]
 mod stand_in;
-mod tests;
 pub(crate) mod status;
+#[cfg(test)]
+mod tests;
 mod transport;
 pub mod waves;
 mod yaml;
@@ -65,6 +67,8 @@ pub struct Rules {
     pub dry_run: bool,
     /// Take fields over from other managers (`force`); else a conflict leaves the object alone.
     pub overwrite: bool,
+    /// Say how each object would change.
+    pub diff: bool,
     /// The most time for one request.
     pub request_timeout: Duration,
     /// The most time for everything on one cluster, waits included.

@@ -102,6 +102,9 @@ pub struct ClusterOutcome {
     /// What to look at, though nothing failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// How its objects were to change, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diffs: Vec<String>,
     /// Every object.
     pub objects: Vec<ObjectOutcome>,
 }

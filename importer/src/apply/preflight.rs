@@ -3,7 +3,10 @@ What would happen on one cluster, found out without changing anything: who it is
 what the server says to each object on a dry run.
 */
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
@@ -14,7 +17,7 @@ use super::{
     cluster::Cluster,
     connect::{ConnectError, Connection, connect},
     discovery::Served,
-    foresee::{Brought, Survey},
+    foresee::{Brought, Notes, Survey},
     manifest::{Manifest, Phase},
     session::{Call, Session},
 };
@@ -39,6 +42,10 @@ pub struct Preflight {
     pub objects: Vec<Foreseen>,
     /// What to look at before it is changed.
     pub warnings: Vec<String>,
+    /// How objects would change, in their order, where that was asked for.
+    pub diffs: Vec<String>,
+    /// How many ImageContentSourcePolicies it has, as far as that can be read.
+    pub icsp_objects: usize,
 }
 
 /// What would come of one object.
@@ -117,6 +124,7 @@ async fn look(
         .collect();
     serves.ask(&session, api_versions, AT_ONCE).await?;
     let brought = Brought::by(manifests);
+    let notes = Mutex::default();
     let survey = Survey {
         session: &session,
         serves: &serves,
@@ -124,14 +132,23 @@ async fn look(
         rules,
         default_namespace: connection.client.default_namespace(),
         review: true,
+        notes: &notes,
     };
     let objects: Vec<Foreseen> = stream::iter(manifests)
         .map(|manifest| survey.foresee(manifest))
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
+    let Notes { managed, diffs } = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    warnings.extend(managed);
     warnings.extend(draining(manifests, &objects));
+    let icsp_objects = policies(&session, &serves).await?;
     Ok(Preflight {
+        diffs: diffs
+            .into_values()
+            .filter(|diff| !diff.is_empty())
+            .collect(),
+        icsp_objects,
         connection: connection.at_rest()?,
         version: version(cluster_version.as_ref()),
         cluster_id,
@@ -140,6 +157,17 @@ async fn look(
         objects,
         warnings,
     })
+}
+
+/// How many ImageContentSourcePolicies there are, at most as many as one page holds; none where they cannot be read.
+async fn policies(session: &Session, serves: &Served) -> Result<usize, ConnectError> {
+    if !serves.has("operator.openshift.io/v1alpha1", "ImageContentSourcePolicy") {
+        return Ok(0);
+    }
+    let page = "/apis/operator.openshift.io/v1alpha1/imagecontentsourcepolicies?limit=100";
+    let answer = session.send(&Call::get(page.to_owned())).await?;
+    let items = answer.body.get("items").and_then(Value::as_array);
+    Ok(items.filter(|_| answer.is_success()).map_or(0, Vec::len))
 }
 
 /// API versions that are asked for whatever the manifests are: others decide by them what a cluster understands.

@@ -95,6 +95,12 @@ impl ApplyReport {
             }
         }
         for cluster in &self.clusters {
+            for diff in &cluster.diffs {
+                text.push_str(&format!("{}:\n", escape(&cluster.cluster)));
+                text.extend(diff.lines().map(|line| format!("{}\n", escape(line))));
+            }
+        }
+        for cluster in &self.clusters {
             for object in cluster
                 .objects
                 .iter()

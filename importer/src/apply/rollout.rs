@@ -5,7 +5,10 @@ What is known of a cluster at the look is kept until its turn; what came of it i
 could not be reached, or never had its turn.
 */
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    borrow::Cow,
+    sync::{Mutex, PoisonError},
+};
 
 use futures_util::{StreamExt, stream};
 use schema::{
@@ -69,8 +72,8 @@ impl Plan {
     }
 
     /// The preflight of every cluster that has a turn, several at once.
-    async fn look_at_all(&self, board: Board) -> Vec<Mutex<Look>> {
-        let mut looks: Vec<Mutex<Look>> = Vec::new();
+    async fn look_at_all(&self, board: Board) -> Vec<Mutex<Look<'_>>> {
+        let mut looks: Vec<Mutex<Look<'_>>> = Vec::new();
         looks.resize_with(self.fleet.clusters.len(), || Mutex::new(Look::None));
         let looked = stream::iter(self.wave_of_each())
             .map(|(_, index)| async move { (index, self.look(index, board).await) })
@@ -84,7 +87,7 @@ impl Plan {
         looks
     }
 
-    async fn look(&self, index: usize, board: Board) -> Look {
+    async fn look(&self, index: usize, board: Board) -> Look<'_> {
         let Some(cluster) = self.fleet.clusters.get(index) else {
             return Look::None;
         };
@@ -119,12 +122,12 @@ impl Plan {
     }
 
     /// Looks with the mirror configuration that is wanted, and again with what the cluster takes, where that differs.
-    async fn ready(&self, cluster: &Cluster) -> Result<Ready, ConnectError> {
+    async fn ready(&self, cluster: &Cluster) -> Result<Ready<'_>, ConnectError> {
         let wanted = self.manifests.mirror_config();
         let mut manifests = self
             .manifests
             .for_cluster(&self.fleet.overlays, cluster, wanted);
-        let mut preflight = preflight::preflight(cluster, &owned(&manifests), &self.rules).await?;
+        let mut preflight = preflight::preflight(cluster, &manifests, &self.rules).await?;
         let cluster_version = preflight.cluster_version.clone();
         let seen = Seen {
             cluster_version: cluster_version.as_ref(),
@@ -134,16 +137,16 @@ impl Plan {
             serves_icsp: preflight
                 .serves
                 .has("operator.openshift.io/v1alpha1", "ImageContentSourcePolicy"),
-            icsp_objects: 0,
+            icsp_objects: preflight.icsp_objects,
         };
         let taken = skew::mirror_kind(wanted, &seen);
         if taken != wanted {
             manifests = self
                 .manifests
                 .for_cluster(&self.fleet.overlays, cluster, taken);
-            preflight = preflight::preflight(cluster, &owned(&manifests), &self.rules).await?;
+            preflight = preflight::preflight(cluster, &manifests, &self.rules).await?;
         }
-        let warnings = skew::warnings(&seen, wanted, &self.releases, &owned(&manifests));
+        let warnings = skew::warnings(&seen, wanted, &self.releases, &manifests);
         preflight.warnings.splice(0..0, warnings);
         Ok(Ready {
             manifests,
@@ -152,7 +155,7 @@ impl Plan {
     }
 
     /// The first thing that is wrong anywhere, if that matters.
-    fn objection(&self, looks: &[Mutex<Look>]) -> Option<String> {
+    fn objection(&self, looks: &[Mutex<Look<'_>>]) -> Option<String> {
         if !self.all_or_nothing {
             return None;
         }
@@ -173,20 +176,20 @@ impl Plan {
 }
 
 /// A cluster that answered, and what it is to get.
-struct Ready {
-    manifests: Vec<Arc<Manifest>>,
+struct Ready<'p> {
+    manifests: Cow<'p, [Manifest]>,
     preflight: Preflight,
 }
 
 /// What came of looking at a cluster.
-enum Look {
+enum Look<'p> {
     /// It has no turn, or had it.
     None,
-    Ready(Box<Ready>),
+    Ready(Box<Ready<'p>>),
     Unreachable(String),
 }
 
-impl Look {
+impl Look<'_> {
     fn objection(&self) -> Option<String> {
         match self {
             Self::None => None,
@@ -213,11 +216,11 @@ impl Look {
 struct Run<'a> {
     plan: &'a Plan,
     board: Board,
-    looks: Vec<Mutex<Look>>,
+    looks: Vec<Mutex<Look<'a>>>,
 }
 
-impl Run<'_> {
-    fn take(&self, index: usize) -> Look {
+impl<'a> Run<'a> {
+    fn take(&self, index: usize) -> Look<'a> {
         let look = self.looks.get(index);
         look.map_or(Look::None, |look| {
             let mut look = look.lock().unwrap_or_else(PoisonError::into_inner);
@@ -267,6 +270,7 @@ fn bare(name: &str, wave: usize, state: State, reason: String) -> ClusterOutcome
         state,
         reason: Some(reason),
         warnings: Vec::new(),
+        diffs: Vec::new(),
         objects: Vec::new(),
     }
 }
@@ -304,7 +308,7 @@ impl Rollout for Run<'_> {
         converge::apply(
             cluster,
             ready.preflight,
-            &owned(&ready.manifests),
+            &ready.manifests,
             &self.plan.rules,
             &progress,
         )
@@ -344,13 +348,6 @@ fn tell(line: &Mutex<(Line, usize)>, total: usize, outcome: &ObjectOutcome) {
         "{} of {total}: {} {}",
         line.1, outcome.kind, outcome.name
     ));
-}
-
-fn owned(manifests: &[Arc<Manifest>]) -> Vec<Manifest> {
-    manifests
-        .iter()
-        .map(|manifest| manifest.as_ref().clone())
-        .collect()
 }
 
 /// Ctrl-C, or the system's request to end.

@@ -346,6 +346,7 @@ pub(super) fn rules() -> Rules {
     Rules {
         dry_run: false,
         overwrite: false,
+        diff: false,
         request_timeout: std::time::Duration::from_secs(5),
         cluster_timeout: std::time::Duration::from_secs(20),
     }

@@ -27,6 +27,7 @@ pub async fn fleet(args: &UpgradeArgs, clusters: &ClusterArgs) -> Result<Said, E
         rules: Rules {
             dry_run: args.dry_run,
             overwrite: false,
+            diff: false,
             request_timeout: clusters.request_timeout,
             cluster_timeout: clusters.cluster_timeout,
         },
