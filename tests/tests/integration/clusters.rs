@@ -49,7 +49,9 @@ impl Site {
             fs::write(path, content)?;
         }
         let bundle = desk.at("bundle.tar");
-        let build = desk.build()?.args(["--config".as_ref(), config.as_os_str()]);
+        let build = desk
+            .build()?
+            .args(["--config".as_ref(), config.as_os_str()]);
         let build = build.args(["-o".as_ref(), bundle.as_os_str()]);
         build.run()?.expect_code(0)?;
         Ok(Self { desk, bundle })
@@ -101,12 +103,16 @@ impl Account {
     /// What stands on standard output.
     fn of(output: &Output) -> Result<Self> {
         let account = serde_json::from_slice(&output.stdout);
-        account.map(Self).with_context(|| format!("stdout is not JSON: {}\n{}", output.text(), output.stderr))
+        account
+            .map(Self)
+            .with_context(|| format!("stdout is not JSON: {}\n{}", output.text(), output.stderr))
     }
 
     fn cluster(&self, name: &str) -> Result<&Value> {
         let clusters = self.0["clusters"].as_array().into_iter().flatten();
-        let found = clusters.into_iter().find(|cluster| cluster["cluster"] == name);
+        let found = clusters
+            .into_iter()
+            .find(|cluster| cluster["cluster"] == name);
         found.with_context(|| format!("no cluster {name} in {:#}", self.0))
     }
 
@@ -120,7 +126,9 @@ impl Account {
 
     /// `shop created`, sorted.
     fn actions(&self, name: &str) -> Result<Vec<String>> {
-        let objects = self.cluster(name)?["objects"].as_array().context("no objects")?;
+        let objects = self.cluster(name)?["objects"]
+            .as_array()
+            .context("no objects")?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let mut actions: Vec<String> = objects
             .iter()
@@ -132,7 +140,9 @@ impl Account {
 
     /// Why an object is as it is.
     fn why(&self, cluster: &str, object: &str) -> Result<&str> {
-        let objects = self.cluster(cluster)?["objects"].as_array().context("no objects")?;
+        let objects = self.cluster(cluster)?["objects"]
+            .as_array()
+            .context("no objects")?;
         let found = objects.iter().find(|one| one["name"] == object);
         let found = found.with_context(|| format!("no object {object}"))?;
         Ok(found["reason"].as_str().unwrap_or_default())
@@ -141,7 +151,9 @@ impl Account {
 
 /// A ConfigMap.
 fn map(namespace: &str, name: &str, value: &str) -> String {
-    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {namespace}}}\ndata: {{a: {value:?}}}\n")
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {namespace}}}\ndata: {{a: {value:?}}}\n"
+    )
 }
 
 /// Where it lies.

@@ -4,9 +4,10 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use tests::{
     cluster::{Cluster, Kubeconfig},
-    needs,
+    faults, needs,
     process::Program,
     registry::{Embedded, Settings},
+    standin::{Faults, Standin},
 };
 
 use super::{Account, MANAGER, real, says};
@@ -20,8 +21,14 @@ fn bare(mut object: Value) -> Result<Value> {
     for own in ["uid", "resourceVersion", "creationTimestamp", "selfLink"] {
         metadata.remove(own);
     }
-    let managers = metadata.get_mut("managedFields").and_then(Value::as_array_mut);
-    for manager in managers.into_iter().flatten().filter_map(Value::as_object_mut) {
+    let managers = metadata
+        .get_mut("managedFields")
+        .and_then(Value::as_array_mut);
+    for manager in managers
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
         manager.remove("time");
         manager.remove("manager");
     }
@@ -32,8 +39,15 @@ fn bare(mut object: Value) -> Result<Value> {
 fn place(object: &Value) -> Result<String> {
     let text = |key: &str| object[key].as_str().unwrap_or_default();
     match text("kind") {
-        "ConfigMap" => Ok(format!("/api/v1/namespaces/{}/configmaps/{}", text("namespace"), text("name"))),
-        "ImageDigestMirrorSet" => Ok(format!("/apis/config.openshift.io/v1/imagedigestmirrorsets/{}", text("name"))),
+        "ConfigMap" => Ok(format!(
+            "/api/v1/namespaces/{}/configmaps/{}",
+            text("namespace"),
+            text("name")
+        )),
+        "ImageDigestMirrorSet" => Ok(format!(
+            "/apis/config.openshift.io/v1/imagedigestmirrorsets/{}",
+            text("name")
+        )),
         other => anyhow::bail!("a {other} was not expected"),
     }
 }
@@ -61,9 +75,14 @@ fn a_release_reaches_three_clusters_as_kubectl_would_bring_it() -> Result<()> {
     };
 
     // Without `--apply-config` no cluster is asked, wherever contexts may lead.
-    let untouched = clusters.iter().map(Cluster::mark).collect::<Result<Vec<_>>>()?;
+    let untouched = clusters
+        .iter()
+        .map(Cluster::mark)
+        .collect::<Result<Vec<_>>>()?;
     let config = outside.desk.at("config");
-    let written = import(&["--config-to-dir"])?.args([&config]).env("KUBECONFIG", east.kubeconfig());
+    let written = import(&["--config-to-dir"])?
+        .args([&config])
+        .env("KUBECONFIG", east.kubeconfig());
     written.run()?.expect_code(0)?;
     for (cluster, mark) in clusters.iter().zip(untouched) {
         assert_eq!(cluster.requests(mark)?, []);
@@ -72,29 +91,54 @@ fn a_release_reaches_three_clusters_as_kubectl_would_bring_it() -> Result<()> {
     let output = apply()?.run()?.expect_code(0)?;
     let account = Account(Account::of(&output)?.0["clusters"].clone());
     for cluster in &clusters {
-        says(&output.stderr, &[&cluster.url(), &Cluster::id(cluster.name())]);
+        says(
+            &output.stderr,
+            &[&cluster.url(), &Cluster::id(cluster.name())],
+        );
         assert_eq!(account.state(cluster.name())?, "done");
         let actions = account.actions(cluster.name())?;
         assert_eq!(actions.len(), 3, "{actions:?}");
-        assert!(actions.iter().all(|action| action.ends_with(" created")), "{actions:?}");
+        assert!(
+            actions.iter().all(|action| action.ends_with(" created")),
+            "{actions:?}"
+        );
     }
-    let objects = account.cluster("east")?["objects"].as_array().cloned().context("no objects")?;
-    let kinds: Vec<&str> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
-    assert_eq!(kinds, ["ConfigMap", "ImageDigestMirrorSet", "ImageDigestMirrorSet"], "signatures come before mirrors");
+    let objects = account.cluster("east")?["objects"]
+        .as_array()
+        .cloned()
+        .context("no objects")?;
+    let kinds: Vec<&str> = objects
+        .iter()
+        .filter_map(|object| object["kind"].as_str())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["ConfigMap", "ImageDigestMirrorSet", "ImageDigestMirrorSet"],
+        "signatures come before mirrors"
+    );
 
     // Again: nothing is written, and everything was right.
-    let marks = clusters.iter().map(Cluster::mark).collect::<Result<Vec<_>>>()?;
+    let marks = clusters
+        .iter()
+        .map(Cluster::mark)
+        .collect::<Result<Vec<_>>>()?;
     let again = Account::of(&apply()?.run()?.expect_code(0)?)?;
     let again = Account(again.0["clusters"].clone());
     for (cluster, mark) in clusters.iter().zip(marks) {
         let actions = again.actions(cluster.name())?;
-        assert!(actions.iter().all(|action| action.ends_with(" unchanged")), "{actions:?}");
+        assert!(
+            actions.iter().all(|action| action.ends_with(" unchanged")),
+            "{actions:?}"
+        );
         assert_eq!(cluster.writes(mark)?, []);
     }
 
     // The same by `kubectl`, on a cluster where it was never done.
     let kubectl = |verb: &[&str]| -> Result<()> {
-        let program = west.kubectl()?.args(verb).args(["-Rf".as_ref(), config.as_os_str()]);
+        let program = west
+            .kubectl()?
+            .args(verb)
+            .args(["-Rf".as_ref(), config.as_os_str()]);
         program.run()?.expect_code(0)?;
         Ok(())
     };
@@ -114,15 +158,27 @@ fn a_release_reaches_three_clusters_as_kubectl_would_bring_it() -> Result<()> {
 #[test]
 fn a_registry_that_fails_leaves_clusters_alone() -> Result<()> {
     let outside = Outside::new(|spec| spec)?;
-    let standin = tests::standin::Standin::start(1, tests::standin::Faults::default())?;
+    let standin = Standin::start(1, Faults::default())?;
     let kubeconfig = outside.desk.at("kubeconfig");
     standin.kubeconfig(&kubeconfig)?;
     let inside = Embedded::start(Settings::default())?;
-    let broken = tests::faults::Fault::on("PUT", "/manifests/").does(tests::faults::Action::Status(500));
+    let refused = faults::Action::Answer {
+        status: 500,
+        retry_after: None,
+    };
+    let broken = faults::Fault::on("PUT", "/manifests/").does(refused);
     inside.fault(broken);
     let import = outside.desk.import("import", &outside.bundle()?)?;
     let import = import.env("IMPORTER_RETRIES", "0");
-    let import = import.args(["--plain-http", "--to", &inside.host(), "--apply-config", "--context", "c0", "--kubeconfig"]);
+    let import = import.args([
+        "--plain-http",
+        "--to",
+        &inside.host(),
+        "--apply-config",
+        "--context",
+        "c0",
+        "--kubeconfig",
+    ]);
     import.args([&kubeconfig]).run()?.expect_code(30)?;
     assert_eq!(standin.summary().writes, 0);
     Ok(())
