@@ -53,6 +53,7 @@ impl Site {
             .build()?
             .args(["--config".as_ref(), config.as_os_str()]);
         let build = build.args(["-o".as_ref(), bundle.as_os_str()]);
+        let build = build.args(["--allow-secrets"]);
         build.run()?.expect_code(0)?;
         Ok(Self { desk, bundle })
     }
@@ -71,7 +72,9 @@ impl Site {
 
     /// The same, run.
     fn applied(&self, contexts: &[&str], flags: &[&str], code: i32) -> Result<Account> {
-        Account::of(&self.to(contexts, flags)?.run()?.expect_code(code)?)
+        let output = self.to(contexts, flags)?.run()?;
+        let said = output.text();
+        Account::of(&output.expect_code(code).context(said)?)
     }
 
     /// The same to everything in `CLUSTERS.yaml`.

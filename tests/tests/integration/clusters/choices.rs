@@ -18,7 +18,7 @@ fn site() -> Result<Site> {
         ("us/c.yaml", &map("kube-system", "c", "1")),
         (
             "d.yaml",
-            "apiVersion: v1\nkind: Secret\nmetadata: {name: d, namespace: default}\nstringData: {x: y}\n",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: d, namespace: default}\nstringData: {x: hidden}\n",
         ),
     ])
 }

@@ -29,10 +29,10 @@ fn clusters_must_be_named() -> Result<()> {
     told(&home.run()?, 2, &["--context", "--clusters"]);
     told(&site.apply(&[])?.run()?, 2, &["kubeconfig"]);
     let other = site
-        .apply(&["--context", "c9"])?
+        .apply(&["--context", "c00"])?
         .env("KUBECONFIG", &current)
         .run()?;
-    told(&other, 2, &["\"c9\"", "did you mean \"c0\"", "c0"]);
+    told(&other, 2, &["\"c00\"", "did you mean \"c0\"", "c0"]);
     let twice = site.to(&["c1", "c1"], &[])?.run()?;
     told(&twice, 2, &["c1", "twice"]);
     let missing = site
@@ -72,7 +72,7 @@ fn mistakes_in_the_list_of_clusters_have_a_line_and_a_column() -> Result<()> {
         (
             "clusters:\n- name: c0\nwaves:\n- clusters: [c0]\n  pause: soon\n",
             (5, 10),
-            &["duration", "approval"],
+            &["10m", "approval"],
         ),
         (
             "clusters:\n- name: c0\nwaves:\n- clusters: [c0]\n  maxConcurrent: 0\n",
@@ -94,10 +94,16 @@ fn mistakes_in_the_list_of_clusters_have_a_line_and_a_column() -> Result<()> {
     told(
         &site.apply(&["--clusters"])?.args([&path]).run()?,
         2,
-        &["line 2"],
+        &["line 1, column 11"],
     );
-    let both = site.to(&["c0"], &["--clusters"])?.args([&path]).run()?;
+    let both = site
+        .to(&["c0"], &["--clusters", &super::shown(&path)])?
+        .run()?;
     assert_eq!(both.code, Some(2), "{}", both.stderr);
+    super::says(
+        &both.stderr,
+        &["--context", "cannot be used with", "--clusters"],
+    );
     assert_eq!(standin.summary().connections, 0);
     Ok(())
 }
@@ -124,7 +130,7 @@ fn other_flags_are_told_too() -> Result<()> {
         &odd,
         json!({"format": "something", "dry_run": false, "clusters": []}).to_string(),
     )?;
-    let retry = site.to(&["c0"], &["--retry-failed"])?.args([&odd]);
+    let retry = site.to(&["c0"], &["--retry-failed", &super::shown(&odd)])?;
     told(&retry.run()?, 2, &["--report", "something"]);
     for duration in ["0s", "soon", "-1s"] {
         let output = site

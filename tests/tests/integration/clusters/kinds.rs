@@ -65,7 +65,10 @@ fn a_namespace_a_kind_and_what_needs_both_come_in_one_run() -> Result<()> {
         dry.why("east", "prices")?,
         &["waits for", "namespace shops"],
     );
-    says(dry.why("east", "corner")?, &["waits for", "Shop"]);
+    says(
+        dry.why("east", "corner")?,
+        &["waits for", "shops.example.com"],
+    );
     assert_eq!(east.writes(mark)?, []);
     assert_eq!(
         site.applied(&["east"], &[], 0)?.actions("east")?,
