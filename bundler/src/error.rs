@@ -131,7 +131,7 @@ pub enum Error {
     Spec(#[from] SpecError),
     /// Two images for one name.
     #[error(
-        "two images want to be {repository}:{tag} in the bundle: {first} and {second}; rename one with --image REF=REPO:TAG"
+        "two images want to be {repository}:{tag} in the bundle: {first} and {second}; rename one with --image REF=REPO:TAG, or build two releases of one version into two bundles"
     )]
     TagTwice {
         /// The repository.
@@ -168,7 +168,11 @@ impl Fault for Error {
         match self {
             Self::Config(ConfigError::Secret { .. }) => Exit::Refused,
             Self::Graph(error) => error.exit(),
-            Self::Part(_, error) => error.exit(),
+            // The payload named it, not the user.
+            Self::Part(_, error) => match error.exit() {
+                Exit::Usage => Exit::Source,
+                exit => exit,
+            },
             Self::Unverified(_) => Exit::NoTrustedSignature,
             Self::Config(_)
             | Self::Key { .. }

@@ -3,12 +3,12 @@ The air-gapped side: verifies a bundle and brings it into a registry.
 
 ```text
 open → verify → push → report
-                render → push → write → report
+                render → push → write → apply → report
 ```
 
 [`open`] finds the bundle and the keys; only what they verify together can be [checked whole](verify), [extracted](extract),
-[pushed](push) or [imported](import), which is a push and the [configuration] that clusters need after it. [`inspect`] shows
-what the index says.
+[pushed](push), [applied](apply) to clusters or [imported](import), which is a push and the [configuration] that clusters need
+after it. [`upgrade`] asks clusters to become a release that was imported. [`inspect`] shows what the index says.
 */
 
 pub mod apply;

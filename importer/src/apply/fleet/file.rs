@@ -2,35 +2,48 @@
 CLUSTERS.yaml: which clusters there are, in which order they come, and what differs.
 
 It is the one file that reaches every cluster, so it is read strictly, every mistake has a line and a column, and all
-kubeconfigs and contexts are looked up before the first cluster is asked anything.
+kubeconfigs and contexts are looked up before the first cluster is asked anything. Paths are relative to the file.
+
+```yaml
+kubeconfig: kubeconfigs/all.yaml       # for clusters without one; else where kubectl looks
+clusters:
+- name: canary
+  context: admin@canary                # else the name
+  kubeconfig: kubeconfigs/canary.yaml  # or a list, merged as KUBECONFIG lists are
+  clusterID: 1f0c2d4e-…                # must be the cluster's own
+  labels: {region: eu, tier: canary}
+waves:                                 # clusters that stand in none come last
+- clusters: [canary]
+  pause: approval
+- selector: {tier: edge}               # or "tier=edge,region!=us"
+  maxConcurrent: 20
+  maxFailures: 2
+  pause: 10m
+overlays:                              # patches are JSON merge patches, applied in order
+- selector: {region: eu}
+  patch:
+  - target: {kind: UpdateService, name: update-service}
+    merge: {spec: {replicas: 1}}
+  exclude:
+  - {path: "config/us-*"}
+```
 */
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path};
 
-use jiff::SignedDuration;
-use schema::objects::Kubernetes;
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, SeqAccess, Visitor},
-};
-use serde_saphyr::{MessageFormatter as _, Spanned, UserMessageFormatter, options};
+use serde_saphyr::Spanned;
 
 use super::{
-    Fleet, FleetError, Selector,
+    Fleet, FleetError,
     contexts::{Contexts, Kubeconfigs, bounded},
     error::{Place, closest, did_you_mean},
     selector::{checked_key, checked_value},
+    typed::{Files, Typed, TypedCluster, TypedWave, Wrong, at, parse},
 };
 use crate::apply::{
     cluster::Cluster,
-    overlay::{Merge, Overlay, Overlays, Patch, Target},
-    select::{KindName, PathGlob},
-    waves::{Pause, Wave},
+    overlay::{Overlay, Overlays},
+    waves::Wave,
 };
 
 /// Reads the file, and the names of the contexts that it speaks of.
@@ -44,73 +57,51 @@ pub(super) fn load(path: &Path) -> Result<Fleet, FleetError> {
         .map_err(|error| wrong(Wrong(Place(None), format!("it cannot be read: {error}"))))?;
     let typed = parse(&text).map_err(wrong)?;
     let base = path.parent().unwrap_or(Path::new(""));
-    let clusters = Clusters::of(&typed, base).map_err(wrong)?;
-    let (waves, warnings) = waves(&typed.waves, &clusters.0).map_err(wrong)?;
+    let clusters = clusters(&typed, base).map_err(wrong)?;
+    let (waves, warnings) = waves(&typed.waves, &clusters).map_err(wrong)?;
     Ok(Fleet {
-        clusters: clusters.0,
+        clusters,
         waves,
         overlays: Overlays(typed.overlays.into_iter().map(Overlay::from).collect()),
         warnings,
     })
 }
 
-/// What is wrong, and where.
-struct Wrong(Place, String);
-
-fn at<T>(spanned: &Spanned<T>, reason: impl Into<String>) -> Wrong {
-    let place = spanned.referenced;
-    Wrong(Place(Some((place.line(), place.column()))), reason.into())
+/// The clusters of the file, every one looked up.
+fn clusters(typed: &Typed, base: &Path) -> Result<Vec<Cluster>, Wrong> {
+    let listed = &typed.clusters;
+    if listed.value.is_empty() {
+        return Err(at(listed, "no cluster is listed; give each one a name"));
+    }
+    let mut lookup = Lookup::default();
+    let clusters = listed.value.iter().map(|cluster| {
+        let kubeconfig = cluster.kubeconfig.as_ref().or(typed.kubeconfig.as_ref());
+        lookup.cluster(cluster, kubeconfig, base)
+    });
+    let clusters = clusters.collect::<Result<Vec<_>, _>>()?;
+    keep_apart(&listed.value, &clusters)?;
+    Ok(clusters)
 }
 
-/// The clusters of the file, every one looked up.
-struct Clusters(Vec<Cluster>);
-
-impl Clusters {
-    fn of(typed: &Typed, base: &Path) -> Result<Self, Wrong> {
-        if typed.clusters.value.is_empty() {
-            return Err(at(
-                &typed.clusters,
-                "no cluster is listed; give each one a name",
-            ));
+/// Makes sure that no cluster is listed twice, under one name or under two.
+fn keep_apart(typed: &[TypedCluster], clusters: &[Cluster]) -> Result<(), Wrong> {
+    let mut names = BTreeMap::new();
+    let mut ways = BTreeMap::new();
+    for (typed, cluster) in typed.iter().zip(clusters) {
+        let name = &cluster.name;
+        if let Some(first) = names.insert(name, typed.name.referenced.line()) {
+            let reason = format!(
+                "there is a cluster {name:?} already, in line {first}; give each a name of its own"
+            );
+            return Err(at(&typed.name, reason));
         }
-        let mut places = BTreeMap::new();
-        let mut lookup = Lookup::default();
-        let mut clusters = Vec::new();
-        for cluster in &typed.clusters.value {
-            let name = &cluster.name;
-            if name.value.trim().is_empty() {
-                return Err(at(name, "a cluster without a name; give it one of its own"));
-            }
-            let line = name.referenced.line();
-            if let Some(first) = places.insert(&name.value, line) {
-                let name_shown = &name.value;
-                return Err(at(
-                    name,
-                    format!(
-                        "there is a cluster {name_shown:?} already, in line {first}; give each a name of its own"
-                    ),
-                ));
-            }
-            let kubeconfig = cluster.kubeconfig.as_ref().or(typed.kubeconfig.as_ref());
-            let files = lookup.files(kubeconfig, base, name)?;
-            let unreadable = |error: FleetError| match kubeconfig {
-                Some(kubeconfig) => at(kubeconfig, error.to_string()),
-                None => at(name, error.to_string()),
-            };
-            let known = lookup.contexts(&files).map_err(unreadable)?;
-            let context = cluster.context.as_ref().unwrap_or(name);
-            let unknown = |error: FleetError| at(context, error.to_string());
-            known.check(&context.value).map_err(unknown)?;
-            clusters.push(Cluster {
-                name: name.value.clone(),
-                kubeconfig: files.files().to_vec(),
-                context: context.value.clone(),
-                labels: labels(&cluster.labels)?,
-                cluster_id: cluster_id(cluster.cluster_id.as_ref())?,
-            });
+        let way = (&cluster.kubeconfig, &cluster.context);
+        if let Some(other) = ways.insert(way, name) {
+            let reason = format!("this is the context of cluster {other:?} too; give each its own");
+            return Err(at(typed.context.as_ref().unwrap_or(&typed.name), reason));
         }
-        Ok(Self(clusters))
     }
+    Ok(())
 }
 
 /// Kubeconfigs that were read already: hundreds of clusters may share one.
@@ -121,6 +112,34 @@ struct Lookup {
 }
 
 impl Lookup {
+    fn cluster(
+        &mut self,
+        typed: &TypedCluster,
+        kubeconfig: Option<&Spanned<Files>>,
+        base: &Path,
+    ) -> Result<Cluster, Wrong> {
+        let name = &typed.name;
+        if name.value.trim().is_empty() {
+            return Err(at(name, "a cluster without a name; give it one of its own"));
+        }
+        let files = self.files(kubeconfig, base, name)?;
+        let unreadable = |error: FleetError| match kubeconfig {
+            Some(kubeconfig) => at(kubeconfig, error.to_string()),
+            None => at(name, error.to_string()),
+        };
+        let known = self.contexts(&files).map_err(unreadable)?;
+        let context = typed.context.as_ref().unwrap_or(name);
+        let unknown = |error: FleetError| at(context, error.to_string());
+        known.check(&context.value).map_err(unknown)?;
+        Ok(Cluster {
+            name: name.value.clone(),
+            kubeconfig: files.files().to_vec(),
+            context: context.value.clone(),
+            labels: labels(&typed.labels)?,
+            cluster_id: cluster_id(typed.cluster_id.as_ref())?,
+        })
+    }
+
     fn files(
         &mut self,
         typed: Option<&Spanned<Files>>,
@@ -260,214 +279,5 @@ fn at_once(typed: Option<&Spanned<usize>>) -> Result<usize, Wrong> {
             "maxConcurrent is 0, and nothing would ever be done; 1 is one at a time",
         )),
         Some(limit) => Ok(limit.value),
-    }
-}
-
-fn parse(text: &str) -> Result<Typed, Wrong> {
-    let settings = options! { with_snippet: false, legacy_octal_numbers: true };
-    serde_saphyr::from_str_with_options(text, settings).map_err(|error: serde_saphyr::Error| {
-        let place = error.location().filter(|place| place.line() > 0);
-        let place = place.map(|place| (place.line(), place.column()));
-        let reason = UserMessageFormatter.format_message(error.without_snippet());
-        Wrong(Place(place), plainly(&reason))
-    })
-}
-
-/// The parser's words in ours, with the key that was meant where one is unknown.
-fn plainly(reason: &str) -> String {
-    let reason = reason.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    let unknown = reason.strip_prefix("unknown field `");
-    if let Some((key, known)) = unknown.and_then(|rest| rest.split_once("`, expected ")) {
-        if ["apiVersion", "kind"].contains(&key) {
-            return "a Kubernetes object, not a list of clusters; expected kubeconfig, clusters, waves and overlays".to_owned();
-        }
-        let known = known.trim_start_matches("one of ").replace('`', "");
-        let hint = did_you_mean(&closest(key, known.split(", ")));
-        return format!("unknown key {key:?}{hint}; expected {known}");
-    }
-    match reason.as_str() {
-        "expected mapping start" => "expected a mapping, as in `name: canary`".to_owned(),
-        number if number.starts_with("invalid u") => {
-            "expected a whole number, not below 0".to_owned()
-        }
-        other => other.to_owned(),
-    }
-}
-
-/// The file, key by key.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Typed {
-    kubeconfig: Option<Spanned<Files>>,
-    clusters: Spanned<Vec<TypedCluster>>,
-    #[serde(default)]
-    waves: Vec<Spanned<TypedWave>>,
-    #[serde(default)]
-    overlays: Vec<TypedOverlay>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct TypedCluster {
-    name: Spanned<String>,
-    context: Option<Spanned<String>>,
-    kubeconfig: Option<Spanned<Files>>,
-    #[serde(rename = "clusterID")]
-    cluster_id: Option<Spanned<String>>,
-    #[serde(default)]
-    labels: BTreeMap<String, Spanned<String>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct TypedWave {
-    #[serde(default)]
-    clusters: Vec<Spanned<String>>,
-    selector: Option<Spanned<Selector>>,
-    max_concurrent: Option<Spanned<usize>>,
-    max_failures: Option<usize>,
-    pause: Option<TypedPause>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct TypedOverlay {
-    #[serde(default)]
-    selector: Selector,
-    #[serde(default)]
-    patch: Vec<TypedPatch>,
-    #[serde(default)]
-    exclude: Vec<Excluded>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TypedPatch {
-    #[serde(deserialize_with = "target")]
-    target: Target,
-    #[serde(deserialize_with = "merge")]
-    merge: Merge,
-}
-
-fn merge<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Merge, D::Error> {
-    let Kubernetes(patch) = Kubernetes::deserialize(deserializer)?;
-    Merge::new(patch).map_err(D::Error::custom)
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TypedTarget {
-    path: Option<Glob>,
-    kind: Option<Kind>,
-    namespace: Option<String>,
-    name: Option<String>,
-}
-
-#[derive(Debug)]
-struct Glob(PathGlob);
-
-impl<'de> Deserialize<'de> for Glob {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let glob = String::deserialize(deserializer)?;
-        PathGlob::parse(&glob).map(Self).map_err(D::Error::custom)
-    }
-}
-
-#[derive(Debug)]
-struct Kind(KindName);
-
-impl<'de> Deserialize<'de> for Kind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let kind = String::deserialize(deserializer)?;
-        KindName::parse(&kind).map(Self).map_err(D::Error::custom)
-    }
-}
-
-/// What is excluded, which may not be everything.
-#[derive(Debug, Deserialize)]
-struct Excluded(#[serde(deserialize_with = "target")] Target);
-
-fn target<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Target, D::Error> {
-    let typed = TypedTarget::deserialize(deserializer)?;
-    let target = Target {
-        path: typed.path.map(|Glob(path)| path),
-        kind: typed.kind.map(|Kind(kind)| kind),
-        namespace: typed.namespace,
-        name: typed.name,
-    };
-    if target.is_everything() {
-        let reason = "expected path, kind, namespace or name, since this would be every object";
-        return Err(D::Error::custom(reason));
-    }
-    Ok(target)
-}
-
-impl From<TypedOverlay> for Overlay {
-    fn from(typed: TypedOverlay) -> Self {
-        let patches = typed.patch.into_iter().map(|patch| Patch {
-            target: patch.target,
-            merge: patch.merge,
-        });
-        Self {
-            selector: typed.selector,
-            patches: patches.collect(),
-            excludes: typed
-                .exclude
-                .into_iter()
-                .map(|excluded| excluded.0)
-                .collect(),
-        }
-    }
-}
-
-/// A duration, or `approval`.
-#[derive(Debug)]
-struct TypedPause(Pause);
-
-impl<'de> Deserialize<'de> for TypedPause {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text == "approval" {
-            return Ok(Self(Pause::Approval));
-        }
-        let time = text.parse::<SignedDuration>().ok();
-        let time = time.and_then(|time| Duration::try_from(time).ok());
-        time.map(|time| Self(Pause::For(time))).ok_or_else(|| {
-            D::Error::custom(format!(
-                "{text:?} is no pause; expected a time such as 90s, 10m or 1h30m, or `approval`"
-            ))
-        })
-    }
-}
-
-/// A path or a list of paths.
-#[derive(Debug)]
-struct Files(Vec<PathBuf>);
-
-impl<'de> Deserialize<'de> for Files {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-
-        impl<'de> Visitor<'de> for Either {
-            type Value = Files;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a kubeconfig or a list of them")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Files, E> {
-                Ok(Files(vec![text.into()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Files, A::Error> {
-                let mut files = Vec::new();
-                while let Some(file) = items.next_element()? {
-                    files.push(file);
-                }
-                Ok(Files(files))
-            }
-        }
-
-        deserializer.deserialize_any(Either)
     }
 }

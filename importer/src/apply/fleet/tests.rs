@@ -1,7 +1,5 @@
 use std::{error::Error, fs, path::PathBuf, time::Duration};
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::apply::waves::Pause;
 
@@ -168,6 +166,10 @@ fn every_mistake_has_its_place_and_its_sentence() -> Done {
             "FILE (line 6, column 12): there is no context \"y\"; the contexts are",
         ),
         (
+            with("- name: x\n  context: a\n"),
+            "FILE (line 6, column 12): this is the context of cluster \"a\" too",
+        ),
+        (
             with("waves:\n- clusters: [a]\n  maxconcurrent: 2\n"),
             "FILE (line 7, column 3): unknown key \"maxconcurrent\" (did you mean \"maxConcurrent\"?)",
         ),
@@ -254,7 +256,7 @@ fn contexts_by_name_never_the_current_one() -> Done {
     let fleet = named(&["somewhere", "else"])?;
     assert_eq!(names(&fleet), [["somewhere", "else"]]);
     assert_eq!(fleet.clusters[1].context, "else");
-    assert_eq!(fleet.clusters[1].kubeconfig, [file.clone()]);
+    assert_eq!(fleet.clusters[1].kubeconfig, std::slice::from_ref(&file));
     let listed = format!("else, somewhere in {}", file.display());
     for (contexts, expected) in [
         (
@@ -343,71 +345,4 @@ fn what_is_not_wanted_leaves_its_wave() -> Done {
     fleet.keep(|cluster| cluster.name != "b");
     assert_eq!(names(&fleet), [vec![], vec!["c"], vec!["a"]]);
     Ok(())
-}
-
-#[test]
-fn selectors_choose_as_in_kubernetes() -> Done {
-    let labels = [("tier", "edge"), ("region", "eu"), ("example.com/x", "")];
-    let labels = labels
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .into();
-    for (selector, expected) in [
-        ("", true),
-        (" ", true),
-        ("tier=edge", true),
-        ("tier==edge", true),
-        ("tier = edge , region != us", true),
-        ("tier=core", false),
-        ("tier!=edge", false),
-        ("other!=edge", true),
-        ("region in (us, eu)", true),
-        ("region in (us)", false),
-        ("region notin (us,ap),tier", true),
-        ("region notin (eu)", false),
-        ("other notin (eu)", true),
-        ("example.com/x", true),
-        ("example.com/x=", true),
-        ("!tier", false),
-        ("!other", true),
-        ("other", false),
-    ] {
-        assert_eq!(
-            selector.parse::<Selector>()?.matches(&labels),
-            expected,
-            "{selector}"
-        );
-    }
-    for wrong in [
-        "tier=edge,",
-        "=edge",
-        "tier in edge",
-        "tier in (a",
-        "tier)",
-        "in (a)",
-        "a b",
-        "tier=a b",
-        "a/b/c=d",
-        "-x",
-        "tier>3",
-        "!",
-    ] {
-        assert!(wrong.parse::<Selector>().is_err(), "{wrong}");
-    }
-    Ok(())
-}
-
-proptest! {
-    #[test]
-    fn no_selector_panics(text in "[a-z(),=! in]{0,24}") {
-        let _ = text.parse::<Selector>();
-    }
-
-    #[test]
-    fn in_and_notin_are_opposites(value in "[ab]{1,2}", label in proptest::option::of("[ab]{1,2}")) {
-        let labels = label.map(|label| ("k".to_owned(), label)).into_iter().collect();
-        let chosen = |selector: String| selector.parse::<Selector>().map(|selector| selector.matches(&labels));
-        prop_assert_ne!(chosen(format!("k in ({value})")), chosen(format!("k notin ({value})")));
-        prop_assert_eq!(chosen(format!("k={value}")), chosen(format!("k in ({value})")));
-        prop_assert_eq!(chosen(format!("k!={value}")), chosen(format!("k notin ({value})")));
-    }
 }

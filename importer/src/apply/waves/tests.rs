@@ -1,5 +1,7 @@
 use std::{cell::RefCell, collections::BTreeSet, future::pending};
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// Clusters that take some seconds each, and fail if they are among those that do.
@@ -280,4 +282,66 @@ async fn an_interruption_after_too_many_failures_leaves_the_first_reason() {
     assert!(words[1].starts_with("interrupted before it was done"));
     assert!(words[2].starts_with("stopped because c0 failed in wave 1"));
     assert_eq!(words[2], words[3]);
+}
+
+/// A few waves over all clusters from 0, and what each cluster takes and whether it fails.
+fn plans() -> impl Strategy<Value = (Vec<Wave>, Vec<(u64, bool)>)> {
+    let clusters = proptest::collection::vec((0..20u64, proptest::bool::weighted(0.2)), 0..30);
+    let rules = (1..5usize, proptest::option::of(0..4usize), 0..6usize);
+    let waves = proptest::collection::vec(rules, 1..6);
+    (clusters, waves).prop_map(|(clusters, rules)| {
+        let mut rest = 0..clusters.len();
+        let waves = rules
+            .into_iter()
+            .map(|(max_concurrent, max_failures, size)| Wave {
+                clusters: rest.by_ref().take(size).collect(),
+                max_concurrent,
+                max_failures,
+                pause: None,
+            });
+        let mut waves: Vec<Wave> = waves.collect();
+        waves.push(Wave::of(rest.rev().collect()));
+        (waves, clusters)
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_plan((waves, clusters) in plans(), concurrency in 1..6usize, interrupted in proptest::option::of(0..60u64)) {
+        let trial = Trial {
+            seconds: clusters.iter().map(|(seconds, _)| *seconds).collect(),
+            failing: (0..clusters.len()).filter(|&cluster| clusters[cluster].1).collect(),
+            ..Trial::default()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let driven = runtime?.block_on(run(&waves, concurrency, &trial, async {
+            match interrupted {
+                Some(seconds) => sleep(Duration::from_secs(seconds)).await,
+                None => pending().await,
+            }
+        }));
+        // Every cluster once, in the order of the fleet, never more at once than allowed.
+        let order: Vec<usize> = driven.iter().map(|driven| driven.cluster).collect();
+        prop_assert_eq!(order, (0..clusters.len()).collect::<Vec<_>>());
+        prop_assert!(trial.most.borrow().1 <= concurrency);
+        // Each began once, in the order of the plan, and nobody was called stopped who was not.
+        let plan: Vec<usize> = waves.iter().flat_map(|wave| wave.clusters.clone()).collect();
+        let begun: Vec<usize> = trial.begun.borrow().iter().map(|(cluster, _)| *cluster).collect();
+        prop_assert_eq!(&plan[..begun.len()], &begun[..]);
+        for driven in &driven {
+            let ran = matches!(driven.turn, Turn::Ran(_) | Turn::Stopped(Stop::Interrupted { begun: true }));
+            prop_assert_eq!(ran, begun.contains(&driven.cluster));
+        }
+        // Nothing begins after an interruption.
+        let late = |&(_, at): &(usize, u64)| interrupted.is_some_and(|seconds| at > seconds);
+        prop_assert!(!trial.begun.borrow().iter().any(late));
+        // A wave begins only if all before it failed no more than they might.
+        for (number, wave) in waves.iter().enumerate() {
+            let reached = wave.clusters.iter().any(|cluster| begun.contains(cluster));
+            for earlier in waves[..number].iter().filter(|_| reached) {
+                let failed = earlier.clusters.iter().filter(|cluster| trial.failing.contains(cluster));
+                prop_assert!(failed.count() <= earlier.max_failures.unwrap_or(0));
+            }
+        }
+    }
 }
