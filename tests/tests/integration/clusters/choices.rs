@@ -3,13 +3,14 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
 use tests::{
     needs,
     standin::{Faults, Standin},
 };
 
-use super::{Account, Site, map, map_at, real};
+use super::{Account, Site, map, map_at, real, says};
 
 fn site() -> Result<Site> {
     Site::new(&[
@@ -36,7 +37,7 @@ fn a_dry_run_of_the_client_asks_nobody() -> Result<()> {
             .filter_map(|object| object["name"].as_str())
             .collect();
         assert_eq!(names, ["d", "a", "b", "c"]);
-        assert_eq!(listed["clusters"], serde_json::json!(["c0", "c1"]));
+        assert_eq!(listed["clusters"], json!(["c0", "c1"]));
     }
     // It needs no cluster at all.
     let text = site.apply(&["--dry-run"])?.run()?.expect_code(0)?.text();
@@ -191,5 +192,56 @@ overlays:
         (Some(Value::from("1")), Some("other".into()))
     );
     assert_eq!(standin.get(1, &map_at("default", "a")), None);
+    Ok(())
+}
+
+/// What would change is shown as it lies there and as it would, but nothing of a Secret; whoever else looks after an object is named.
+#[test]
+fn changes_are_shown_before_they_are_made() -> Result<()> {
+    needs!("kube-apiserver", "etcd", "kubectl");
+    let secret = |value: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: d, namespace: default}}\nstringData: {{x: {value}}}\n"
+        )
+    };
+    let (_turn, clusters) = real(&["east"])?;
+    let east = clusters.first().context("none")?;
+    for (value, hidden) in [("before", "first-password"), ("after", "second-password")] {
+        let site = Site::new(&[
+            ("a.yaml", &map("default", "a", value)),
+            ("d.yaml", &secret(hidden)),
+            ("e.yaml", &map("default", "e", "same")),
+        ])?;
+        site.contexts([east.admin()])?;
+        let mark = east.mark()?;
+        let show = site.apply(&[
+            "--diff",
+            "--dry-run=server",
+            "--context",
+            "east",
+            "--kubeconfig",
+        ])?;
+        let output = show
+            .args([site.desk.at("kubeconfig")])
+            .run()?
+            .expect_code(0)?;
+        assert_eq!(east.writes(mark)?, []);
+        let text = output.text();
+        says(&text, &["+  a: ", value, "Secret"]);
+        assert_eq!(text.contains("-  a: before"), value == "after", "{text}");
+        for secret in [hidden, &STANDARD.encode(hidden)] {
+            assert!(
+                !format!("{text}{}", output.stderr).contains(secret),
+                "{text}"
+            );
+        }
+        site.applied(&["east"], &[], 0)?;
+        if value == "before" {
+            let managed = json!({"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "web:/ConfigMap:default/a"}}});
+            east.merge(&map_at("default", "a"), &managed)?;
+        } else {
+            says(&format!("{text}{}", output.stderr), &["Argo CD"]);
+        }
+    }
     Ok(())
 }

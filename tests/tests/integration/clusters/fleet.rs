@@ -163,18 +163,21 @@ fn a_cluster_that_hangs_delays_nobody() -> Result<()> {
     let start = Instant::now();
     let account = site.applied(
         &names,
-        &["--request-timeout", "2s", "--clusters-at-once", "2"],
+        &["--request-timeout", "4s", "--clusters-at-once", "3"],
         40,
     )?;
     let elapsed = start.elapsed();
     for name in ["c1", "c5"] {
         assert_eq!(account.state(name)?, "unreachable");
     }
-    says(account.reason("c1")?, &["no answer within 2 s"]);
+    says(account.reason("c1")?, &["no answer within 4 s"]);
     for name in ["c0", "c2", "c3", "c4"] {
         assert_eq!(account.state(name)?, "done");
     }
-    ensure!(elapsed < Duration::from_secs(15), "{elapsed:?}");
+    ensure!(
+        elapsed < Duration::from_secs(8),
+        "both hang at the same time, and only once: {elapsed:?}"
+    );
     Ok(())
 }
 

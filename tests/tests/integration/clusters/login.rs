@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use tests::{
     certificates::Authority,
-    cluster::{Access, Cluster, Credential},
+    cluster::{Access, Cluster, Credential, Kubeconfig},
     needs,
     standin::{Action, Fault, Faults, Standin},
 };
@@ -138,5 +138,36 @@ fn credentials_that_expire_on_the_way_are_renewed_once() -> Result<()> {
         account.reason("c1")?,
         &["does not accept the credentials", "c1"],
     );
+    Ok(())
+}
+
+/// `KUBECONFIG` may list several files; what one says, the later ones cannot change.
+#[test]
+fn kubeconfigs_are_merged_as_kubectl_merges_them() -> Result<()> {
+    let site = site()?;
+    let standin = Standin::start(3, Faults::default())?;
+    let write = |name: &str, accesses: &[Access]| -> Result<String> {
+        let path = site.desk.at(name);
+        accesses
+            .iter()
+            .cloned()
+            .collect::<Kubeconfig>()
+            .write(&path)?;
+        Ok(shown(&path))
+    };
+    let first = write("first", &[standin.access(0)])?;
+    let second = write(
+        "second",
+        &[standin.access(1), standin.access(2).named("c0")],
+    )?;
+    let apply = site.apply(&["--context", "c0", "--context", "c1"])?;
+    let listed = format!("{first}:/nowhere/at-all::{second}");
+    apply.env("KUBECONFIG", listed).run()?.expect_code(0)?;
+    let there = [0, 1, 2].map(|cluster| {
+        standin
+            .get(cluster, &super::map_at("default", "a"))
+            .is_some()
+    });
+    assert_eq!(there, [true, true, false]);
     Ok(())
 }
