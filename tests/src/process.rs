@@ -18,6 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// Between two looks at a running process.
@@ -123,11 +124,20 @@ impl Program {
     }
 
     /// Runs it and kills it (SIGKILL) as soon as a condition holds; it may end before.
-    pub fn kill_when(mut self, condition: impl Fn() -> bool) -> Result<Output> {
+    pub fn kill_when(self, condition: impl Fn() -> bool) -> Result<Output> {
+        self.signal_when(Signal::KILL, condition)
+    }
+
+    /// Runs it and interrupts it (SIGINT, as Ctrl-C does) as soon as a condition holds; it ends as it sees fit.
+    pub fn interrupt_when(self, condition: impl Fn() -> bool) -> Result<Output> {
+        self.signal_when(Signal::INT, condition)
+    }
+
+    fn signal_when(mut self, signal: Signal, condition: impl Fn() -> bool) -> Result<Output> {
         if !self.stdout_to_file {
             self.command.stdout(Stdio::piped());
         }
-        Running::start(self)?.wait(condition)
+        Running::start(self)?.wait(signal, condition)
     }
 
     /// Runs it with its stdout as the stdin of another; gives both outcomes.
@@ -139,8 +149,8 @@ impl Program {
             .stdin(pipe.map_or_else(Stdio::null, Stdio::from))
             .stdout(Stdio::piped());
         let second = Running::start(next)?;
-        let follower = thread::spawn(move || second.wait(|| false));
-        let first = first.wait(|| false)?;
+        let follower = thread::spawn(move || second.wait(Signal::KILL, || false));
+        let first = first.wait(Signal::KILL, || false)?;
         let second = follower
             .join()
             .map_err(|_| anyhow!("the reader of the second program panicked"))??;
@@ -188,16 +198,20 @@ impl Running {
         })
     }
 
-    fn wait(mut self, condition: impl Fn() -> bool) -> Result<Output> {
+    fn wait(mut self, signal: Signal, condition: impl Fn() -> bool) -> Result<Output> {
         let stdout = self.child.stdout.take().map(collect);
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.context("the program has no process id")?;
         let (mut peak_rss, mut read) = (0, 0);
+        let mut signalled = false;
         let status: ExitStatus = loop {
             if let Some(status) = self.child.try_wait()? {
                 break status;
             }
-            if condition() {
-                self.child.kill()?;
-                break self.child.wait()?;
+            // It is our child and not waited for yet: the number is still its own.
+            if !signalled && condition() {
+                kill_process(pid, signal)?;
+                signalled = true;
             }
             peak_rss = high_water(self.child.id()).unwrap_or(peak_rss);
             read = bytes_read(self.child.id()).unwrap_or(read);

@@ -37,8 +37,10 @@ use store::Store;
 
 pub(crate) use log::Log;
 pub use log::LoggedRequest;
+pub(crate) use serve::pairs;
 pub use settings::{Auth, Login, Settings, Tls, Tokens};
 pub use store::Stored;
+pub(crate) use tls::acceptor;
 
 /// How long [`Embedded::wait_for`] waits before it calls the test failed.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -14,6 +14,9 @@ mod recipe;
 // OpenShift releases, on the air-gapped side.
 mod openshift_import;
 
+// Clusters, real ones and many.
+mod clusters;
+
 // The bytes of a bundle, and what happens when one of them is another.
 mod format;
 mod tamper;

@@ -23,17 +23,19 @@ use tests::{
 use crate::support::Desk;
 
 /// A desk, a registry with a signed release, and the store with its signature.
-struct Outside {
-    desk: Desk,
+pub struct Outside {
+    /// With `release.asc`, the key that signatures must come from.
+    pub desk: Desk,
     registry: Embedded,
     signer: Signer,
     store: SignatureStore,
-    release: Release,
+    /// What the registry holds.
+    pub release: Release,
 }
 
 impl Outside {
     /// A release of five components whose payload trusts the signer's key and knows no reachable store.
-    fn new(shape: impl FnOnce(ReleaseSpec) -> ReleaseSpec) -> Result<Self> {
+    pub fn new(shape: impl FnOnce(ReleaseSpec) -> ReleaseSpec) -> Result<Self> {
         let (desk, registry) = (Desk::new()?, Embedded::start(Settings::default())?);
         let signer = Signer::new(1)?;
         let spec = ReleaseSpec::new("4.3.0")
@@ -70,7 +72,7 @@ impl Outside {
     }
 
     /// The same into `bundle.tar`, which must succeed.
-    fn bundle(&self) -> Result<PathBuf> {
+    pub fn bundle(&self) -> Result<PathBuf> {
         let bundle = self.desk.at("bundle.tar");
         self.build()?
             .args(["-o".as_ref(), bundle.as_os_str()])

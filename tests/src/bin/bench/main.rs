@@ -6,12 +6,13 @@ contender is a process of its own, so its peak memory is its own too. The *roofl
 sockets and nothing else; nobody can be much faster.
 
 ```text
-cargo run --release -p tests --bin bench -- [--images 40] [--rounds 5] [--only build|push|verify|release|memory] [--dir DIR]
+cargo run --release -p tests --bin bench -- [--images 40] [--rounds 5] [--only build|push|verify|release|clusters|memory] [--dir DIR]
 ```
 */
 
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
+mod clusters;
 mod measure;
 mod memory;
 mod release;
@@ -28,7 +29,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use measure::Report;
 
-/// Measures build, push and verify against skopeo, sha256sum and the bare machine, and a release against its parts. Needs docker-registry and skopeo.
+/// Measures build, push and verify against skopeo, sha256sum and the bare machine, a release against its parts, and many clusters. Needs docker-registry and skopeo.
 #[derive(Debug, Parser)]
 struct Options {
     /// Images of the set, 1 to 40
@@ -44,7 +45,7 @@ struct Options {
     #[arg(long)]
     dir: Option<PathBuf>,
     #[command(subcommand)]
-    roofline: Option<Roofline>,
+    helper: Option<Helper>,
 }
 
 /// What can be measured alone.
@@ -54,25 +55,35 @@ enum Part {
     Push,
     Verify,
     Release,
+    Clusters,
     Memory,
 }
 
-/// The rooflines, run by this program as processes of their own.
+/// What this program runs as processes of their own: rooflines, and the other side.
 #[derive(Debug, Subcommand)]
-enum Roofline {
+enum Helper {
     /// Fetch, hash, write
     #[command(hide = true)]
     RooflineFetch { list: PathBuf, out: PathBuf },
     /// Put files as blobs
     #[command(hide = true)]
     RooflinePut { list: PathBuf },
+    /// Be many clusters
+    #[command(hide = true)]
+    Standin {
+        directory: PathBuf,
+        hanging: Option<usize>,
+    },
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    match &options.roofline {
-        Some(Roofline::RooflineFetch { list, out }) => return roofline::fetch(list, out),
-        Some(Roofline::RooflinePut { list }) => return roofline::put(list),
+    match &options.helper {
+        Some(Helper::RooflineFetch { list, out }) => return roofline::fetch(list, out),
+        Some(Helper::RooflinePut { list }) => return roofline::put(list),
+        Some(Helper::Standin { directory, hanging }) => {
+            return clusters::stand_in(directory, *hanging);
+        }
         None => {}
     }
     tests::process::binaries()?;
@@ -98,6 +109,9 @@ fn main() -> Result<()> {
     }
     if wanted(Part::Release) {
         release::compare(work.path(), options.rounds, &mut report)?;
+    }
+    if wanted(Part::Clusters) {
+        clusters::run(work.path(), options.rounds, &mut report)?;
     }
     if wanted(Part::Memory) {
         memory::run(work.path(), &mut report)?;

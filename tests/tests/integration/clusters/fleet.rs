@@ -1,0 +1,221 @@
+/*! Many clusters: in waves, at once, with faults on the way, and one that hangs. */
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tests::{
+    cluster::Kubeconfig,
+    standin::{Action, Fault, Faults, Standin},
+};
+
+use super::{Account, Site, map, map_at, says};
+use crate::producer::told;
+
+fn site() -> Result<Site> {
+    Site::new(&[
+        ("a.yaml", &map("default", "a", "1")),
+        ("b.yaml", &map("default", "b", "1")),
+    ])
+}
+
+/// Stand-ins as `CLUSTERS.yaml` lists them, in three parts.
+fn listed(site: &Site, count: usize, faults: Faults, more: Value) -> Result<Standin> {
+    let standin = Standin::start(count, faults)?;
+    let kubeconfig = site.desk.at("kubeconfig");
+    standin.kubeconfig(&kubeconfig)?;
+    standin.clusters_yaml(&site.desk.at("CLUSTERS.yaml"), &kubeconfig, 3, more)?;
+    Ok(standin)
+}
+
+#[test]
+fn a_canary_that_fails_stops_the_rest() -> Result<()> {
+    let site = site()?;
+    let refusing = Faults::default().with(
+        Fault::of(Action::Forbid)
+            .clusters([0])
+            .resource("configmaps"),
+    );
+    let waves =
+        json!({"waves": [{"clusters": ["c0"]}, {"selector": "part in (1,2)", "maxConcurrent": 2}]});
+    let standin = listed(&site, 6, refusing, waves)?;
+    let account = Account::of(&site.to_all(&[])?.run()?.expect_code(41)?)?;
+    assert_eq!(account.state("c0")?, "failed");
+    for name in ["c1", "c2", "c3", "c4", "c5"] {
+        assert_eq!(account.state(name)?, "stopped");
+        says(account.reason(name)?, &["c0"]);
+    }
+    assert_eq!(
+        standin.summary().writes,
+        0,
+        "what is forbidden is not tried"
+    );
+    assert_eq!(standin.get(3, &map_at("default", "a")), None);
+    // Mended, the waves follow one another.
+    standin.set_faults(Faults::default());
+    standin.forget();
+    let account = Account::of(&site.to_all(&[])?.run()?.expect_code(0)?)?;
+    let waves = ["c0", "c1", "c2", "c3"]
+        .map(|name| account.cluster(name).map(|cluster| cluster["wave"].clone()));
+    let waves = waves.into_iter().collect::<Result<Vec<_>>>()?;
+    assert_eq!(
+        waves,
+        [json!(0), json!(1), json!(1), json!(2)],
+        "what is in no wave comes last"
+    );
+    let wrote = standin
+        .requests()
+        .into_iter()
+        .filter(|request| request.is_write());
+    let mut order: Vec<usize> = wrote.map(|request| request.cluster).collect();
+    order.dedup();
+    assert_eq!(order.first(), Some(&0));
+    assert_eq!(order.last(), Some(&3));
+    Ok(())
+}
+
+#[test]
+fn a_wave_that_waits_for_approval_needs_somebody_or_a_flag() -> Result<()> {
+    let site = site()?;
+    let waves = json!({"waves": [{"clusters": ["c0"], "pause": "approval"}, {"clusters": ["c1"]}]});
+    let standin = listed(&site, 2, Faults::default(), waves)?;
+    let setsid = tests::process::Program::at(std::path::Path::new("/usr/bin/setsid"))?;
+    let importer = tests::process::binaries()?.join("importer");
+    let (bundle, key, clusters) = (
+        &site.bundle,
+        site.desk.public(),
+        site.desk.at("CLUSTERS.yaml"),
+    );
+    let alone = setsid.args([
+        "--wait".as_ref(),
+        importer.as_path(),
+        "apply".as_ref(),
+        bundle,
+        "--key".as_ref(),
+        &key,
+    ]);
+    let alone = alone
+        .args(["--clusters".as_ref(), clusters.as_path()])
+        .run()?;
+    told(&alone, 2, &["wave 1", "approval", "--approve"]);
+    assert_eq!(standin.summary().requests, 0);
+    site.to_all(&["--approve"])?.run()?.expect_code(0)?;
+    Ok(())
+}
+
+#[test]
+fn passing_faults_are_tried_again_and_the_second_run_writes_nothing() -> Result<()> {
+    let site = site()?;
+    let mut faults = Faults::default().latency(Duration::from_millis(2));
+    for action in [
+        Action::Status(500),
+        Action::RetryAfter(429, 1),
+        Action::CutBefore,
+        Action::CutAfter,
+    ] {
+        faults = faults.with(Fault::of(action).share(0.02));
+    }
+    let standin = listed(&site, 40, faults, json!({}))?;
+    let first = site
+        .to_all(&["--clusters-at-once", "8"])?
+        .run()?
+        .expect_code(0)?;
+    let account = Account::of(&first)?;
+    for cluster in 0..40 {
+        let actions = account.actions(&format!("c{cluster}"))?;
+        assert_eq!(
+            actions,
+            ["a created", "b created"],
+            "though the answer to an earlier attempt was lost"
+        );
+    }
+    let summary = standin.summary();
+    ensure!(
+        summary
+            .statuses
+            .keys()
+            .any(|status| *status == 500 || *status == 0),
+        "no fault struck: {summary:?}"
+    );
+    ensure!(summary.peak <= 8 * 8, "{} requests at a time", summary.peak);
+    standin.forget();
+    let again = Account::of(&site.to_all(&[])?.run()?.expect_code(0)?)?;
+    assert_eq!(again.actions("c17")?, ["a unchanged", "b unchanged"]);
+    assert_eq!(standin.summary().writes, 0);
+    Ok(())
+}
+
+/// A hanging cluster, and one where connections are taken and nothing is said, cost their own time and nothing else.
+#[test]
+fn a_cluster_that_hangs_delays_nobody() -> Result<()> {
+    let site = site()?;
+    let standin = Standin::start(
+        6,
+        Faults::default().with(Fault::of(Action::Hang).clusters([1])),
+    )?;
+    let mut contexts: Vec<_> = (0..5).map(|cluster| standin.access(cluster)).collect();
+    contexts.push(standin.silent(5)?);
+    contexts
+        .into_iter()
+        .collect::<Kubeconfig>()
+        .write(&site.desk.at("kubeconfig"))?;
+    let names = ["c0", "c1", "c2", "c3", "c4", "c5"];
+    let start = Instant::now();
+    let account = site.applied(
+        &names,
+        &["--request-timeout", "4s", "--clusters-at-once", "3"],
+        40,
+    )?;
+    let elapsed = start.elapsed();
+    for name in ["c1", "c5"] {
+        assert_eq!(account.state(name)?, "unreachable");
+    }
+    says(account.reason("c1")?, &["no answer within 4 s"]);
+    for name in ["c0", "c2", "c3", "c4"] {
+        assert_eq!(account.state(name)?, "done");
+    }
+    ensure!(
+        elapsed < Duration::from_secs(8),
+        "both hang at the same time, and only once: {elapsed:?}"
+    );
+    Ok(())
+}
+
+/// One that begins to hang in the middle has the time of a cluster, not longer.
+#[test]
+fn a_cluster_has_so_much_time_and_no_more() -> Result<()> {
+    let site = site()?;
+    let slow = Fault::of(Action::Slow(Duration::from_secs(2))).clusters([0]);
+    let standin = listed(&site, 2, Faults::default().with(slow), json!({}))?;
+    let flags = ["--cluster-timeout", "3s", "--request-timeout", "3s"];
+    let start = Instant::now();
+    let account = Account::of(&site.to_all(&flags)?.run()?.expect_code(40)?)?;
+    ensure!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(account.state("c1")?, "done");
+    assert_ne!(account.state("c0")?, "done");
+    says(account.reason("c0")?, &["3 s"]);
+    assert_eq!(standin.get(0, &map_at("default", "a")), None);
+    Ok(())
+}
+
+#[test]
+fn hundreds_of_clusters_stay_within_memory() -> Result<()> {
+    let site = site()?;
+    let standin = listed(&site, 200, Faults::default(), json!({}))?;
+    let output = site.to_all(&[])?.run()?.expect_code(0)?;
+    crate::producer::within(&output, 128)?;
+    let account = Account::of(&output)?;
+    assert_eq!(account.actions("c199")?, ["a created", "b created"]);
+    let object = standin
+        .get(123, &map_at("default", "b"))
+        .context("not there")?;
+    assert_eq!(
+        object["metadata"]["managedFields"][0]["manager"],
+        super::MANAGER
+    );
+    Ok(())
+}

@@ -1,0 +1,144 @@
+/*! What people get wrong about clusters, and the one sentence that each mistake is told in. */
+
+use anyhow::Result;
+use serde_json::json;
+use tests::standin::{Faults, Standin};
+
+use super::{Site, map};
+use crate::producer::told;
+
+fn site() -> Result<(Site, Standin)> {
+    let site = Site::new(&[("a.yaml", &map("default", "a", "1"))])?;
+    let standin = Standin::start(2, Faults::default())?;
+    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+    Ok((site, standin))
+}
+
+/// A context that is merely current is never meant.
+#[test]
+fn clusters_must_be_named() -> Result<()> {
+    let (site, standin) = site()?;
+    let kubeconfig: tests::cluster::Kubeconfig = [standin.access(0)].into_iter().collect();
+    let current = site.desk.at("current");
+    kubeconfig.current("c0").write(&current)?;
+    let nobody = site.apply(&[])?.env("KUBECONFIG", &current).run()?;
+    told(&nobody, 2, &["--context", "--clusters", "c0"]);
+    let home = site.apply(&[])?;
+    std::fs::create_dir(home.home().join(".kube"))?;
+    std::fs::copy(&current, home.home().join(".kube/config"))?;
+    told(&home.run()?, 2, &["--context", "--clusters"]);
+    told(&site.apply(&[])?.run()?, 2, &["kubeconfig"]);
+    let other = site
+        .apply(&["--context", "c00"])?
+        .env("KUBECONFIG", &current)
+        .run()?;
+    told(&other, 2, &["\"c00\"", "did you mean \"c0\"", "c0"]);
+    let twice = site.to(&["c1", "c1"], &[])?.run()?;
+    told(&twice, 2, &["c1", "twice"]);
+    let missing = site
+        .apply(&["--context", "c0", "--kubeconfig", "/nowhere/kubeconfig"])?
+        .run()?;
+    told(&missing, 2, &["/nowhere/kubeconfig"]);
+    // A push that is sure to be followed by a mistake is not begun either.
+    let import = site.desk.import("import", &site.bundle)?;
+    let import = import.args(["--plain-http", "--to", "127.0.0.1:1", "--apply-config"]);
+    told(
+        &import.env("KUBECONFIG", &current).run()?,
+        2,
+        &["--context"],
+    );
+    assert_eq!(standin.summary().connections, 0);
+    Ok(())
+}
+
+#[test]
+fn mistakes_in_the_list_of_clusters_have_a_line_and_a_column() -> Result<()> {
+    let (site, standin) = site()?;
+    let path = site.desk.at("CLUSTERS.yaml");
+    let place = |line, column| format!("{} (line {line}, column {column})", path.display());
+    for (text, at, words) in [
+        (
+            "clusters:\n- name: c0\n  labls: {a: b}\n",
+            (3, 3),
+            &["labls", "labels"][..],
+        ),
+        ("clusters:\n- name: c0\n  context: c7\n", (3, 12), &["c7"]),
+        ("clusters:\n- name: c0\n- name: c0\n", (3, 9), &["c0"]),
+        (
+            "clusters:\n- name: c0\nwaves:\n- clusters: [c4]\n",
+            (4, 14),
+            &["c4"],
+        ),
+        (
+            "clusters:\n- name: c0\nwaves:\n- clusters: [c0]\n  pause: soon\n",
+            (5, 10),
+            &["10m", "approval"],
+        ),
+        (
+            "clusters:\n- name: c0\nwaves:\n- clusters: [c0]\n  maxConcurrent: 0\n",
+            (5, 18),
+            &["maxConcurrent"],
+        ),
+        (
+            "clusters:\n- name: c0\n  clusterID: ''\n",
+            (3, 14),
+            &["clusterID"],
+        ),
+        ("clusters: []\n", (1, 11), &["no cluster"]),
+    ] {
+        site.clusters(&format!("{text}kubeconfig: kubeconfig\n"))?;
+        let output = site.apply(&["--clusters"])?.args([&path]).run()?;
+        told(&output, 2, &[&[place(at.0, at.1).as_str()], words].concat());
+    }
+    site.clusters("clusters: [\n")?;
+    told(
+        &site.apply(&["--clusters"])?.args([&path]).run()?,
+        2,
+        &["line 1, column 11"],
+    );
+    let both = site
+        .to(&["c0"], &["--clusters", &super::shown(&path)])?
+        .run()?;
+    assert_eq!(both.code, Some(2), "{}", both.stderr);
+    super::says(
+        &both.stderr,
+        &["--context", "cannot be used with", "--clusters"],
+    );
+    assert_eq!(standin.summary().connections, 0);
+    Ok(())
+}
+
+#[test]
+fn other_flags_are_told_too() -> Result<()> {
+    let (site, standin) = site()?;
+    for (flags, words) in [
+        (
+            &["--only", "Secret"][..],
+            &["--only", "Secret", "kind=KIND"][..],
+        ),
+        (&["--exclude", "path=["], &["path=["]),
+        (&["--only", "kind=Nothing"], &["nothing to apply"]),
+        (
+            &["--retry-failed", "/nowhere/report.json"],
+            &["--retry-failed", "/nowhere/report.json"],
+        ),
+    ] {
+        told(&site.to(&["c0"], flags)?.run()?, 2, words);
+    }
+    let odd = site.desk.at("odd.json");
+    std::fs::write(
+        &odd,
+        json!({"format": "something", "dry_run": false, "clusters": []}).to_string(),
+    )?;
+    let retry = site.to(&["c0"], &["--retry-failed", &super::shown(&odd)])?;
+    told(&retry.run()?, 2, &["--report", "something"]);
+    for duration in ["0s", "soon", "-1s"] {
+        let output = site
+            .to(&["c0"], &[&format!("--request-timeout={duration}")])?
+            .run()?;
+        assert_eq!(output.code, Some(2), "{}", output.stderr);
+        assert!(output.stderr.contains("30s"), "{}", output.stderr);
+    }
+    assert_eq!(standin.summary().requests, 0);
+    Ok(())
+}

@@ -1,0 +1,145 @@
+/*! Ended in the middle, gently or not: the next run finishes, and nothing becomes another than it was to be. */
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+use tests::{
+    process::Output,
+    standin::{Faults, Standin},
+};
+
+use super::{Account, Site, map, map_at};
+
+const CLUSTERS: usize = 12;
+const OBJECTS: usize = 12;
+
+/// Clusters that answer slowly enough to be interrupted.
+fn start(site: &Site) -> Result<Standin> {
+    let standin = Standin::start(
+        CLUSTERS,
+        Faults::default().latency(Duration::from_millis(20)),
+    )?;
+    let kubeconfig = site.desk.at("kubeconfig");
+    standin.kubeconfig(&kubeconfig)?;
+    standin.clusters_yaml(&site.desk.at("CLUSTERS.yaml"), &kubeconfig, 1, json!({}))?;
+    Ok(standin)
+}
+
+fn site() -> Result<Site> {
+    let files: Vec<(String, String)> = (0..OBJECTS)
+        .map(|number| {
+            (
+                format!("{number}.yaml"),
+                map("default", &format!("map-{number}"), "1"),
+            )
+        })
+        .collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    Site::new(&files)
+}
+
+/// How many objects are there.
+fn there(standin: &Standin) -> usize {
+    let places =
+        (0..CLUSTERS).flat_map(|cluster| (0..OBJECTS).map(move |number| (cluster, number)));
+    places
+        .filter(|(cluster, number)| {
+            standin
+                .get(*cluster, &map_at("default", &format!("map-{number}")))
+                .is_some()
+        })
+        .count()
+}
+
+/// Runs once more: what is left is done, what is done is not done again.
+fn converges(site: &Site, standin: &Standin) -> Result<()> {
+    let before = there(standin);
+    standin.forget();
+    let account = Account::of(
+        &site
+            .to_all(&["--clusters-at-once", "3"])?
+            .run()?
+            .expect_code(0)?,
+    )?;
+    assert_eq!(there(standin), CLUSTERS * OBJECTS);
+    let mut created = 0;
+    for cluster in 0..CLUSTERS {
+        let actions = account.actions(&format!("c{cluster}"))?;
+        ensure!(
+            actions
+                .iter()
+                .all(|action| action.ends_with("created") || action.ends_with("unchanged")),
+            "{actions:?}"
+        );
+        created += actions
+            .iter()
+            .filter(|action| action.ends_with("created"))
+            .count();
+    }
+    assert_eq!(created, CLUSTERS * OBJECTS - before);
+    assert_eq!(standin.summary().writes, created as u64);
+    for (cluster, number) in [(0, 0), (CLUSTERS - 1, OBJECTS - 1)] {
+        let object = standin.get(cluster, &map_at("default", &format!("map-{number}")));
+        let managers =
+            object.and_then(|object| Some(object["metadata"]["managedFields"].as_array()?.len()));
+        assert_eq!(managers, Some(1));
+    }
+    Ok(())
+}
+
+#[test]
+fn killed_in_the_middle() -> Result<()> {
+    let site = site()?;
+    for writes in [1, 30, 100] {
+        let standin = start(&site)?;
+        let run = site.to_all(&["--clusters-at-once", "3"])?;
+        let killed = run.kill_when(|| standin.summary().writes >= writes)?;
+        ensure!(killed.signal == Some(9), "{}", killed.stderr);
+        ensure!(there(&standin) < CLUSTERS * OBJECTS, "it was done before");
+        converges(&site, &standin)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn interrupted_it_ends_what_it_began_and_says_what_is_left() -> Result<()> {
+    let site = site()?;
+    let standin = start(&site)?;
+    let report = site.desk.at("report.json");
+    let run = site
+        .to_all(&["--clusters-at-once", "3", "--report"])?
+        .args([&report]);
+    let ended: Output = run
+        .interrupt_when(|| standin.summary().writes >= 20)?
+        .expect_code(40)?;
+    let account = Account::of(&ended)?;
+    let states: Vec<&str> = (0..CLUSTERS)
+        .map(|cluster| account.state(&format!("c{cluster}")))
+        .collect::<Result<_>>()?;
+    let count = |state: &str| states.iter().filter(|one| **one == state).count();
+    ensure!(count("done") > 0 && count("stopped") > 0, "{states:?}");
+    for (cluster, state) in states.iter().enumerate() {
+        let whole = (0..OBJECTS).all(|number| {
+            standin
+                .get(cluster, &map_at("default", &format!("map-{number}")))
+                .is_some()
+        });
+        ensure!(whole == (*state == "done"), "c{cluster} is {state}");
+    }
+    // What is left is in the report.
+    standin.forget();
+    let retry = site
+        .to_all(&["--retry-failed"])?
+        .args([&report])
+        .run()?
+        .expect_code(0)?;
+    assert_eq!(
+        Account::of(&retry)?.0["clusters"].as_array().map(Vec::len),
+        Some(count("stopped") + count("failed"))
+    );
+    converges(&site, &standin)
+}

@@ -1,0 +1,185 @@
+/*! A signed release, imported, and on three clusters what they need to take it. */
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tests::{
+    cluster::{Cluster, Kubeconfig},
+    faults, needs,
+    process::Program,
+    registry::{Embedded, Settings},
+    standin::{Faults, Standin},
+};
+
+use super::{Account, MANAGER, real, says};
+use crate::openshift::Outside;
+
+const NAMES: [&str; 3] = ["east", "middle", "west"];
+
+/// What differs between any two servers, or says who applied.
+fn bare(mut object: Value) -> Result<Value> {
+    let metadata = object["metadata"].as_object_mut().context("no metadata")?;
+    for own in ["uid", "resourceVersion", "creationTimestamp", "selfLink"] {
+        metadata.remove(own);
+    }
+    let managers = metadata
+        .get_mut("managedFields")
+        .and_then(Value::as_array_mut);
+    for manager in managers
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        manager.remove("time");
+        manager.remove("manager");
+    }
+    Ok(object)
+}
+
+/// Where an object of an account lies.
+fn place(object: &Value) -> Result<String> {
+    let text = |key: &str| object[key].as_str().unwrap_or_default();
+    match text("kind") {
+        "ConfigMap" => Ok(format!(
+            "/api/v1/namespaces/{}/configmaps/{}",
+            text("namespace"),
+            text("name")
+        )),
+        "ImageDigestMirrorSet" => Ok(format!(
+            "/apis/config.openshift.io/v1/imagedigestmirrorsets/{}",
+            text("name")
+        )),
+        other => anyhow::bail!("a {other} was not expected"),
+    }
+}
+
+#[test]
+fn a_release_reaches_three_clusters_as_kubectl_would_bring_it() -> Result<()> {
+    needs!("kube-apiserver", "etcd", "kubectl");
+    let outside = Outside::new(|spec| spec)?;
+    let inside = Embedded::start(Settings::default())?;
+    let bundle = outside.bundle()?;
+    let (_turn, clusters) = real(&NAMES)?;
+    let [east, _, west] = &clusters[..] else {
+        anyhow::bail!("not three");
+    };
+    let kubeconfig = outside.desk.at("kubeconfig");
+    Kubeconfig::merged(&clusters.iter().collect::<Vec<_>>()).write(&kubeconfig)?;
+    let import = |flags: &[&str]| -> Result<Program> {
+        let import = outside.desk.import("import", &bundle)?;
+        let import = import.args(["--plain-http", "--format", "json", "--to", &inside.host()]);
+        Ok(import.args(flags))
+    };
+    let apply = || -> Result<Program> {
+        let apply = import(&["--apply-config", "--kubeconfig"])?.args([&kubeconfig]);
+        Ok(apply.args(NAMES.iter().flat_map(|name| ["--context", name])))
+    };
+
+    // Without `--apply-config` no cluster is asked, wherever contexts may lead.
+    let untouched = clusters
+        .iter()
+        .map(Cluster::mark)
+        .collect::<Result<Vec<_>>>()?;
+    let config = outside.desk.at("config");
+    let written = import(&["--config-to-dir"])?
+        .args([&config])
+        .env("KUBECONFIG", east.kubeconfig());
+    written.run()?.expect_code(0)?;
+    for (cluster, mark) in clusters.iter().zip(untouched) {
+        assert_eq!(cluster.requests(mark)?, []);
+    }
+
+    let output = apply()?.run()?.expect_code(0)?;
+    let account = Account(Account::of(&output)?.0["clusters"].clone());
+    for cluster in &clusters {
+        says(
+            &output.stderr,
+            &[&cluster.url(), &Cluster::id(cluster.name())],
+        );
+        assert_eq!(account.state(cluster.name())?, "done");
+        let actions = account.actions(cluster.name())?;
+        assert_eq!(actions.len(), 3, "{actions:?}");
+        assert!(
+            actions.iter().all(|action| action.ends_with(" created")),
+            "{actions:?}"
+        );
+    }
+    let objects = account.cluster("east")?["objects"]
+        .as_array()
+        .cloned()
+        .context("no objects")?;
+    let kinds: Vec<&str> = objects
+        .iter()
+        .filter_map(|object| object["kind"].as_str())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["ConfigMap", "ImageDigestMirrorSet", "ImageDigestMirrorSet"],
+        "signatures come before mirrors"
+    );
+
+    // Again: nothing is written, and everything was right.
+    let marks = clusters
+        .iter()
+        .map(Cluster::mark)
+        .collect::<Result<Vec<_>>>()?;
+    let again = Account::of(&apply()?.run()?.expect_code(0)?)?;
+    let again = Account(again.0["clusters"].clone());
+    for (cluster, mark) in clusters.iter().zip(marks) {
+        let actions = again.actions(cluster.name())?;
+        assert!(
+            actions.iter().all(|action| action.ends_with(" unchanged")),
+            "{actions:?}"
+        );
+        assert_eq!(cluster.writes(mark)?, []);
+    }
+
+    // The same by `kubectl`, on a cluster where it was never done.
+    let kubectl = |verb: &[&str]| -> Result<()> {
+        let program = west
+            .kubectl()?
+            .args(verb)
+            .args(["-Rf".as_ref(), config.as_os_str()]);
+        program.run()?.expect_code(0)?;
+        Ok(())
+    };
+    kubectl(&["delete"])?;
+    kubectl(&["apply", "--server-side"])?;
+    for object in &objects {
+        let place = place(object)?;
+        let ours = east.get(&place)?.context("not there")?;
+        assert_eq!(ours["metadata"]["managedFields"][0]["manager"], MANAGER);
+        let theirs = west.get(&place)?.context("kubectl made none")?;
+        assert_eq!(bare(ours)?, bare(theirs)?, "{place}");
+    }
+    Ok(())
+}
+
+/// What rests on images waits for them: where they cannot be pushed, no cluster is touched.
+#[test]
+fn a_registry_that_fails_leaves_clusters_alone() -> Result<()> {
+    let outside = Outside::new(|spec| spec)?;
+    let standin = Standin::start(1, Faults::default())?;
+    let kubeconfig = outside.desk.at("kubeconfig");
+    standin.kubeconfig(&kubeconfig)?;
+    let inside = Embedded::start(Settings::default())?;
+    let refused = faults::Action::Answer {
+        status: 500,
+        retry_after: None,
+    };
+    let broken = faults::Fault::on("PUT", "/manifests/").does(refused);
+    inside.fault(broken);
+    let import = outside.desk.import("import", &outside.bundle()?)?;
+    let import = import.env("IMPORTER_RETRIES", "0");
+    let import = import.args([
+        "--plain-http",
+        "--to",
+        &inside.host(),
+        "--apply-config",
+        "--context",
+        "c0",
+        "--kubeconfig",
+    ]);
+    import.args([&kubeconfig]).run()?.expect_code(30)?;
+    assert_eq!(standin.summary().writes, 0);
+    Ok(())
+}
