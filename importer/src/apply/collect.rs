@@ -13,9 +13,18 @@ use crate::{
     push::{self, ConfigSink},
 };
 
-/// Manifests in the order of the bundle, and the files they stand in.
+/// Takes the configuration of a bundle as it passes.
 #[derive(Debug, Default)]
-pub struct Collected(Mutex<(Vec<Manifest>, BTreeMap<String, Vec<u8>>)>);
+pub struct Collected(Mutex<Config>);
+
+/// The configuration of a bundle.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// Its objects, in its order.
+    pub manifests: Vec<Manifest>,
+    /// The files they stand in, by path.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
 
 impl Collected {
     /// Those of a bundle of which nothing else is wanted. From a pipe it is read to its verified end.
@@ -25,8 +34,8 @@ impl Collected {
         Ok(collected)
     }
 
-    /// The objects, and the files by path.
-    pub fn into_parts(self) -> (Vec<Manifest>, BTreeMap<String, Vec<u8>>) {
+    /// What was kept.
+    pub fn into_config(self) -> Config {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -37,8 +46,8 @@ impl ConfigSink for Collected {
         let manifests = Manifest::read(&path, bytes)
             .map_err(|error| bundle::Error::Invalid(format!("{path}: {error}")))?;
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.0.extend(manifests);
-        all.1.insert(path, bytes.to_vec());
+        all.manifests.extend(manifests);
+        all.files.insert(path, bytes.to_vec());
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{
     Rules,
     args::{ApplyArgs, ClusterArgs, RolloutArgs},
-    collect::Collected,
+    collect::{Collected, Config},
     fleet::Fleet,
     manifest::Manifest,
     manifests::Manifests,
@@ -140,7 +140,10 @@ impl Job {
         format: Format,
         board: Board,
     ) -> Result<Said, Error> {
-        let (own, files) = collected.into_parts();
+        let Config {
+            manifests: own,
+            files,
+        } = collected.into_config();
         let manifests = Manifests::new(&own, rendered, &self.selection)?;
         if manifests.all().is_empty() {
             let text = match self.selection.is_everything() {

@@ -24,6 +24,7 @@ mod fault_tests;
 pub mod fleet;
 mod foresee;
 pub mod gitops;
+mod interrupt;
 mod kubeconfig;
 #[cfg(test)]
 mod login_tests;
@@ -55,7 +56,7 @@ mod yaml;
 
 use std::time::Duration;
 
-pub(crate) use rollout::interrupted;
+pub(crate) use interrupt::interrupted;
 
 /// The field manager that objects are applied as (Kubernetes, "Server-Side Apply").
 pub const FIELD_MANAGER: &str = "offline-bundle-importer";

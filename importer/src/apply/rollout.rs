@@ -22,6 +22,7 @@ use super::{
     connect::ConnectError,
     converge,
     fleet::Fleet,
+    interrupted,
     manifest::Manifest,
     manifests::Manifests,
     outcome::{ClusterOutcome, ObjectOutcome, State},
@@ -348,20 +349,4 @@ fn tell(line: &Mutex<(Line, usize)>, total: usize, outcome: &ObjectOutcome) {
         "{} of {total}: {} {}",
         line.1, outcome.kind, outcome.name
     ));
-}
-
-/// Ctrl-C, or the system's request to end.
-pub async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => {
-            if pressed.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
-        _ = terminate.recv() => {}
-    }
 }
