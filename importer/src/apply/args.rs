@@ -3,8 +3,13 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
+use schema::cli::counted;
 
-use crate::args::{BundleArgs, DryRun, Format, MirrorConfig, NameArgs};
+use super::fleet::Fleet;
+use crate::{
+    Error,
+    args::{BundleArgs, DryRun, Format, MirrorConfig, NameArgs},
+};
 
 /// Which clusters.
 #[derive(Debug, Clone, Args)]
@@ -19,6 +24,9 @@ pub struct ClusterArgs {
     /// Clusters with labels, waves and overlays; see docs/clusters.md
     #[arg(long, value_name = "CLUSTERS.yaml")]
     pub clusters: Option<PathBuf>,
+    /// Only this wave of CLUSTERS.yaml, counted from 1; repeatable
+    #[arg(long = "wave", value_name = "N", requires = "clusters", value_parser = clap::value_parser!(u32).range(1..))]
+    pub waves: Vec<u32>,
     /// Go on where an earlier run ended: only clusters that are not done in the file that it wrote with --report
     #[arg(long, value_name = "REPORT")]
     pub retry_failed: Option<PathBuf>,
@@ -34,6 +42,33 @@ pub struct ClusterArgs {
     /// The most time for one cluster, waits included
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub cluster_timeout: Duration,
+}
+
+impl ClusterArgs {
+    /// The clusters that are named, without those of other waves. `needed` is false where no cluster will be asked, so that none need be named.
+    pub fn fleet(&self, needed: bool) -> Result<Fleet, Error> {
+        let mut fleet = match &self.clusters {
+            Some(path) => Fleet::load(path)?,
+            None if !needed && self.contexts.is_empty() => Fleet::default(),
+            None => Fleet::from_contexts(&self.contexts, self.kubeconfig.as_deref())?,
+        };
+        for number in &self.waves {
+            if *number as usize > fleet.waves.len() {
+                return Err(Error::Usage(format!(
+                    "--wave {number}: the clusters file has {}",
+                    counted(fleet.waves.len(), "wave")
+                )));
+            }
+        }
+        if !self.waves.is_empty() {
+            for (number, wave) in (1..).zip(&mut fleet.waves) {
+                if !self.waves.contains(&number) {
+                    wave.clusters.clear();
+                }
+            }
+        }
+        Ok(fleet)
+    }
 }
 
 /// What is applied, and how carefully.

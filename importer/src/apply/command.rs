@@ -100,8 +100,8 @@ impl Job {
         rollout: &RolloutArgs,
         dry_run: Option<DryRun>,
     ) -> Result<Self, Error> {
-        let offline = dry_run == Some(DryRun::Client);
-        let mut fleet = fleet(clusters, offline)?;
+        // What asks no cluster needs none.
+        let mut fleet = clusters.fleet(dry_run != Some(DryRun::Client))?;
         if let Some(path) = &clusters.retry_failed {
             let last = ApplyReport::read(path)?;
             let left: Vec<ClusterOutcome> = last
@@ -242,18 +242,6 @@ impl Job {
             report: None,
             exit: Exit::Done,
         })
-    }
-}
-
-fn fleet(args: &ClusterArgs, offline: bool) -> Result<Fleet, Error> {
-    match &args.clusters {
-        Some(path) => Ok(Fleet::load(path)?),
-        // What asks no cluster needs none.
-        None if offline && args.contexts.is_empty() => Ok(Fleet::default()),
-        None => Ok(Fleet::from_contexts(
-            &args.contexts,
-            args.kubeconfig.as_deref(),
-        )?),
     }
 }
 

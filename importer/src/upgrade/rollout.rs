@@ -18,10 +18,7 @@ use crate::{
 /// Upgrades clusters, and says what became of each.
 pub async fn fleet(args: &UpgradeArgs, clusters: &ClusterArgs) -> Result<Said, Error> {
     let request = UpgradeRequest::from_args(args)?;
-    let fleet = match &clusters.clusters {
-        Some(path) => Fleet::load(path)?,
-        None => Fleet::from_contexts(&clusters.contexts, clusters.kubeconfig.as_deref())?,
-    };
+    let fleet = clusters.fleet(true)?;
     let run = Run {
         approval: Approval::new(&fleet.waves, clusters.approve || args.dry_run)?,
         rules: Rules {

@@ -14,6 +14,7 @@ mod interrupted;
 mod kinds;
 mod login;
 mod release;
+mod upgrade;
 
 use std::{
     fs,

@@ -100,7 +100,7 @@ fn an_import_prints_what_is_to_be_pasted() -> Result<()> {
     for text in [
         "---\napiVersion: operator.openshift.io/v1alpha1\nkind: ImageContentSourcePolicy\n".to_owned(),
         format!("imageContentSources:\n- mirrors:\n  - {host}/openshift/release\n  source: quay.io/openshift-release-dev/ocp-release\n"),
-        "warning: the bundle's manifests (1 Kubernetes object) are not written down; --config-to-dir DIR does that\n".to_owned(),
+        "warning: the bundle's manifests (1 Kubernetes object) are neither written down nor applied; --config-to-dir DIR does the one, --apply-config the other\n".to_owned(),
         format!("\nNext:\n  oc adm upgrade --allow-explicit-upgrade --to-image {host}/openshift/release-images@{}\n", site.release.root.digest),
     ] {
         assert!(said.contains(&text), "{text:?} is missing in:\n{said}");

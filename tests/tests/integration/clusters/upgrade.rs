@@ -1,0 +1,106 @@
+/*! `upgrade` on real API servers: the patch that `oc` would send, its refusals, and waves that wait for health. */
+
+use std::thread;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tests::{
+    cluster::{Cluster, Kubeconfig},
+    needs,
+    process::Program,
+};
+
+use super::{real, says};
+use crate::support::Desk;
+
+const IMAGE: &str = "registry.example:5000/ocp/openshift/release-images@sha256:\
+                     e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// `importer upgrade --to-image … --clusters …`
+fn upgrade(desk: &Desk, flags: &[&str]) -> Result<Program> {
+    let upgrade = Program::importer()?.args([
+        "upgrade",
+        "--to-image",
+        IMAGE,
+        "--format",
+        "json",
+        "--clusters",
+    ]);
+    Ok(upgrade.args([desk.at("CLUSTERS.yaml")]).args(flags))
+}
+
+/// A desk with two waves of one cluster each.
+fn fleet(clusters: &[Cluster]) -> Result<Desk> {
+    let desk = Desk::new()?;
+    Kubeconfig::merged(&clusters.iter().collect::<Vec<_>>()).write(&desk.at("kubeconfig"))?;
+    let text = "kubeconfig: kubeconfig\nclusters:\n- name: canary\n- name: store\nwaves:\n- clusters: [canary]\n- clusters: [store]\n";
+    std::fs::write(desk.at("CLUSTERS.yaml"), text)?;
+    Ok(desk)
+}
+
+fn desired(cluster: &Cluster) -> Result<Value> {
+    Ok(cluster.version()?["spec"]["desiredUpdate"].clone())
+}
+
+#[test]
+fn a_canary_that_refuses_keeps_the_rest_as_it_is() -> Result<()> {
+    needs!("kube-apiserver", "etcd");
+    let (_turn, clusters) = real(&["canary", "store"])?;
+    let [canary, store] = &clusters[..] else {
+        anyhow::bail!("not two");
+    };
+    let desk = fleet(&clusters)?;
+    let before = canary.version()?;
+    let mut conditions = before["status"]["conditions"]
+        .as_array()
+        .context("no conditions")?
+        .clone();
+    conditions.retain(|condition| condition["type"] != "Failing");
+    conditions.push(json!({"type": "Failing", "status": "True", "reason": "Broken", "message": "etcd is unwell", "lastTransitionTime": "2026-01-01T00:00:00Z"}));
+    canary.say(&json!({"conditions": conditions}))?;
+    let output = upgrade(&desk, &[])?.run()?.expect_code(41)?;
+    says(&output.text(), &["etcd is unwell", "canary", "maxFailures"]);
+    assert_eq!(desired(canary)?, before["spec"]["desiredUpdate"]);
+    assert_eq!(desired(store)?, Value::Null);
+    Ok(())
+}
+
+#[test]
+fn each_wave_is_done_before_the_next_begins() -> Result<()> {
+    needs!("kube-apiserver", "etcd");
+    let (_turn, clusters) = real(&["canary", "store"])?;
+    let [canary, store] = &clusters[..] else {
+        anyhow::bail!("not two");
+    };
+    let desk = fleet(&clusters)?;
+    // A dry run, and a wave by itself.
+    upgrade(&desk, &["--dry-run"])?.run()?.expect_code(0)?;
+    assert_eq!(desired(canary)?, Value::Null);
+    upgrade(&desk, &["--wave", "2"])?.run()?.expect_code(0)?;
+    assert_eq!(desired(canary)?, Value::Null);
+    assert_eq!(desired(store)?["image"], IMAGE);
+    assert_eq!(desired(store)?["force"], false);
+
+    let complete = |cluster: &Cluster| -> Result<()> {
+        cluster.say(&json!({
+            "desired": {"version": "4.16.9", "image": IMAGE},
+            "history": [{"state": "Completed", "version": "4.16.9", "image": IMAGE, "verified": true,
+                         "startedTime": "2026-01-01T00:00:00Z", "completionTime": "2026-01-01T01:00:00Z"}],
+        }))
+    };
+    complete(store)?;
+    thread::scope(|scope| -> Result<()> {
+        let run = scope.spawn(|| upgrade(&desk, &["--wait"])?.run());
+        // What the operator does once it was asked.
+        while desired(canary)?["image"] != IMAGE {
+            thread::yield_now();
+        }
+        complete(canary)?;
+        let output = run
+            .join()
+            .map_err(|_| anyhow::anyhow!("the run panicked"))??
+            .expect_code(0)?;
+        says(&output.text(), &["upgraded", "already-there", "4.16.9"]);
+        Ok(())
+    })
+}
