@@ -17,25 +17,6 @@ fn site() -> Result<Site> {
     Site::new(&[("a.yaml", &map("default", "a", "1"))])
 }
 
-/// Where the account cannot be written, that is found out before anything is changed.
-#[test]
-fn a_report_that_cannot_be_written_is_told_before_anything_is_done() -> Result<()> {
-    let site = site()?;
-    let standin = Standin::start(1, Faults::default())?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
-    for place in ["/nowhere/report.json", &shown(&site.desk.at(""))] {
-        let output = site.to(&["c0"], &["--report", place])?.run()?;
-        assert_ne!(output.code, Some(0), "{place}");
-        assert!(
-            output.stderr.contains(place.trim_end_matches('/')),
-            "{}",
-            output.stderr
-        );
-        assert_eq!(standin.get(0, &map_at("default", "a")), None, "{place}");
-    }
-    Ok(())
-}
-
 #[test]
 fn when_nothing_is_left_nobody_is_asked() -> Result<()> {
     let site = site()?;
