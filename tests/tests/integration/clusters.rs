@@ -6,6 +6,7 @@ stand-ins.
 */
 
 mod account;
+mod careful;
 mod choices;
 mod failures;
 mod fleet;
