@@ -8,6 +8,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use hyper::Method;
 
+use super::log::Logged;
+
 /// Everything that goes wrong.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
@@ -30,6 +32,7 @@ pub struct Fault {
     resource: Option<String>,
     share: f64,
     times: Option<u32>,
+    meant: bool,
 }
 
 /// What happens to a request.
@@ -78,12 +81,11 @@ impl Faults {
         self
     }
 
-    /// What happens to the `number`th request of a cluster. `struck` counts the strikes of each fault on it.
+    /// What happens to a request, the `number`th of its cluster. `struck` counts the strikes of each fault on it.
     pub(super) fn strike(
         &self,
-        cluster: usize,
         number: u64,
-        method: &Method,
+        request: &Logged,
         resource: &str,
         struck: &mut Vec<u32>,
     ) -> Option<&Action> {
@@ -91,8 +93,8 @@ impl Faults {
         let mut faults = self.list.iter().zip(struck).enumerate();
         let struck = faults.find(|(place, (fault, struck))| {
             let left = fault.times.is_none_or(|times| **struck < times);
-            let chance = || chance(&[self.seed, *place as u64, cluster as u64, number]);
-            left && fault.concerns(cluster, method, resource)
+            let chance = || chance(&[self.seed, *place as u64, request.cluster as u64, number]);
+            left && fault.concerns(request, resource)
                 && (fault.share >= 1.0 || chance() < fault.share)
         });
         let (_, (fault, count)) = struck?;
@@ -127,6 +129,7 @@ impl Fault {
             resource: None,
             share: 1.0,
             times: None,
+            meant: false,
         }
     }
 
@@ -167,14 +170,26 @@ impl Fault {
         }
     }
 
+    /// Only on requests that are to change something: no reads, reviews or dry runs.
+    pub fn meant(self) -> Self {
+        Self {
+            meant: true,
+            ..self
+        }
+    }
+
     fn is_of(&self, cluster: usize) -> bool {
         let clusters = self.clusters.as_ref();
         clusters.is_none_or(|clusters| clusters.contains(&cluster))
     }
 
-    fn concerns(&self, cluster: usize, method: &Method, resource: &str) -> bool {
-        self.is_of(cluster)
-            && self.method.as_ref().is_none_or(|wanted| wanted == method)
+    fn concerns(&self, request: &Logged, resource: &str) -> bool {
+        self.is_of(request.cluster)
+            && self
+                .method
+                .as_ref()
+                .is_none_or(|wanted| wanted.as_str() == request.method)
+            && (!self.meant || request.is_write())
             && self
                 .resource
                 .as_deref()

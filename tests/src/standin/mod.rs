@@ -29,6 +29,7 @@ mod faults;
 mod fields;
 mod kinds;
 mod log;
+mod message;
 mod serve;
 mod store;
 #[cfg(test)]

@@ -30,10 +30,10 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    TOKEN,
-    api::{self, Asked, Reply, Route},
+    TOKEN, api,
     faults::{Action, Faults},
     log::{Log, Logged, Ticket},
+    message::{Asked, Reply, Route},
     store::{Cluster, State},
 };
 use crate::registry::pairs;
@@ -129,18 +129,19 @@ async fn serve(shared: &Shared, request: Request<Incoming>) -> io::Result<Respon
             Err(error) => return Err(io::Error::other(error)),
         },
     };
-    let mut ticket = shared.log.begin(Logged {
+    let logged = Logged {
         cluster: cluster.number,
         method: asked.method.to_string(),
         path: asked.path.clone(),
         dry_run: asked.is_dry_run(),
         status: None,
-    });
+    };
+    let mut ticket = shared.log.begin(logged.clone());
     let known = parts
         .headers
         .get(AUTHORIZATION)
         .is_some_and(|value| value.as_bytes() == format!("Bearer {TOKEN}").as_bytes());
-    let (reply, drip) = struck(cluster, &shared.faults(), &asked, known).await?;
+    let (reply, drip) = struck(cluster, &shared.faults(), &asked, &logged, known).await?;
     Ok(finish(&mut ticket, &reply, drip))
 }
 
@@ -149,6 +150,7 @@ async fn struck(
     cluster: &Cluster,
     faults: &Faults,
     asked: &Asked,
+    logged: &Logged,
     known: bool,
 ) -> io::Result<(Reply, Option<Duration>)> {
     if !faults.latency.is_zero() {
@@ -158,13 +160,7 @@ async fn struck(
         let number = cluster.next_request();
         let state = &mut *cluster.state();
         let resource = resource(&asked.path, state);
-        faults.strike(
-            cluster.number,
-            number,
-            &asked.method,
-            &resource,
-            &mut state.struck,
-        )
+        faults.strike(number, logged, &resource, &mut state.struck)
     };
     let cut = || io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault");
     let answer = || {
@@ -223,7 +219,7 @@ fn refused(code: u16) -> Reply {
 
 /// What faults call the thing that a path names.
 fn resource(path: &str, state: &State) -> String {
-    let named = Route::parse(path, &state.kinds).map(|route| route.plural().to_owned());
+    let named = Route::parse(path, &state.kinds).map(|route| route.kind.plural);
     named.unwrap_or_else(|| path.rsplit('/').next().unwrap_or_default().to_owned())
 }
 

@@ -13,9 +13,9 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    api::Route,
     apply::NOW,
     kinds::{self, DEFINITIONS, Kind},
+    message::Route,
 };
 
 /// The most objects of a cluster; with the bound on bodies it bounds the memory.

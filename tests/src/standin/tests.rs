@@ -339,15 +339,15 @@ fn a_share_is_that_share_and_the_same_again() -> Tested {
             .seed(seed)
             .with(Fault::of(Action::Status(500)).share(0.01));
         let draw = |n: u64| {
-            faults
-                .strike(
-                    (n % 200) as usize,
-                    n / 200,
-                    &Method::GET,
-                    "version",
-                    &mut Vec::new(),
-                )
-                .is_some()
+            let request = Logged {
+                cluster: (n % 200) as usize,
+                method: "GET".to_owned(),
+                path: "/version".to_owned(),
+                dry_run: false,
+                status: None,
+            };
+            let struck = faults.strike(n / 200, &request, "version", &mut Vec::new());
+            struck.is_some()
         };
         (0..20_000).map(draw).collect()
     };

@@ -5,6 +5,8 @@ What servers take and refuse is tried on real API servers; what needs many of th
 stand-ins.
 */
 
+mod account;
+mod careful;
 mod choices;
 mod failures;
 mod fleet;

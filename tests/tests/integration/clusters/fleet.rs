@@ -219,3 +219,28 @@ fn hundreds_of_clusters_stay_within_memory() -> Result<()> {
     );
     Ok(())
 }
+
+/// A canary that cannot be reached is one that failed.
+#[test]
+fn a_canary_that_is_not_there_stops_the_rest_too() -> Result<()> {
+    let site = site()?;
+    let waves = json!({"waves": [{"clusters": ["c0"]}, {"clusters": ["c1", "c2"], "maxConcurrent": 1, "maxFailures": 1}]});
+    let gone = Fault::of(Action::CutBefore).clusters([0]);
+    let standin = listed(&site, 3, Faults::default().with(gone), waves)?;
+    let account = Account::of(
+        &site
+            .to_all(&["--request-timeout", "2s"])?
+            .run()?
+            .expect_code(41)?,
+    )?;
+    assert_eq!(
+        [
+            account.state("c0")?,
+            account.state("c1")?,
+            account.state("c2")?
+        ],
+        ["unreachable", "stopped", "stopped"]
+    );
+    assert_eq!(standin.summary().writes, 0);
+    Ok(())
+}

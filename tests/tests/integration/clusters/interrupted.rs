@@ -1,12 +1,12 @@
 /*! Ended in the middle, gently or not: the next run finishes, and nothing becomes another than it was to be. */
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::json;
 use tests::{
     process::Output,
-    standin::{Faults, Standin},
+    standin::{Action, Fault, Faults, Standin},
 };
 
 use super::{Account, Site, map, map_at};
@@ -141,5 +141,67 @@ fn interrupted_it_ends_what_it_began_and_says_what_is_left() -> Result<()> {
         Account::of(&retry)?.0["clusters"].as_array().map(Vec::len),
         Some(count("stopped") + count("failed"))
     );
+    converges(&site, &standin)
+}
+
+/// While clusters are only looked at, there is nothing to end in order.
+#[test]
+fn interrupted_before_the_first_change_it_ends_at_once() -> Result<()> {
+    let site = site()?;
+    let standin = start(&site)?;
+    standin.set_faults(Faults::default().with(Fault::of(Action::Hang).clusters([3])));
+    let begun = Instant::now();
+    let ended = site
+        .to_all(&[])?
+        .interrupt_when(|| standin.summary().spans.len() == CLUSTERS)?;
+    ensure!(ended.code != Some(0), "{}", ended.stderr);
+    ensure!(
+        begun.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(there(&standin), 0);
+    Ok(())
+}
+
+/// A cluster that begins to hang when it is being changed has so much time and no more, and so has an interruption.
+#[test]
+fn a_cluster_that_hangs_in_the_middle_holds_nobody_up() -> Result<()> {
+    let site = site()?;
+    let standin = start(&site)?;
+    // Reviews and dry runs are answered; the first object that is meant hangs.
+    let hang = |faults: Faults| faults.with(Fault::of(Action::Hang).clusters([2]).meant());
+    standin.set_faults(hang(Faults::default()));
+    let begun = Instant::now();
+    let flags = ["--request-timeout", "2s", "--cluster-timeout", "6s"];
+    let account = Account::of(&site.to_all(&flags)?.run()?.expect_code(40)?)?;
+    ensure!(
+        begun.elapsed() < Duration::from_secs(12),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(account.state("c2")?, "failed");
+    assert_eq!(there(&standin), (CLUSTERS - 1) * OBJECTS);
+    let begun = Instant::now();
+    let flags = [
+        "--request-timeout",
+        "60s",
+        "--report",
+        &super::shown(&site.desk.at("report.json")),
+    ];
+    standin.forget();
+    let ended = site
+        .to_all(&flags)?
+        .interrupt_when(|| standin.summary().writes > 0)?
+        .expect_code(40)?;
+    ensure!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+    let account = Account::of(&ended)?;
+    assert_ne!(account.state("c2")?, "done");
+    super::says(account.reason("c2")?, &["interrupted"]);
+    standin.set_faults(Faults::default());
     converges(&site, &standin)
 }

@@ -154,6 +154,66 @@ fn a_release_reaches_three_clusters_as_kubectl_would_bring_it() -> Result<()> {
     Ok(())
 }
 
+/// A cluster before 4.13 knows no ImageDigestMirrorSet; it gets what it knows, and others are none the worse.
+#[test]
+fn an_old_cluster_gets_the_mirrors_it_understands() -> Result<()> {
+    needs!("kube-apiserver", "etcd", "kubectl");
+    let outside = Outside::new(|spec| spec)?;
+    let bundle = outside.bundle()?;
+    let (_turn, new) = real(&["new"])?;
+    let old = Cluster::openshift("old", "4.12.9")?;
+    let new = new.first().context("none")?;
+    let kubeconfig = outside.desk.at("kubeconfig");
+    Kubeconfig::merged(&[new, &old]).write(&kubeconfig)?;
+    let apply = || -> Result<Account> {
+        let apply = outside.desk.import("apply", &bundle)?.args([
+            "--to",
+            "registry.example:5000/ocp",
+            "--format",
+            "json",
+        ]);
+        let apply = apply
+            .args(["--context", "new", "--context", "old", "--kubeconfig"])
+            .args([&kubeconfig]);
+        Account::of(&apply.run()?.expect_code(0)?)
+    };
+    let account = apply()?;
+    let kinds = |cluster: &str| -> Result<Vec<String>> {
+        let objects = account.cluster(cluster)?["objects"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        Ok(objects
+            .iter()
+            .map(|object| object["kind"].as_str().unwrap_or_default().to_owned())
+            .collect())
+    };
+    assert_eq!(
+        kinds("new")?,
+        ["ConfigMap", "ImageDigestMirrorSet", "ImageDigestMirrorSet"]
+    );
+    let old_kinds = kinds("old")?;
+    assert_eq!(old_kinds.first().map(String::as_str), Some("ConfigMap"));
+    assert!(
+        old_kinds[1..]
+            .iter()
+            .all(|kind| kind == "ImageContentSourcePolicy")
+            && old_kinds.len() > 1,
+        "{old_kinds:?}"
+    );
+    let warnings = account.cluster("old")?["warnings"].to_string();
+    says(&warnings, &["ImageContentSourcePolicy"]);
+    let mark = old.mark()?;
+    assert!(
+        apply()?
+            .actions("old")?
+            .iter()
+            .all(|action| action.ends_with(" unchanged"))
+    );
+    assert_eq!(old.writes(mark)?, []);
+    Ok(())
+}
+
 /// What rests on images waits for them: where they cannot be pushed, no cluster is touched.
 #[test]
 fn a_registry_that_fails_leaves_clusters_alone() -> Result<()> {
