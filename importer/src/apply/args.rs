@@ -45,6 +45,19 @@ pub struct ClusterArgs {
 }
 
 impl ClusterArgs {
+    /// The first flag that says something about clusters, if any was given.
+    pub fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--context", !self.contexts.is_empty()),
+            ("--kubeconfig", self.kubeconfig.is_some()),
+            ("--clusters", self.clusters.is_some()),
+            ("--wave", !self.waves.is_empty()),
+            ("--retry-failed", self.retry_failed.is_some()),
+            ("--approve", self.approve),
+        ];
+        first(flags)
+    }
+
     /// The clusters that are named, without those of other waves. `needed` is false where no cluster will be asked, so that none need be named.
     pub fn fleet(&self, needed: bool) -> Result<Fleet, Error> {
         let mut fleet = match &self.clusters {
@@ -96,6 +109,27 @@ pub struct RolloutArgs {
     /// Write the account as JSON, for --retry-failed
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+}
+
+impl RolloutArgs {
+    /// The first flag that says something about applying, if any was given.
+    pub fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--only", !self.only.is_empty()),
+            ("--exclude", !self.exclude.is_empty()),
+            ("--overwrite", self.overwrite),
+            ("--all-or-nothing", self.all_or_nothing),
+            ("--diff", self.diff),
+            ("--render-to-dir", self.render_to_dir.is_some()),
+            ("--report", self.report.is_some()),
+        ];
+        first(flags)
+    }
+}
+
+fn first<const N: usize>(flags: [(&'static str, bool); N]) -> Option<&'static str> {
+    let mut given = flags.into_iter().filter(|(_, given)| *given);
+    given.next().map(|(flag, _)| flag)
 }
 
 /// Flags of `apply`.

@@ -2,7 +2,10 @@
 `apply`, and the second half of `import --apply-config`: from flags and manifests to an account of every cluster.
 */
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use schema::{
     bundle::{Index, Verified},
@@ -17,7 +20,7 @@ use super::{
     fleet::Fleet,
     manifest::Manifest,
     manifests::Manifests,
-    outcome::{Action, ClusterOutcome, ObjectOutcome, State},
+    outcome::{Action, ObjectOutcome, State},
     render,
     report::ApplyReport,
     rollout::Plan,
@@ -91,6 +94,8 @@ pub struct Job {
     rollout: RolloutArgs,
     at_once: usize,
     dry_run: Option<DryRun>,
+    /// An earlier run has left nothing to do.
+    done: bool,
 }
 
 impl Job {
@@ -102,15 +107,14 @@ impl Job {
     ) -> Result<Self, Error> {
         // What asks no cluster needs none.
         let mut fleet = clusters.fleet(dry_run != Some(DryRun::Client))?;
+        let mut done = false;
         if let Some(path) = &clusters.retry_failed {
-            let last = ApplyReport::read(path)?;
-            let left: Vec<ClusterOutcome> = last
-                .clusters
-                .into_iter()
-                .filter(|one| one.state != State::Done)
-                .collect();
-            fleet.keep(|cluster| left.iter().any(|one| one.cluster == cluster.name));
+            done = !keep_unfinished(&mut fleet, path)?;
         }
+        rollout
+            .report
+            .as_deref()
+            .map_or(Ok(()), ApplyReport::check)?;
         for warning in &fleet.warnings {
             tracing::warn!("{warning}");
         }
@@ -128,6 +132,7 @@ impl Job {
             rollout: rollout.clone(),
             at_once: usize::from(clusters.clusters_at_once),
             dry_run,
+            done,
         })
     }
 
@@ -140,6 +145,13 @@ impl Job {
         format: Format,
         board: Board,
     ) -> Result<Said, Error> {
+        if self.done {
+            return Ok(Said {
+                text: ApplyReport::new(false, Vec::new()).shown(format)?,
+                report: None,
+                exit: Exit::Done,
+            });
+        }
         let Config {
             manifests: own,
             files,
@@ -246,6 +258,25 @@ impl Job {
             exit: Exit::Done,
         })
     }
+}
+
+/// Leaves out the clusters that an earlier run was done with; false if that were all.
+fn keep_unfinished(fleet: &mut Fleet, path: &Path) -> Result<bool, Error> {
+    let last = ApplyReport::read(path)?;
+    let left = last
+        .clusters
+        .into_iter()
+        .filter(|one| one.state != State::Done);
+    let left: BTreeSet<String> = left.map(|one| one.cluster).collect();
+    let named = |name: &String| fleet.clusters.iter().any(|cluster| cluster.name == *name);
+    if let Some(missing) = left.iter().find(|name| !named(name)) {
+        return Err(Error::Usage(format!(
+            "--retry-failed {}: cluster {missing} is not done, and is not among the clusters that are named now; name it too",
+            path.display()
+        )));
+    }
+    fleet.keep(|cluster| left.contains(&cluster.name));
+    Ok(!left.is_empty())
 }
 
 fn with_rendered(

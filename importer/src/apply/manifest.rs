@@ -28,7 +28,7 @@ pub struct Manifest {
     pub value: Arc<Value>,
 }
 
-/// When an object's turn is. Phases follow one another on each cluster; inside one, objects keep the order of their files.
+/// When an object's turn is. Phases follow one another on each cluster; inside one, several objects are sent at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Namespaces and CustomResourceDefinitions: waited for until they are served.
@@ -84,7 +84,7 @@ impl Manifest {
 /// The label by which the cluster-version operator finds signatures.
 const SIGNATURES: &str = "release.openshift.io/verification-signatures";
 
-/// Sorts by phase, keeping the order of files and documents inside each.
+/// Sorts by phase; inside each, reports keep the order of files and documents.
 pub fn in_order(mut manifests: Vec<Manifest>) -> Vec<Manifest> {
     manifests.sort_by_key(Manifest::phase);
     manifests

@@ -1,6 +1,6 @@
 /*! Everything that may be applied, and of it what one cluster gets. */
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     cluster::Cluster,
@@ -32,10 +32,10 @@ impl Manifests {
                 let read = Manifest::read(&made.path, made.text.as_bytes());
                 all.extend(read.map_err(|error| Error::Usage(format!("{}: {error}", made.path)))?);
             }
-            forms.push((*kind, selected(all, selection)));
+            forms.push((*kind, selected(all, selection)?));
         }
         if forms.is_empty() {
-            forms.push((MirrorConfig::None, selected(own.to_vec(), selection)));
+            forms.push((MirrorConfig::None, selected(own.to_vec(), selection)?));
         }
         Ok(Self { forms })
     }
@@ -73,7 +73,38 @@ impl Manifests {
     }
 }
 
-fn selected(all: Vec<Manifest>, selection: &Selection) -> Vec<Manifest> {
+fn selected(all: Vec<Manifest>, selection: &Selection) -> Result<Vec<Manifest>, Error> {
     let kept = all.into_iter().filter(|manifest| selection.keeps(manifest));
-    manifest::in_order(kept.collect())
+    Ok(manifest::in_order(once(kept)?))
+}
+
+/// Each object once. Two that are one object with other content would be applied against each other for ever.
+fn once(manifests: impl Iterator<Item = Manifest>) -> Result<Vec<Manifest>, Error> {
+    let mut known: BTreeMap<(String, String, Option<String>, String), usize> = BTreeMap::new();
+    let mut all: Vec<Manifest> = Vec::new();
+    for manifest in manifests {
+        let Manifest {
+            kind,
+            namespace,
+            name,
+            path,
+            ..
+        } = &manifest;
+        let group = manifest.group().to_owned();
+        let key = (group, kind.clone(), namespace.clone(), name.clone());
+        match known.get(&key).and_then(|index| all.get(*index)) {
+            None => {
+                known.insert(key, all.len());
+                all.push(manifest);
+            }
+            Some(first) if first.value == manifest.value => {}
+            Some(first) => {
+                return Err(Error::Usage(format!(
+                    "{kind} {name} is there twice with different content, in {} and in {path}; leave one of them out with --exclude path={path}",
+                    first.path
+                )));
+            }
+        }
+    }
+    Ok(all)
 }

@@ -28,6 +28,7 @@ mod interrupt;
 mod kubeconfig;
 #[cfg(test)]
 mod login_tests;
+mod looks;
 pub mod manifest;
 pub mod manifests;
 mod object;

@@ -55,7 +55,28 @@ impl ApplyReport {
         if report.format != FORMAT {
             return Err(usage(&format!("its format is {:?}", report.format)));
         }
+        if report.dry_run {
+            return Err(usage(
+                &"it is the account of a dry run, which changed nothing",
+            ));
+        }
         Ok(report)
+    }
+
+    /// Finds out whether [`Self::write`] will be able to: before clusters are changed, not after.
+    pub fn check(path: &Path) -> Result<(), Error> {
+        let refused = |reason: &dyn std::fmt::Display| {
+            Error::Usage(format!(
+                "--report {}: cannot be written: {reason}",
+                path.display()
+            ))
+        };
+        if path.is_dir() {
+            return Err(refused(&"it is a directory; name a file"));
+        }
+        let partial = partial(path);
+        fs::write(&partial, b"").map_err(|error| refused(&error))?;
+        fs::remove_file(&partial).map_err(|error| refused(&error))
     }
 
     /// Writes it where the next run can read it, whole or not at all.
@@ -64,8 +85,7 @@ impl ApplyReport {
             path: path.to_owned(),
             source,
         };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let partial: PathBuf = path.with_file_name(format!(".{name}.partial"));
+        let partial = partial(path);
         fs::write(&partial, crate::report::json(self)?).map_err(failed)?;
         fs::rename(&partial, path).map_err(failed)
     }
@@ -84,6 +104,9 @@ impl ApplyReport {
     }
 
     fn table(&self) -> String {
+        if self.clusters.is_empty() {
+            return "Nothing is left to do: every cluster was done before.\n".to_owned();
+        }
         let mut text = String::new();
         for cluster in &self.clusters {
             for warning in &cluster.warnings {
@@ -177,6 +200,12 @@ impl ApplyReport {
         }
         table
     }
+}
+
+/// `DIR/NAME` → `DIR/.NAME.partial`.
+fn partial(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.partial"))
 }
 
 /// `CLUSTER: configmap/NAME created`, as `kubectl` says it, and why.

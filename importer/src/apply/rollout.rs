@@ -6,7 +6,7 @@ could not be reached, or never had its turn.
 */
 
 use std::{
-    borrow::Cow,
+    pin::pin,
     sync::{Mutex, PoisonError},
 };
 
@@ -23,10 +23,10 @@ use super::{
     converge,
     fleet::Fleet,
     interrupted,
-    manifest::Manifest,
+    looks::{Look, Looks, Ready},
     manifests::Manifests,
     outcome::{ClusterOutcome, ObjectOutcome, State},
-    preflight::{self, Foreseen, Preflight},
+    preflight::{self, Preflight},
     skew::{self, Seen},
     waves::{self, Approval, Driven, Event, Pause, Rollout, Turn},
 };
@@ -53,19 +53,32 @@ pub struct Plan {
 impl Plan {
     /// Carries it out, and says what came of each cluster that has a turn, in the order of the fleet.
     pub async fn run(&self, board: Board) -> Vec<ClusterOutcome> {
+        let looks = Looks::of(self.fleet.clusters.len());
         let run = Run {
             plan: self,
             board,
-            looks: self.look_at_all(board).await,
+            looks: &looks,
         };
-        let mut interrupt = Box::pin(interrupted());
-        if let Some(reason) = self.objection(&run.looks) {
+        let mut looking = pin!(self.look_at_all(&looks, board));
+        let mut looked = false;
+        tokio::select! {
+            () = &mut looking => looked = true,
+            () = looks.enough(self.wave_of_each().count()), if !self.all_or_nothing => {}
+        }
+        let interrupt = pin!(interrupted());
+        if let Some(reason) = self.objection(&looks) {
             let nothing = self.wave_of_each().map(|(wave, index)| {
                 run.untouched(index, wave, &format!("--all-or-nothing: {reason}"))
             });
             return nothing.collect();
         }
-        let driven = waves::run(&self.fleet.waves, self.at_once, &run, &mut interrupt).await;
+        let mut waves = pin!(waves::run(&self.fleet.waves, self.at_once, &run, interrupt));
+        let driven = loop {
+            tokio::select! {
+                driven = &mut waves => break driven,
+                () = &mut looking, if !looked => looked = true,
+            }
+        };
         driven
             .into_iter()
             .map(|driven| run.outcome(driven))
@@ -73,24 +86,19 @@ impl Plan {
     }
 
     /// The preflight of every cluster that has a turn, several at once.
-    async fn look_at_all(&self, board: Board) -> Vec<Mutex<Look<'_>>> {
-        let mut looks: Vec<Mutex<Look<'_>>> = Vec::new();
-        looks.resize_with(self.fleet.clusters.len(), || Mutex::new(Look::None));
+    async fn look_at_all<'a>(&'a self, looks: &Looks<'a>, board: Board) {
         let looked = stream::iter(self.wave_of_each())
             .map(|(_, index)| async move { (index, self.look(index, board).await) })
             .buffer_unordered(self.at_once);
-        let mut looked = std::pin::pin!(looked);
+        let mut looked = pin!(looked);
         while let Some((index, look)) = looked.next().await {
-            if let Some(place) = looks.get_mut(index) {
-                *place = Mutex::new(look);
-            }
+            looks.put(index, look);
         }
-        looks
     }
 
     async fn look(&self, index: usize, board: Board) -> Look<'_> {
         let Some(cluster) = self.fleet.clusters.get(index) else {
-            return Look::None;
+            return Look::Taken;
         };
         let line = board.line(&cluster.name);
         line.say("looking");
@@ -156,17 +164,14 @@ impl Plan {
     }
 
     /// The first thing that is wrong anywhere, if that matters.
-    fn objection(&self, looks: &[Mutex<Look<'_>>]) -> Option<String> {
-        if !self.all_or_nothing {
-            return None;
-        }
-        let clusters = self.fleet.clusters.iter().zip(looks);
-        clusters
-            .filter_map(|(cluster, look)| {
-                let look = look.lock().unwrap_or_else(PoisonError::into_inner);
-                Some(format!("{}: {}", cluster.name, look.objection()?))
-            })
-            .next()
+    fn objection(&self, looks: &Looks<'_>) -> Option<String> {
+        let (index, reason) = looks.objection().filter(|_| self.all_or_nothing)?;
+        let name = self
+            .fleet
+            .clusters
+            .get(index)
+            .map_or("", |cluster| &cluster.name);
+        Some(format!("{name}: {reason}"))
     }
 
     /// Every cluster that has a turn, with its wave.
@@ -176,59 +181,14 @@ impl Plan {
     }
 }
 
-/// A cluster that answered, and what it is to get.
-struct Ready<'p> {
-    manifests: Cow<'p, [Manifest]>,
-    preflight: Preflight,
-}
-
-/// What came of looking at a cluster.
-enum Look<'p> {
-    /// It has no turn, or had it.
-    None,
-    Ready(Box<Ready<'p>>),
-    Unreachable(String),
-}
-
-impl Look<'_> {
-    fn objection(&self) -> Option<String> {
-        match self {
-            Self::None => None,
-            Self::Unreachable(reason) => Some(reason.clone()),
-            Self::Ready(ready) => {
-                let mut objects = ready.manifests.iter().zip(&ready.preflight.objects);
-                objects.find_map(|(manifest, foreseen)| match foreseen {
-                    Foreseen::Create
-                    | Foreseen::Configure
-                    | Foreseen::Unchanged
-                    | Foreseen::Waits { .. } => None,
-                    Foreseen::Conflict { reason }
-                    | Foreseen::Refused { reason }
-                    | Foreseen::Impossible { reason } => {
-                        Some(format!("{} {}: {reason}", manifest.kind, manifest.name))
-                    }
-                })
-            }
-        }
-    }
-}
-
 /// A run on its way.
 struct Run<'a> {
     plan: &'a Plan,
     board: Board,
-    looks: Vec<Mutex<Look<'a>>>,
+    looks: &'a Looks<'a>,
 }
 
-impl<'a> Run<'a> {
-    fn take(&self, index: usize) -> Look<'a> {
-        let look = self.looks.get(index);
-        look.map_or(Look::None, |look| {
-            let mut look = look.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut look, Look::None)
-        })
-    }
-
+impl Run<'_> {
     fn outcome(&self, driven: Driven<ClusterOutcome>) -> ClusterOutcome {
         match driven.turn {
             Turn::Ran(outcome) => ClusterOutcome {
@@ -250,14 +210,14 @@ impl<'a> Run<'a> {
             .clusters
             .get(index)
             .map_or("", |cluster| &cluster.name);
-        match self.take(index) {
+        match self.looks.take_now(index) {
             Look::Ready(ready) => ClusterOutcome {
                 server: Some(ready.preflight.connection.server.clone()),
                 cluster_id: ready.preflight.cluster_id.clone(),
                 ..bare(name, wave, State::Stopped, reason.to_owned())
             },
             Look::Unreachable(reason) => bare(name, wave, State::Unreachable, reason),
-            Look::None => bare(name, wave, State::Stopped, reason.to_owned()),
+            Look::Taken | Look::Pending => bare(name, wave, State::Stopped, reason.to_owned()),
         }
     }
 }
@@ -280,7 +240,7 @@ impl Rollout for Run<'_> {
     type Outcome = ClusterOutcome;
 
     async fn apply(&self, wave: usize, index: usize) -> ClusterOutcome {
-        let ready = match self.take(index) {
+        let ready = match self.looks.take(index).await {
             Look::Ready(ready) => ready,
             Look::Unreachable(reason) => {
                 let name = self
@@ -291,7 +251,7 @@ impl Rollout for Run<'_> {
                     .map_or("", |cluster| &cluster.name);
                 return bare(name, wave, State::Unreachable, reason);
             }
-            Look::None => {
+            Look::Taken | Look::Pending => {
                 return bare(
                     "",
                     wave,

@@ -42,6 +42,12 @@ pub async fn bundle(
         .first()
         .map(|(_, configuration)| configuration.clone());
     let configuration = wanted.ok_or_else(|| Error::Usage("--mirror-config".to_owned()))?;
+    let idle = args.clusters.given().or(args.rollout.given());
+    if let Some(flag) = idle.filter(|_| !args.apply_config) {
+        return Err(Error::Usage(format!(
+            "{flag} does nothing without --apply-config; add that, or leave {flag} out"
+        )));
+    }
     let job = args
         .apply_config
         .then(|| Job::prepare(&args.clusters, &args.rollout, args.dry_run))
