@@ -106,10 +106,11 @@ pub enum Event {
     Progress(Progress),
 }
 
-/// Upgrades one cluster; with limits, until it is done.
+/// Upgrades one cluster, if it is the one whose `spec.clusterID` was expected; with limits, until it is done.
 pub async fn one(
     client: &kube::Client,
     request: &UpgradeRequest,
+    expected: Option<&str>,
     wait: Option<&Limits>,
     tell: &(dyn Fn(Event) + Send + Sync),
 ) -> ClusterUpgrade {
@@ -120,10 +121,10 @@ pub async fn one(
         reason: None,
         warnings: Vec::new(),
     };
-    if let Err(error) = tried(client, request, wait, tell, &mut upgrade).await {
+    if let Err(error) = tried(client, request, expected, wait, tell, &mut upgrade).await {
         upgrade.reason = Some(error.to_string());
         upgrade.state = match error {
-            UpgradeError::Refused(_) => UpgradeState::Refused,
+            UpgradeError::Identity { .. } | UpgradeError::Refused(_) => UpgradeState::Refused,
             _ => UpgradeState::Failed,
         };
     }
@@ -133,6 +134,7 @@ pub async fn one(
 async fn tried(
     client: &kube::Client,
     request: &UpgradeRequest,
+    expected: Option<&str>,
     wait: Option<&Limits>,
     tell: &(dyn Fn(Event) + Send + Sync),
     upgrade: &mut ClusterUpgrade,
@@ -142,7 +144,7 @@ async fn tried(
         tell(Event::Before(before.clone()));
     };
     let request_timeout = wait.map_or_else(|| Limits::default().request, |limits| limits.request);
-    let started = start(client, request, request_timeout, looked).await?;
+    let started = start(client, request, expected, request_timeout, looked).await?;
     upgrade.state = match started {
         Started::AlreadyThere => UpgradeState::AlreadyThere,
         Started::Requested { warnings } => {
@@ -184,6 +186,16 @@ pub enum UpgradeError {
     /// There is no ClusterVersion.
     #[error("the cluster is not OpenShift 4: it has no ClusterVersion named version")]
     NotOpenShift,
+    /// It is another cluster than it should be; it was not asked.
+    #[error(
+        "this is not the cluster that was meant: expected clusterID {expected}, found {found}; check the context, or the clusterID in the list of clusters"
+    )]
+    Identity {
+        /// `clusterID` of the list of clusters.
+        expected: String,
+        /// `spec.clusterID`.
+        found: String,
+    },
     /// It was not asked.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -104,6 +104,7 @@ impl Rollout for Run<'_> {
         one(
             &connection.client,
             &self.request,
+            cluster.cluster_id.as_deref(),
             self.args.limits().as_ref(),
             &tell,
         )

@@ -9,7 +9,7 @@ use super::{
     requests::{CLUSTER_VERSION, Unanswered, get, merge_patch},
     show::Before,
 };
-use crate::apply::FIELD_MANAGER;
+use crate::apply::{FIELD_MANAGER, status::text};
 
 /// The pauses before a request that failed is made again: to read changes nothing, and to patch twice is to patch once.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
@@ -26,10 +26,12 @@ pub enum Started {
     },
 }
 
-/// Asks one cluster for the release. `looked` hears how it is before anything is changed; `timeout` is for each request.
+/// Asks one cluster for the release, unless its `spec.clusterID` is not the `expected` one. `looked` hears how it is before
+/// anything is changed; `timeout` is for each request.
 pub async fn start(
     client: &kube::Client,
     request: &UpgradeRequest,
+    expected: Option<&str>,
     timeout: Duration,
     looked: impl FnOnce(&Before),
 ) -> Result<Started, UpgradeError> {
@@ -38,7 +40,15 @@ pub async fn start(
         Some(404) => UpgradeError::NotOpenShift,
         _ => failed("read", &error),
     })?;
-    looked(&Before::new(&cluster_version, request));
+    let before = Before::new(&cluster_version, request);
+    looked(&before);
+    let found = text(&cluster_version, "/spec/clusterID");
+    if let Some(expected) = expected.filter(|expected| *expected != found) {
+        return Err(UpgradeError::Identity {
+            expected: expected.to_owned(),
+            found: before.cluster_id.unwrap_or_else(|| "none".to_owned()),
+        });
+    }
     let (patch, warnings) = match patch(&cluster_version, request)? {
         Decision::AlreadyThere => return Ok(Started::AlreadyThere),
         Decision::Patch { patch, warnings } => (patch, warnings),

@@ -81,6 +81,7 @@ async fn a_dry_run_asks_the_server_alone_and_waits_for_nothing() -> Tested {
     let upgrade = one(
         &cluster.client(),
         &request,
+        None,
         Some(&Limits::default()),
         &|_| {},
     )

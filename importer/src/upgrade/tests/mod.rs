@@ -263,7 +263,7 @@ pub async fn upgraded(
             told.push(line);
         }
     };
-    let upgrade = one(&cluster.client(), &request()?, Some(limits), &tell).await;
+    let upgrade = one(&cluster.client(), &request()?, None, Some(limits), &tell).await;
     Ok((upgrade, told.into_inner()?))
 }
 

@@ -65,6 +65,29 @@ fn a_canary_that_refuses_keeps_the_rest_as_it_is() -> Result<()> {
     Ok(())
 }
 
+/// What CLUSTERS.yaml says of the identity of a cluster is believed before its kubeconfig.
+#[test]
+fn a_cluster_with_another_id_is_not_upgraded() -> Result<()> {
+    needs!("kube-apiserver", "etcd");
+    let (_turn, clusters) = real(&["canary", "store"])?;
+    let [canary, store] = &clusters[..] else {
+        anyhow::bail!("not two");
+    };
+    let desk = fleet(&clusters)?;
+    let (id, other) = (Cluster::id("canary"), Cluster::id("elsewhere"));
+    std::fs::write(
+        desk.at("CLUSTERS.yaml"),
+        format!(
+            "kubeconfig: kubeconfig\nclusters:\n- {{name: canary, clusterID: {id}}}\n- {{name: store, clusterID: {other}}}\n"
+        ),
+    )?;
+    let output = upgrade(&desk, &[])?.run()?.expect_code(40)?;
+    says(&output.text(), &["refused", &other, &Cluster::id("store")]);
+    assert_eq!(desired(canary)?["image"], IMAGE);
+    assert_eq!(desired(store)?, Value::Null);
+    Ok(())
+}
+
 #[test]
 fn each_wave_is_done_before_the_next_begins() -> Result<()> {
     needs!("kube-apiserver", "etcd");
