@@ -122,8 +122,7 @@ impl Program for Importer {
                     open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
                 let report = import::bundle(verified, &args, &bars, self.common.board()).await?;
                 print(out.write_all(report.shown(args.format)?.as_bytes()))?;
-                report.verdict()?;
-                return Ok(report.exit());
+                return report.verdict();
             }
             Command::Apply(args) => {
                 let verified =

@@ -27,9 +27,6 @@ pub struct ClusterArgs {
     /// Only this wave of CLUSTERS.yaml, counted from 1; repeatable
     #[arg(long = "wave", value_name = "N", requires = "clusters", value_parser = clap::value_parser!(u32).range(1..))]
     pub waves: Vec<u32>,
-    /// Go on where an earlier run ended: only clusters that are not done in the file that it wrote with --report
-    #[arg(long, value_name = "REPORT")]
-    pub retry_failed: Option<PathBuf>,
     /// Do not wait for approval between waves that ask for it
     #[arg(long)]
     pub approve: bool,
@@ -52,10 +49,14 @@ impl ClusterArgs {
             ("--kubeconfig", self.kubeconfig.is_some()),
             ("--clusters", self.clusters.is_some()),
             ("--wave", !self.waves.is_empty()),
-            ("--retry-failed", self.retry_failed.is_some()),
             ("--approve", self.approve),
         ];
         first(flags)
+    }
+
+    /// Whether clusters are named at all.
+    pub fn names_any(&self) -> bool {
+        self.clusters.is_some() || !self.contexts.is_empty()
     }
 
     /// The clusters that are named, without those of other waves. `needed` is false where no cluster will be asked, so that none need be named.
@@ -104,8 +105,11 @@ pub struct RolloutArgs {
     #[arg(long)]
     pub diff: bool,
     /// Write what each cluster would get into DIR, and contact none
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub render_to_dir: Option<PathBuf>,
+    /// Go on where an earlier run ended: only clusters that are not done in the file that it wrote with --report
+    #[arg(long, value_name = "REPORT")]
+    pub retry_failed: Option<PathBuf>,
     /// Write the account as JSON, for --retry-failed
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -121,6 +125,7 @@ impl RolloutArgs {
             ("--all-or-nothing", self.all_or_nothing),
             ("--diff", self.diff),
             ("--render-to-dir", self.render_to_dir.is_some()),
+            ("--retry-failed", self.retry_failed.is_some()),
             ("--report", self.report.is_some()),
         ];
         first(flags)

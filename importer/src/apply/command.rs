@@ -11,7 +11,8 @@ use schema::{
     bundle::{Index, Verified},
     cli::{Align, Board, Exit, Table, counted, escape},
 };
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{
     Rules,
@@ -40,10 +41,20 @@ use crate::{
 pub struct Said {
     /// For standard output.
     pub text: String,
-    /// The account, where clusters were asked.
-    pub report: Option<ApplyReport>,
+    /// The same for programs, where it is to be part of a larger account.
+    pub account: Option<Account>,
     /// With which code the program ends.
     pub exit: Exit,
+}
+
+/// What came of an apply, or would.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Account {
+    /// Clusters were asked.
+    Asked(ApplyReport),
+    /// None was: a list of objects, or of what was written.
+    Listed(Value),
 }
 
 /// `importer apply`.
@@ -94,8 +105,6 @@ pub struct Job {
     rollout: RolloutArgs,
     at_once: usize,
     dry_run: Option<DryRun>,
-    /// An earlier run has left nothing to do.
-    done: bool,
 }
 
 impl Job {
@@ -107,19 +116,23 @@ impl Job {
     ) -> Result<Self, Error> {
         // What asks no cluster needs none.
         let mut fleet = clusters.fleet(dry_run != Some(DryRun::Client))?;
-        let mut done = false;
-        if let Some(path) = &clusters.retry_failed {
-            done = !keep_unfinished(&mut fleet, path)?;
-        }
-        rollout
-            .report
-            .as_deref()
-            .map_or(Ok(()), ApplyReport::check)?;
         for warning in &fleet.warnings {
             tracing::warn!("{warning}");
         }
+        if let Some(path) = &rollout.retry_failed {
+            keep_left(&mut fleet, path)?;
+        }
+        if dry_run.is_some() {
+            fleet.without_gates();
+        }
+        let asks = dry_run != Some(DryRun::Client) && rollout.render_to_dir.is_none();
+        match &rollout.report {
+            Some(path) if asks => ApplyReport::check(path)?,
+            Some(_) => tracing::warn!("--report: no cluster is asked, so no report is written"),
+            None => {}
+        }
         Ok(Self {
-            approval: Approval::new(&fleet.waves, clusters.approve || dry_run.is_some())?,
+            approval: Approval::new(&fleet.waves, clusters.approve)?,
             fleet,
             selection: Selection::parse(&rollout.only, &rollout.exclude)?,
             rules: Rules {
@@ -132,7 +145,6 @@ impl Job {
             rollout: rollout.clone(),
             at_once: usize::from(clusters.clusters_at_once),
             dry_run,
-            done,
         })
     }
 
@@ -145,19 +157,21 @@ impl Job {
         format: Format,
         board: Board,
     ) -> Result<Said, Error> {
-        if self.done {
-            return Ok(Said {
-                text: ApplyReport::new(false, Vec::new()).shown(format)?,
-                report: None,
-                exit: Exit::Done,
-            });
-        }
         let Config {
             manifests: own,
             files,
         } = collected.into_config();
-        let manifests = Manifests::new(&own, rendered, &self.selection)?;
-        if manifests.all().is_empty() {
+        let selection = match &self.rollout.render_to_dir {
+            // It tells itself which files stay whole.
+            Some(_) => &Selection::default(),
+            None => &self.selection,
+        };
+        let manifests = Manifests::new(&own, rendered, selection)?;
+        if !manifests
+            .all()
+            .iter()
+            .any(|manifest| self.selection.keeps(manifest))
+        {
             let text = match self.selection.is_everything() {
                 true => "the bundle holds nothing to apply",
                 false => {
@@ -178,16 +192,15 @@ impl Job {
                 manifests.all(),
                 &self.selection,
             )?;
-            return Ok(Said {
-                report: None,
-                text: format!(
-                    "Wrote {} for {} to {}\n",
-                    counted(count, "file"),
-                    counted(self.fleet.clusters.len(), "cluster"),
-                    directory.display()
-                ),
-                exit: Exit::Done,
-            });
+            let clusters = self.fleet.clusters.len();
+            let text = format!(
+                "Wrote {} for {} to {}\n",
+                counted(count, "file"),
+                counted(clusters, "cluster"),
+                escape(&directory.display().to_string())
+            );
+            let account = json!({"render_to_dir": directory, "clusters": clusters, "files": count});
+            return listed(account, text, format);
         }
         if self.dry_run == Some(DryRun::Client) {
             return self.listed(manifests.all(), format);
@@ -198,17 +211,28 @@ impl Job {
             releases: index.releases.clone(),
             rules: self.rules,
             at_once: self.at_once,
-            all_or_nothing: self.rollout.all_or_nothing,
+            // What changes nothing has nothing to hold back.
+            all_or_nothing: self.rollout.all_or_nothing && self.dry_run.is_none(),
             approval: self.approval,
         };
         let report = ApplyReport::new(self.dry_run.is_some(), plan.run(board).await);
-        if let Some(path) = &self.rollout.report {
-            report.write(path)?;
+        let mut exit = report.exit();
+        let written = self
+            .rollout
+            .report
+            .as_deref()
+            .map(|path| report.write(path));
+        if let Some(Err(error)) = written {
+            // Clusters may be changed: what became of them is told all the same.
+            tracing::error!("--report {error}");
+            if exit == Exit::Done {
+                exit = Exit::Failed;
+            }
         }
         Ok(Said {
             text: report.shown(format)?,
-            exit: report.exit(),
-            report: Some(report),
+            exit,
+            account: Some(Account::Asked(report)),
         })
     }
 
@@ -216,67 +240,95 @@ impl Job {
     fn listed(&self, manifests: &[Manifest], format: Format) -> Result<Said, Error> {
         let clusters: Vec<&str> = self
             .fleet
-            .clusters
-            .iter()
+            .members()
             .map(|cluster| cluster.name.as_str())
             .collect();
         let would_be = manifests
             .iter()
             .map(|manifest| ObjectOutcome::of(manifest, Action::Skipped, None));
-        let text = match format {
-            Format::Json => report::json(&json!({
-                "dry_run": "client",
-                "clusters": clusters,
-                "objects": would_be.collect::<Vec<_>>(),
-            }))?,
-            Format::Table => {
-                let columns = ["FILE", "KIND", "NAMESPACE", "NAME"];
-                let mut table = Table::new(columns.map(|heading| (heading, Align::Left)));
-                for manifest in manifests {
-                    let namespace = manifest.namespace.as_deref().unwrap_or("-");
-                    table.row([
-                        manifest.path.as_str(),
-                        &manifest.kind,
-                        namespace,
-                        &manifest.name,
-                    ]);
-                }
-                let to = match clusters.as_slice() {
-                    [] => "clusters (none is named)".to_owned(),
-                    names => names.join(", "),
-                };
-                let objects = counted(manifests.len(), "object");
-                format!(
-                    "{table}\nWould apply {objects} to {}; no cluster was asked\n",
-                    escape(&to)
-                )
-            }
+        let account = json!({
+            "dry_run": "client",
+            "clusters": clusters,
+            "objects": would_be.collect::<Vec<_>>(),
+        });
+        let columns = ["FILE", "KIND", "NAMESPACE", "NAME"];
+        let mut table = Table::new(columns.map(|heading| (heading, Align::Left)));
+        for manifest in manifests {
+            let namespace = manifest.namespace.as_deref().unwrap_or("-");
+            table.row([
+                manifest.path.as_str(),
+                &manifest.kind,
+                namespace,
+                &manifest.name,
+            ]);
+        }
+        let to = match clusters.as_slice() {
+            [] => "clusters (none is named)".to_owned(),
+            names => names.join(", "),
         };
-        Ok(Said {
-            text,
-            report: None,
-            exit: Exit::Done,
-        })
+        let objects = counted(manifests.len(), "object");
+        let text = format!(
+            "{table}\nWould apply {objects} to {}; no cluster was asked\n",
+            escape(&to)
+        );
+        listed(account, text, format)
     }
 }
 
-/// Leaves out the clusters that an earlier run was done with; false if that were all.
-fn keep_unfinished(fleet: &mut Fleet, path: &Path) -> Result<bool, Error> {
+fn listed(account: Value, text: String, format: Format) -> Result<Said, Error> {
+    Ok(Said {
+        text: match format {
+            Format::Json => report::json(&account)?,
+            Format::Table => text,
+        },
+        account: Some(Account::Listed(account)),
+        exit: Exit::Done,
+    })
+}
+
+/// Leaves those clusters their turn that are not done in the report of an earlier run.
+fn keep_left(fleet: &mut Fleet, path: &Path) -> Result<(), Error> {
+    let place = escape(&path.display().to_string());
     let last = ApplyReport::read(path)?;
-    let left = last
+    let known: BTreeSet<&str> = last
         .clusters
-        .into_iter()
-        .filter(|one| one.state != State::Done);
-    let left: BTreeSet<String> = left.map(|one| one.cluster).collect();
-    let named = |name: &String| fleet.clusters.iter().any(|cluster| cluster.name == *name);
-    if let Some(missing) = left.iter().find(|name| !named(name)) {
+        .iter()
+        .map(|one| one.cluster.as_str())
+        .collect();
+    let others: Vec<_> = fleet
+        .members()
+        .filter(|one| !known.contains(one.name.as_str()))
+        .collect();
+    if let Some(first) = others.first() {
+        let count = others.len();
+        if !known.is_empty() && count == fleet.members().count() {
+            return Err(Error::Usage(format!(
+                "--retry-failed {place}: none of the clusters that are named is in that report; name those of the earlier run"
+            )));
+        }
+        tracing::warn!(
+            "--retry-failed {place}: {} not in that report, first {}; what is not in it is left alone",
+            if count == 1 {
+                "1 cluster is".to_owned()
+            } else {
+                format!("{count} clusters are")
+            },
+            escape(&first.name)
+        );
+    }
+    let left = last.clusters.iter().filter(|one| one.state != State::Done);
+    let left: BTreeSet<&str> = left.map(|one| one.cluster.as_str()).collect();
+    if let Some(gone) = left
+        .iter()
+        .find(|name| fleet.members().all(|one| one.name != **name))
+    {
         return Err(Error::Usage(format!(
-            "--retry-failed {}: cluster {missing} is not done, and is not among the clusters that are named now; name it too",
-            path.display()
+            "--retry-failed {place}: cluster {} is not done, and is not among the clusters that are named now; name it too",
+            escape(gone)
         )));
     }
-    fleet.keep(|cluster| left.contains(&cluster.name));
-    Ok(!left.is_empty())
+    fleet.keep(|cluster| left.contains(cluster.name.as_str()));
+    Ok(())
 }
 
 fn with_rendered(

@@ -141,6 +141,11 @@ impl<'p> Looks<'p> {
         looks.find_map(|(index, look)| Some((index, look.objection()?)))
     }
 
+    /// What is wrong with a cluster.
+    pub(super) fn objection_of(&self, index: usize) -> Option<String> {
+        self.each().get(index)?.objection()
+    }
+
     fn each(&self) -> MutexGuard<'_, Vec<Look<'p>>> {
         self.each.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -46,11 +47,13 @@ impl ApplyReport {
                 path.display()
             ))
         };
-        let length = fs::metadata(path).map_err(|error| usage(&error))?.len();
-        if length > LIMIT {
-            return Err(usage(&format!("it has {length} bytes")));
+        let mut bytes = Vec::new();
+        fs::File::open(path)
+            .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes))
+            .map_err(|error| usage(&error))?;
+        if bytes.len() as u64 > LIMIT {
+            return Err(usage(&"it is larger than 256 MiB"));
         }
-        let bytes = fs::read(path).map_err(|error| usage(&error))?;
         let report: Self = serde_json::from_slice(&bytes).map_err(|error| usage(&error))?;
         if report.format != FORMAT {
             return Err(usage(&format!("its format is {:?}", report.format)));
@@ -81,12 +84,8 @@ impl ApplyReport {
 
     /// Writes it where the next run can read it, whole or not at all.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let failed = |source: io::Error| Error::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let partial = partial(path);
-        fs::write(&partial, crate::report::json(self)?).map_err(failed)?;
+        let (partial, failed) = (partial(path), failed(path));
+        fs::write(&partial, crate::report::json(self)?).map_err(&failed)?;
         fs::rename(&partial, path).map_err(failed)
     }
 
@@ -104,9 +103,6 @@ impl ApplyReport {
     }
 
     fn table(&self) -> String {
-        if self.clusters.is_empty() {
-            return "Nothing is left to do: every cluster was done before.\n".to_owned();
-        }
         let mut text = String::new();
         for cluster in &self.clusters {
             for warning in &cluster.warnings {
@@ -149,6 +145,9 @@ impl ApplyReport {
         } else {
             ""
         };
+        if states.is_empty() {
+            return format!("No cluster has a turn: nothing is left to do{dry_run}\n");
+        }
         let clusters = counted(self.clusters.len(), "cluster");
         text.push_str(&format!("\n{clusters}: {}{dry_run}\n", states.join(", ")));
         text
@@ -206,6 +205,13 @@ impl ApplyReport {
 fn partial(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.partial"))
+}
+
+fn failed(path: &Path) -> impl Fn(io::Error) -> Error {
+    |source| Error::Io {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// `CLUSTER: configmap/NAME created`, as `kubectl` says it, and why.

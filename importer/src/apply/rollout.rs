@@ -30,6 +30,7 @@ use super::{
     skew::{self, Seen},
     waves::{self, Approval, Driven, Event, Pause, Rollout, Turn},
 };
+use crate::args::MirrorConfig;
 
 /// What is brought to which clusters, and how.
 #[derive(Debug)]
@@ -68,7 +69,9 @@ impl Plan {
         let interrupt = pin!(interrupted());
         if let Some(reason) = self.objection(&looks) {
             let nothing = self.wave_of_each().map(|(wave, index)| {
-                run.untouched(index, wave, &format!("--all-or-nothing: {reason}"))
+                // Each cluster says what is wrong with it; the others, with whom it began.
+                let own = looks.objection_of(index).unwrap_or_else(|| reason.clone());
+                run.untouched(index, wave, &format!("--all-or-nothing: {own}"))
             });
             return nothing.collect();
         }
@@ -149,14 +152,24 @@ impl Plan {
             icsp_objects: preflight.icsp_objects,
         };
         let taken = skew::mirror_kind(wanted, &seen);
+        let mut lost = None;
         if taken != wanted {
+            let by_tag = manifests
+                .iter()
+                .filter(|manifest| manifest.kind == "ImageTagMirrorSet");
+            lost = (taken == MirrorConfig::Icsp && by_tag.count() > 0).then(|| {
+                "ImageContentSourcePolicy cannot mirror pulls by tag, so the cluster gets no mirrors by tag"
+                    .to_owned()
+            });
             manifests = self
                 .manifests
                 .for_cluster(&self.fleet.overlays, cluster, taken);
             preflight = preflight::preflight(cluster, &manifests, &self.rules).await?;
         }
         let warnings = skew::warnings(&seen, wanted, &self.releases, &manifests);
-        preflight.warnings.splice(0..0, warnings);
+        preflight
+            .warnings
+            .splice(0..0, warnings.into_iter().chain(lost));
         Ok(Ready {
             manifests,
             preflight,

@@ -61,8 +61,13 @@ pub async fn bundle(
         directory.clone(),
         job.is_some().then(|| Arc::clone(&collected)),
     );
-    let pushed = push::bundle(bundle, target, &options, dry_run, sink, progress).await?;
+    let mut pushed = push::bundle(bundle, target, &options, dry_run, sink, progress).await?;
     let whole = pushed.verdict().is_ok();
+    if job.is_none() && args.clusters.names_any() {
+        pushed.warnings.push(
+            "clusters are named, but nothing is applied to them without --apply-config".to_owned(),
+        );
+    }
     let written = match (place, directory.and_then(Arc::into_inner)) {
         (None, _) => Written::NotAsked,
         (Some(_), _) if dry_run => Written::DryRun,
@@ -77,7 +82,7 @@ pub async fn bundle(
         (Some(job), Some(collected)) if whole => {
             let said = job
                 .run(&index, collected, &rendered, args.format, board)
-                .await?;
+                .await;
             Ok(report.with_clusters(said))
         }
         _ => Ok(report),

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     Error,
-    apply::{command::Said, report::ApplyReport},
+    apply::command::{Account, Said},
     args::Format,
     configuration::{Configuration, Rendered},
     push::Report,
@@ -38,12 +38,12 @@ pub struct ImportReport {
     pub install_config: Option<String>,
     /// What became of the clusters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub clusters: Option<ApplyReport>,
+    pub clusters: Option<Account>,
     #[serde(skip)]
     documents: Vec<Rendered>,
     /// What is to be said of the clusters.
     #[serde(skip)]
-    said: Option<Said>,
+    said: Option<Result<Said, Error>>,
 }
 
 /// What became of the configuration directory.
@@ -115,7 +115,8 @@ impl ImportReport {
         match format {
             Format::Json => report::json(self),
             Format::Table => {
-                let clusters = self.said.as_ref().map_or("", |said| &said.text);
+                let said = self.said.as_ref().and_then(|said| said.as_ref().ok());
+                let clusters = said.map_or("", |said| &said.text);
                 let own = self.push.summary() + &self.configuration() + &self.push.ending();
                 Ok(match clusters {
                     "" => own,
@@ -125,21 +126,17 @@ impl ImportReport {
         }
     }
 
-    /// Adds what was done to clusters.
-    pub fn with_clusters(mut self, mut said: Said) -> Self {
-        self.clusters = said.report.take();
+    /// Adds what was done to clusters, or why nothing could be: what was pushed is told in any case.
+    pub fn with_clusters(mut self, mut said: Result<Said, Error>) -> Self {
+        self.clusters = said.as_mut().ok().and_then(|said| said.account.take());
         self.said = Some(said);
         self
     }
 
-    /// With which code the program ends, if nothing failed on the way to the registry.
-    pub fn exit(&self) -> Exit {
-        self.said.as_ref().map_or(Exit::Done, |said| said.exit)
-    }
-
-    /// An error if anything failed.
-    pub fn verdict(&self) -> Result<(), Error> {
-        self.push.verdict()
+    /// With which code the program ends; an error if anything failed on the way to the registry, or before clusters.
+    pub fn verdict(self) -> Result<Exit, Error> {
+        self.push.verdict()?;
+        Ok(self.said.transpose()?.map_or(Exit::Done, |said| said.exit))
     }
 
     fn configuration(&self) -> String {

@@ -18,9 +18,15 @@ use crate::{
 /// Upgrades clusters, and says what became of each.
 pub async fn fleet(args: &UpgradeArgs, clusters: &ClusterArgs) -> Result<Said, Error> {
     let request = UpgradeRequest::from_args(args)?;
-    let fleet = clusters.fleet(true)?;
+    let mut fleet = clusters.fleet(true)?;
+    for warning in &fleet.warnings {
+        tracing::warn!("{warning}");
+    }
+    if args.dry_run {
+        fleet.without_gates();
+    }
     let run = Run {
-        approval: Approval::new(&fleet.waves, clusters.approve || args.dry_run)?,
+        approval: Approval::new(&fleet.waves, clusters.approve)?,
         rules: Rules {
             dry_run: args.dry_run,
             overwrite: false,
@@ -58,7 +64,7 @@ pub async fn fleet(args: &UpgradeArgs, clusters: &ClusterArgs) -> Result<Said, E
             Format::Json => report::json(&upgrades)?,
             Format::Table => show::table(&upgrades),
         },
-        report: None,
+        account: None,
         exit: exit(upgrades.iter().map(|(_, upgrade)| upgrade)),
     })
 }

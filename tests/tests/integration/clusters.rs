@@ -6,6 +6,7 @@ stand-ins.
 */
 
 mod account;
+mod accounts;
 mod careful;
 mod choices;
 mod failures;

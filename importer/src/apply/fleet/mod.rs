@@ -79,6 +79,20 @@ impl Fleet {
         })
     }
 
+    /// Takes pauses and limits on failures out of the waves: what changes nothing need not wait, nor stop.
+    pub fn without_gates(&mut self) {
+        for wave in &mut self.waves {
+            wave.pause = None;
+            wave.max_failures = Some(usize::MAX);
+        }
+    }
+
+    /// The clusters that have a turn.
+    pub fn members(&self) -> impl Iterator<Item = &Cluster> {
+        let members = self.waves.iter().flat_map(|wave| &wave.clusters);
+        members.filter_map(|&cluster| self.clusters.get(cluster))
+    }
+
     /// Leaves out of the waves what is not wanted, for a second run. Waves keep their numbers, and may be empty.
     pub fn keep(&mut self, wanted: impl Fn(&Cluster) -> bool) {
         for wave in &mut self.waves {

@@ -46,9 +46,14 @@ impl Approval {
         if given {
             return Ok(Self::Given);
         }
-        let asks = |wave: &Wave| wave.pause == Some(Pause::Approval);
-        match waves.iter().position(asks) {
-            Some(wave) if !attended() => Err(Unattended(wave)),
+        // A pause comes between two waves: one without clusters has none, nor has the last.
+        let last = waves.iter().rposition(|wave| !wave.clusters.is_empty());
+        let asks = |&(number, wave): &(usize, &Wave)| {
+            let followed = last.is_some_and(|last| number < last);
+            followed && !wave.clusters.is_empty() && wave.pause == Some(Pause::Approval)
+        };
+        match waves.iter().enumerate().find(asks) {
+            Some((wave, _)) if !attended() => Err(Unattended(wave)),
             _ => Ok(Self::Terminal),
         }
     }
@@ -125,7 +130,7 @@ mod tests {
             pause: Some(Pause::Approval),
             ..Wave::of(vec![1])
         };
-        let waves = [Wave::of(vec![0]), asking];
+        let waves = [Wave::of(vec![0]), asking, Wave::of(vec![2])];
         let unattended = Approval::judge(&waves, false, || false);
         assert_eq!(unattended, Err(Unattended(1)));
         assert_eq!(Approval::judge(&waves, true, || false), Ok(Approval::Given));
@@ -133,9 +138,14 @@ mod tests {
             Approval::judge(&waves, false, || true),
             Ok(Approval::Terminal)
         );
-        assert_eq!(
-            Approval::judge(&waves[..1], false, || false),
-            Ok(Approval::Terminal)
-        );
+        let mut chosen = waves.clone();
+        chosen[1].clusters.clear();
+        for unasked in [&waves[..1], &waves[..2], &chosen] {
+            assert_eq!(
+                Approval::judge(unasked, false, || false),
+                Ok(Approval::Terminal),
+                "nothing follows, or nobody has a turn"
+            );
+        }
     }
 }

@@ -195,6 +195,30 @@ overlays:
     Ok(())
 }
 
+/// A file that is chosen in part is written in part.
+#[test]
+fn what_is_left_out_is_not_written_either() -> Result<()> {
+    let both = format!(
+        "{}---\n{}",
+        map("default", "kept", "1"),
+        map("kube-system", "left-out", "1")
+    );
+    let site = Site::new(&[("both.yaml", &both)])?;
+    let standin = Standin::start(1, Faults::default())?;
+    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+    let tree = site.desk.at("tree");
+    let render = site.to(&["c0"], &["--exclude", "namespace=kube-system"])?;
+    let render = render.args(["--render-to-dir".as_ref(), tree.as_path()]);
+    let output = render.run()?.expect_code(0)?;
+    assert_eq!(Account::of(&output)?.0["files"], 1);
+    let text = fs::read_to_string(tree.join("c0/config/both.yaml"))?;
+    assert!(
+        text.contains("kept") && !text.contains("left-out"),
+        "{text}"
+    );
+    Ok(())
+}
+
 /// What would change is shown as it lies there and as it would, but nothing of a Secret; whoever else looks after an object is named.
 #[test]
 fn changes_are_shown_before_they_are_made() -> Result<()> {

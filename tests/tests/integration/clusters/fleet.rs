@@ -74,6 +74,27 @@ fn a_canary_that_fails_stops_the_rest() -> Result<()> {
     Ok(())
 }
 
+/// What changes nothing waits for nothing, and a canary that would fail hides nothing.
+#[test]
+fn a_dry_run_knows_no_pauses() -> Result<()> {
+    let site = site()?;
+    let refusing = Faults::default().with(
+        Fault::of(Action::Forbid)
+            .clusters([0])
+            .resource("configmaps"),
+    );
+    let waves = json!({"waves": [{"clusters": ["c0"], "pause": "10h"}, {"clusters": ["c1"]}]});
+    let standin = listed(&site, 2, refusing, waves)?;
+    let dry = site.to_all(&["--dry-run=server"])?.run()?.expect_code(40)?;
+    let account = Account::of(&dry)?;
+    assert_eq!(
+        [account.state("c0")?, account.state("c1")?],
+        ["failed", "done"]
+    );
+    assert_eq!(standin.summary().writes, 0);
+    Ok(())
+}
+
 #[test]
 fn a_wave_that_waits_for_approval_needs_somebody_or_a_flag() -> Result<()> {
     let site = site()?;
