@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::{
     Rules,
     cluster::Cluster,
-    conflict::{holders, missing, said},
+    conflict::{holders, missing, said_of},
     discovery::Served,
     foresee::{Brought, Survey},
     manifest::{Manifest, Phase},
@@ -212,7 +212,7 @@ impl Work<'_> {
             return (Action::Conflict, Some(reason));
         }
         if !answer.is_success() {
-            return (Action::Failed, Some(said(&answer)));
+            return (Action::Failed, Some(said_of(manifest, &answer)));
         }
         // An attempt whose answer was lost may have created it.
         let created = answer.status == 201 || (answer.repeated && *foreseen == Foreseen::Create);

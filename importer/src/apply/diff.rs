@@ -76,7 +76,8 @@ fn essential(object: &Value) -> Value {
     object
 }
 
-fn is_secret(object: &Value) -> bool {
+/// Whether it is a Secret of Kubernetes.
+pub(super) fn is_secret(object: &Value) -> bool {
     object["apiVersion"] == "v1" && object["kind"] == "Secret"
 }
 

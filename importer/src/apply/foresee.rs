@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     Rules,
-    conflict::{holders, missing, said},
+    conflict::{holders, missing, said_of},
     connect::ConnectError,
     diff,
     discovery::Served,
@@ -159,7 +159,7 @@ impl Survey<'_> {
         // Who may not read may still apply; what is there is then taken to differ.
         if !live.is_success() && !matches!(live.status, 403 | 404) {
             return Ok(Foreseen::Refused {
-                reason: said(&live),
+                reason: said_of(manifest, &live),
             });
         }
         let verbs: &[&'static str] = if live.status == 404 {
@@ -176,7 +176,7 @@ impl Survey<'_> {
         let call = place.apply(&manifest.value, self.rules.overwrite, true);
         let tried = self.session.send(&call).await?;
         self.notice(manifest, &live, &tried);
-        Ok(self.judge(live, tried, &place))
+        Ok(self.judge(manifest, live, tried, &place))
     }
 
     fn notice(&self, manifest: &Manifest, live: &Answer, tried: &Answer) {
@@ -195,7 +195,7 @@ impl Survey<'_> {
         }
     }
 
-    fn judge(&self, live: Answer, tried: Answer, place: &Place) -> Foreseen {
+    fn judge(&self, manifest: &Manifest, live: Answer, tried: Answer, place: &Place) -> Foreseen {
         if tried.is_success() {
             return match (live.status, tried.status) {
                 (404, _) | (_, 201) => Foreseen::Create,
@@ -219,7 +219,7 @@ impl Survey<'_> {
             };
         }
         Foreseen::Refused {
-            reason: said(&tried),
+            reason: said_of(manifest, &tried),
         }
     }
 

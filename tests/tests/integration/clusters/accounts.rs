@@ -140,10 +140,22 @@ fn an_import_tells_of_both_halves() -> Result<()> {
 #[test]
 fn a_secret_that_is_refused_is_not_quoted() -> Result<()> {
     needs!("kube-apiserver", "etcd");
-    let site = Site::new(&[(
-        "a.yaml",
-        "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: default}\ndata: {password: \"hunter2-plain!\"}\n",
-    )])?;
+    let secret = |name: &str, fields: &str| {
+        let metadata = format!("metadata: {{name: {name}, namespace: default}}");
+        format!("apiVersion: v1\nkind: Secret\n{metadata}\n{fields}\n")
+    };
+    let refused = [
+        "data: {password: hunter2!}",
+        "data: hunter2-whole",
+        "stringData: {password: [hunter2-list]}",
+        "type: [hunter2-type]",
+        "type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: hunter2-login}",
+    ];
+    let documents = refused.iter().enumerate();
+    let documents: Vec<String> = documents
+        .map(|(number, fields)| secret(&format!("s{number}"), fields))
+        .collect();
+    let site = Site::new(&[("a.yaml", &documents.join("---\n"))])?;
     let (_turn, clusters) = real(&["east"])?;
     site.contexts(clusters.iter().map(|cluster| cluster.admin()))?;
     let report = site.desk.at("report.json");
