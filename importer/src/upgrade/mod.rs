@@ -51,6 +51,8 @@ pub enum UpgradeState {
     Upgraded,
     /// It was not asked for: the cluster is not fit, or the release not right for it.
     Refused,
+    /// Its turn never came, or was cut short.
+    Stopped,
     /// It could not be asked for, or the cluster does not get there.
     Failed,
 }
@@ -77,7 +79,8 @@ pub struct ClusterUpgrade {
 impl ClusterUpgrade {
     /// Whether the next wave may begin.
     pub fn is_right(&self) -> bool {
-        !matches!(self.state, UpgradeState::Refused | UpgradeState::Failed)
+        use UpgradeState::{Failed, Refused, Stopped};
+        !matches!(self.state, Refused | Failed | Stopped)
     }
 }
 

@@ -1,5 +1,8 @@
 /*! `upgrade`: the same request to every cluster, wave by wave, each wave healthy before the next. */
 
+use serde::Serialize;
+use serde_json::json;
+
 use super::{ClusterUpgrade, Event, UpgradeArgs, UpgradeRequest, UpgradeState, exit, one, show};
 use crate::{
     Error,
@@ -54,19 +57,35 @@ pub async fn fleet(args: &UpgradeArgs, clusters: &ClusterArgs) -> Result<Said, E
                 name,
                 match driven.turn {
                     Turn::Ran(upgrade) => upgrade,
-                    Turn::Stopped(stop) => failed(stop.reason(&run.fleet.clusters)),
+                    Turn::Stopped(stop) => ClusterUpgrade {
+                        state: UpgradeState::Stopped,
+                        ..failed(stop.reason(&run.fleet.clusters))
+                    },
                 },
             ))
         })
         .collect();
     Ok(Said {
         text: match args.format {
-            Format::Json => report::json(&upgrades)?,
+            Format::Json => report::json(&json!({
+                "clusters": upgrades.iter().map(account).collect::<Vec<_>>(),
+            }))?,
             Format::Table => show::table(&upgrades),
         },
         account: None,
         exit: exit(upgrades.iter().map(|(_, upgrade)| upgrade)),
     })
+}
+
+/// A cluster for programs: its name beside what became of it.
+fn account((cluster, upgrade): &(String, ClusterUpgrade)) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Named<'a> {
+        cluster: &'a str,
+        #[serde(flatten)]
+        upgrade: &'a ClusterUpgrade,
+    }
+    Named { cluster, upgrade }
 }
 
 fn failed(reason: String) -> ClusterUpgrade {

@@ -130,5 +130,6 @@ fn word(state: UpgradeState) -> &'static str {
         UpgradeState::Upgraded => "upgraded",
         UpgradeState::Refused => "refused",
         UpgradeState::Failed => "failed",
+        UpgradeState::Stopped => "stopped",
     }
 }

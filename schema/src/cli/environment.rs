@@ -37,8 +37,10 @@ fn with_variable(arg: Arg, prefix: &str) -> Arg {
 }
 
 fn lowers_safety(long: &str) -> bool {
-    matches!(long, "plain-http" | "overwrite" | "unverified")
-        || long.starts_with("insecure-")
+    matches!(
+        long,
+        "apply-config" | "approve" | "overwrite" | "plain-http" | "unverified"
+    ) || long.starts_with("insecure-")
         || long.starts_with("allow-")
 }
 
@@ -64,6 +66,10 @@ mod tests {
             common: CommonArgs,
             #[arg(long)]
             allow_secrets: bool,
+            #[arg(long)]
+            apply_config: bool,
+            #[arg(long)]
+            approve: bool,
             #[arg(long)]
             overwrite: bool,
             #[arg(long)]

@@ -10,7 +10,7 @@ use tests::{
     process::Program,
 };
 
-use super::{real, says};
+use super::{Account, real, says};
 use crate::support::Desk;
 
 const IMAGE: &str = "registry.example:5000/ocp/openshift/release-images@sha256:\
@@ -59,7 +59,13 @@ fn a_canary_that_refuses_keeps_the_rest_as_it_is() -> Result<()> {
     conditions.push(json!({"type": "Failing", "status": "True", "reason": "Broken", "message": "etcd is unwell", "lastTransitionTime": "2026-01-01T00:00:00Z"}));
     canary.say(&json!({"conditions": conditions}))?;
     let output = upgrade(&desk, &[])?.run()?.expect_code(41)?;
-    says(&output.text(), &["etcd is unwell", "canary", "maxFailures"]);
+    let account = Account::of(&output)?;
+    assert_eq!(
+        [account.state("canary")?, account.state("store")?],
+        ["refused", "stopped"]
+    );
+    says(account.reason("canary")?, &["etcd is unwell"]);
+    says(account.reason("store")?, &["canary", "maxFailures"]);
     assert_eq!(desired(canary)?, before["spec"]["desiredUpdate"]);
     assert_eq!(desired(store)?, Value::Null);
     Ok(())
