@@ -60,13 +60,21 @@ impl Plan {
             board,
             looks: &looks,
         };
+        let mut interrupt = pin!(interrupted());
         let mut looking = pin!(self.look_at_all(&looks, board));
         let mut looked = false;
         tokio::select! {
+            biased;
+            () = &mut interrupt => {
+                let reason = "interrupted before anything was changed; run the same command again";
+                let stopped = self.wave_of_each();
+                return stopped
+                    .map(|(wave, index)| run.untouched(index, wave, reason))
+                    .collect();
+            }
             () = &mut looking => looked = true,
             () = looks.enough(self.wave_of_each().count()), if !self.all_or_nothing => {}
         }
-        let interrupt = pin!(interrupted());
         if let Some(reason) = self.objection(&looks) {
             let nothing = self.wave_of_each().map(|(wave, index)| {
                 // Each cluster says what is wrong with it; the others, with whom it began.
@@ -179,12 +187,12 @@ impl Plan {
     /// The first thing that is wrong anywhere, if that matters.
     fn objection(&self, looks: &Looks<'_>) -> Option<String> {
         let (index, reason) = looks.objection().filter(|_| self.all_or_nothing)?;
-        let name = self
-            .fleet
-            .clusters
-            .get(index)
-            .map_or("", |cluster| &cluster.name);
-        Some(format!("{name}: {reason}"))
+        Some(format!("{}: {reason}", self.name(index)))
+    }
+
+    fn name(&self, index: usize) -> &str {
+        let cluster = self.fleet.clusters.get(index);
+        cluster.map_or("", |cluster| &cluster.name)
     }
 
     /// Every cluster that has a turn, with its wave.
@@ -217,12 +225,7 @@ impl Run<'_> {
 
     /// A cluster whose turn never came.
     fn untouched(&self, index: usize, wave: usize, reason: &str) -> ClusterOutcome {
-        let name = self
-            .plan
-            .fleet
-            .clusters
-            .get(index)
-            .map_or("", |cluster| &cluster.name);
+        let name = self.plan.name(index);
         match self.looks.take_now(index) {
             Look::Ready(ready) => ClusterOutcome {
                 server: Some(ready.preflight.connection.server.clone()),
@@ -256,13 +259,7 @@ impl Rollout for Run<'_> {
         let ready = match self.looks.take(index).await {
             Look::Ready(ready) => ready,
             Look::Unreachable(reason) => {
-                let name = self
-                    .plan
-                    .fleet
-                    .clusters
-                    .get(index)
-                    .map_or("", |cluster| &cluster.name);
-                return bare(name, wave, State::Unreachable, reason);
+                return bare(self.plan.name(index), wave, State::Unreachable, reason);
             }
             Look::Taken | Look::Pending => {
                 return bare(

@@ -105,6 +105,25 @@ fn killed_in_the_middle() -> Result<()> {
     Ok(())
 }
 
+/// Nothing was changed yet, so nothing has to end; the account is there nevertheless.
+#[test]
+fn interrupted_while_it_looks_it_ends_at_once() -> Result<()> {
+    let site = site()?;
+    let standin = start(&site)?;
+    standin.set_faults(Faults::default().with(Fault::of(Action::Hang).clusters([1])));
+    let run = site.to_all(&["--request-timeout", "9m"])?;
+    let ended = run
+        .interrupt_when(|| standin.summary().requests >= 1)?
+        .expect_code(41)?;
+    let account = Account::of(&ended)?;
+    for cluster in ["c0", "c1"] {
+        assert_eq!(account.state(cluster)?, "stopped");
+        super::says(account.reason(cluster)?, &["before anything was changed"]);
+    }
+    assert_eq!(standin.summary().writes, 0);
+    Ok(())
+}
+
 #[test]
 fn interrupted_it_ends_what_it_began_and_says_what_is_left() -> Result<()> {
     let site = site()?;
