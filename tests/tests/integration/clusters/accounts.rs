@@ -175,3 +175,33 @@ fn a_secret_that_is_refused_is_not_quoted() -> Result<()> {
     }
     Ok(())
 }
+
+/// One pass over a pipe serves registry, directory and clusters; a pipe that is cut serves none of them.
+#[test]
+fn from_a_pipe_everything_is_had_at_once_or_not_at_all() -> Result<()> {
+    let (site, standin) = site(1, Faults::default())?;
+    let inside = Embedded::start(Settings::default())?;
+    let whole = fs::read(&site.bundle)?;
+    let cut = site.desk.at("cut.tar");
+    let written = whole.get(..whole.len() - 600).unwrap_or_default();
+    fs::write(&cut, written)?;
+    let directory = site.desk.at("written");
+    let import = |from: &std::path::Path| -> Result<_> {
+        let import = site.desk.import("import", "-".as_ref())?.stdin_file(from)?;
+        let import = import.args(["--plain-http", "--to", &inside.host(), "--apply-config"]);
+        let import = import.args(["--context", "c0", "--kubeconfig"]);
+        let import = import.args([&site.desk.at("kubeconfig")]);
+        import
+            .args(["--config-to-dir".as_ref(), directory.as_path()])
+            .run()
+    };
+    told(&import(&cut)?, 11, &["cut"]);
+    assert_eq!(standin.summary().requests, 0);
+    assert!(!directory.exists());
+
+    import(&site.bundle)?.expect_code(0)?;
+    assert!(standin.get(0, &map_at("default", "b")).is_some());
+    let file = fs::read_to_string(directory.join("b.yaml"))?;
+    assert_eq!(file, map("default", "b", "1"));
+    Ok(())
+}
