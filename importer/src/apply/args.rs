@@ -54,11 +54,6 @@ impl ClusterArgs {
         first(flags)
     }
 
-    /// Whether clusters are named at all.
-    pub fn names_any(&self) -> bool {
-        self.clusters.is_some() || !self.contexts.is_empty()
-    }
-
     /// The clusters that are named, without those of other waves. `needed` is false where no cluster will be asked, so that none need be named.
     pub fn fleet(&self, needed: bool) -> Result<Fleet, Error> {
         let mut fleet = match &self.clusters {

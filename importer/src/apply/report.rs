@@ -68,18 +68,12 @@ impl ApplyReport {
 
     /// Finds out whether [`Self::write`] will be able to: before clusters are changed, not after.
     pub fn check(path: &Path) -> Result<(), Error> {
-        let refused = |reason: &dyn std::fmt::Display| {
-            Error::Usage(format!(
-                "--report {}: cannot be written: {reason}",
-                path.display()
-            ))
-        };
+        let (partial, failed) = (partial(path), failed(path));
         if path.is_dir() {
-            return Err(refused(&"it is a directory; name a file"));
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
         }
-        let partial = partial(path);
-        fs::write(&partial, b"").map_err(|error| refused(&error))?;
-        fs::remove_file(&partial).map_err(|error| refused(&error))
+        fs::write(&partial, "").map_err(&failed)?;
+        fs::remove_file(&partial).map_err(failed)
     }
 
     /// Writes it where the next run can read it, whole or not at all.

@@ -61,13 +61,8 @@ pub async fn bundle(
         directory.clone(),
         job.is_some().then(|| Arc::clone(&collected)),
     );
-    let mut pushed = push::bundle(bundle, target, &options, dry_run, sink, progress).await?;
+    let pushed = push::bundle(bundle, target, &options, dry_run, sink, progress).await?;
     let whole = pushed.verdict().is_ok();
-    if job.is_none() && args.clusters.names_any() {
-        pushed.warnings.push(
-            "clusters are named, but nothing is applied to them without --apply-config".to_owned(),
-        );
-    }
     let written = match (place, directory.and_then(Arc::into_inner)) {
         (None, _) => Written::NotAsked,
         (Some(_), _) if dry_run => Written::DryRun,

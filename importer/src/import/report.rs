@@ -72,7 +72,9 @@ impl ImportReport {
     ) -> Self {
         let config_files = configuration.paths().map(str::to_owned).collect();
         let applicable = configuration.has_objects();
-        if let Some(place) = place.filter(|_| applicable && written != Written::Withheld) {
+        if let Some(place) =
+            place.filter(|_| applicable && !applied && written != Written::Withheld)
+        {
             let program = if index.releases.is_empty() {
                 "kubectl"
             } else {

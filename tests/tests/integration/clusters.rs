@@ -6,7 +6,6 @@ stand-ins.
 */
 
 mod account;
-mod accounts;
 mod careful;
 mod choices;
 mod failures;
@@ -16,6 +15,7 @@ mod interrupted;
 mod kinds;
 mod login;
 mod release;
+mod reports;
 mod upgrade;
 
 use std::{

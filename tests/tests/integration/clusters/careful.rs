@@ -16,23 +16,6 @@ fn site() -> Result<(Site, Standin)> {
     Ok((site, standin))
 }
 
-/// Where the account cannot be written, that is found out before anything is changed.
-#[test]
-fn a_report_that_cannot_be_written_is_told_before_anything_is_done() -> Result<()> {
-    let (site, standin) = site()?;
-    for place in ["/nowhere/report.json", &shown(&site.desk.at(""))] {
-        let output = site.to(&["c0"], &["--report", place])?.run()?;
-        assert_ne!(output.code, Some(0), "{place}");
-        assert!(
-            output.stderr.contains(place.trim_end_matches('/')),
-            "{}",
-            output.stderr
-        );
-        assert_eq!(standin.get(0, &map_at("default", "a")), None, "{place}");
-    }
-    Ok(())
-}
-
 /// The others are not kept waiting until a cluster that hangs is given up.
 #[test]
 fn the_others_are_done_before_a_hanging_one_is_given_up() -> Result<()> {

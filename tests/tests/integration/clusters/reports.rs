@@ -127,10 +127,10 @@ fn an_import_tells_of_both_halves() -> Result<()> {
     assert_eq!(rendered.0["clusters"]["render_to_dir"], Value::from(place));
     assert_eq!(standin.summary().requests, 0);
 
-    let unasked = Account::of(&import(&[])?.expect_code(0)?)?.0;
+    let unasked = import(&[])?.expect_code(2)?;
     says(
-        &unasked["warnings"].to_string(),
-        &["without --apply-config"],
+        &unasked.stderr,
+        &["--context does nothing without --apply-config"],
     );
     assert_eq!(standin.summary().requests, 0);
     Ok(())
