@@ -5,11 +5,13 @@ What both sides of the gap agree on.
 - [`manifest`]: what an OCI or Docker manifest refers to; its bytes are never re-serialised.
 - [`objects`]: Kubernetes documents, read as `kubectl` reads them.
 - [`bundle`]: the file that is carried across (described byte by byte in `schema/README.md`).
+- [`causes`]: what is behind an error of a library.
 - `registry` (feature `registry`): the OCI distribution client.
 - `cli` (feature `cli`): the flags, logging and exit codes that both programs share by contract.
 */
 
 pub mod bundle;
+pub mod causes;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod digest;

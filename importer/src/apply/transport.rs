@@ -3,10 +3,11 @@ What the libraries below kube report, sorted into errors that say what to do; th
 bottom of a deep nest.
 */
 
-use std::{error::Error as StdError, io, iter};
+use std::{error::Error as StdError, io};
 
 use kube::client::AuthError;
 use rustls::{AlertDescription, CertificateError};
+use schema::causes;
 
 use super::{connect::ConnectError, kubeconfig::told};
 
@@ -14,10 +15,10 @@ use super::{connect::ConnectError, kubeconfig::told};
 pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
     let server = server.to_owned();
     let detail = root_cause(error);
-    if let Some(tls) = find::<rustls::Error>(error) {
+    if let Some(tls) = causes::find::<rustls::Error>(error) {
         return tls_error(tls, server);
     }
-    if let Some(auth) = find::<AuthError>(error) {
+    if let Some(auth) = causes::find::<AuthError>(error) {
         return login(auth, &server);
     }
     match error {
@@ -31,7 +32,7 @@ pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
         kube::Error::HttpError(_) => return unusable(&server, &detail),
         _ => {}
     }
-    let connecting = find::<hyper_util::client::legacy::Error>(error)
+    let connecting = causes::find::<hyper_util::client::legacy::Error>(error)
         .is_some_and(hyper_util::client::legacy::Error::is_connect);
     if !connecting {
         return ConnectError::Cut { server, detail };
@@ -41,7 +42,7 @@ pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
         detail,
         transient,
     };
-    let resolving = chain(error).any(|error| error.to_string().contains("dns error"));
+    let resolving = causes::chain(error).any(|error| error.to_string().contains("dns error"));
     if resolving {
         let transient = detail.contains("emporary");
         return unreachable(
@@ -51,12 +52,12 @@ pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
             transient,
         );
     }
-    if of_kind(error, io::ErrorKind::TimedOut) {
+    if causes::of_kind(error, io::ErrorKind::TimedOut) {
         let detail =
             "no connection in time; check the address, the firewall and the proxy settings";
         return unreachable(detail.to_owned(), false);
     }
-    if of_kind(error, io::ErrorKind::UnexpectedEof) {
+    if causes::of_kind(error, io::ErrorKind::UnexpectedEof) {
         let detail = "it ended the TLS handshake; check that the address is that of an API server";
         return unreachable(detail.to_owned(), true);
     }
@@ -140,35 +141,7 @@ pub(super) fn clean(text: &str) -> String {
         .collect()
 }
 
-/// The first error of that type in the chain.
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    chain(error).find_map(|error| error.downcast_ref())
-}
-
-/// Whether anything in the chain is an I/O error of that kind.
-fn of_kind(error: &(dyn StdError + 'static), kind: io::ErrorKind) -> bool {
-    let mut errors = chain(error).filter_map(|error| error.downcast_ref::<io::Error>());
-    errors.any(|error| error.kind() == kind)
-}
-
 /// The text of what is at the bottom.
 fn root_cause(error: &(dyn StdError + 'static)) -> String {
-    clean(&chain(error).last().unwrap_or(error).to_string())
-}
-
-fn chain<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    iter::successors(Some(error), |error| inner(*error))
-}
-
-/// What caused it; `source` of an `io::Error` skips the very error that it wraps.
-fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    match error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref)
-    {
-        Some(wrapped) => Some(wrapped),
-        None => error.source(),
-    }
+    clean(&causes::root(error).to_string())
 }

@@ -3,11 +3,12 @@ What the HTTP and TLS libraries report, sorted into errors that say what to do: 
 that a user can act on is at the bottom.
 */
 
-use std::{error::Error as StdError, io, iter};
+use std::{error::Error as StdError, io};
 
 use rustls::{AlertDescription, CertificateError};
 
 use super::{Error, error::clean};
+use crate::causes;
 
 impl Error {
     /// Sorts out what the transport reports for a request about `target` at `host`.
@@ -18,11 +19,11 @@ impl Error {
             .unwrap_or_else(|| host.to_owned());
         let error = error.without_url();
         let detail = root_cause(&error);
-        if let Some(tls) = find::<rustls::Error>(&error) {
+        if let Some(tls) = causes::find::<rustls::Error>(&error) {
             return tls_error(tls, host);
         }
         // HTTP/2 keeps no more of a TLS error than its kind and text.
-        if of_kind(&error, io::ErrorKind::InvalidData) {
+        if causes::of_kind(&error, io::ErrorKind::InvalidData) {
             let detail = format!("the TLS connection failed ({detail}); {CLIENT_CERT}");
             return Self::Tls { host, detail };
         }
@@ -38,7 +39,7 @@ impl Error {
             };
         }
         if error.is_connect() {
-            let ended = of_kind(&error, io::ErrorKind::UnexpectedEof);
+            let ended = causes::of_kind(&error, io::ErrorKind::UnexpectedEof);
             if ended {
                 let detail = "it ended the TLS handshake; if it is meant to serve plain HTTP, give --plain-http";
                 return Self::Unreachable {
@@ -117,35 +118,7 @@ fn tls_error(error: &rustls::Error, host: String) -> Error {
     Error::Tls { host, detail }
 }
 
-/// The first error of that type in the chain.
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    chain(error).find_map(|error| error.downcast_ref())
-}
-
-/// Whether anything in the chain is an I/O error of that kind.
-fn of_kind(error: &(dyn StdError + 'static), kind: io::ErrorKind) -> bool {
-    let mut errors = chain(error).filter_map(|error| error.downcast_ref::<io::Error>());
-    errors.any(|error| error.kind() == kind)
-}
-
 /// The text of what is at the bottom.
 fn root_cause(error: &(dyn StdError + 'static)) -> String {
-    clean(&chain(error).last().unwrap_or(error).to_string())
-}
-
-fn chain<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    iter::successors(Some(error), |error| inner(*error))
-}
-
-/// What caused it; `source` of an `io::Error` skips the very error that it wraps.
-fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    match error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref)
-    {
-        Some(wrapped) => Some(wrapped),
-        None => error.source(),
-    }
+    clean(&causes::root(error).to_string())
 }
