@@ -138,7 +138,7 @@ pub struct Image {
     pub digest: Digest,
     /// Its tags there, sorted; none if it was named by digest alone.
     pub tags: Vec<Tag>,
-    /// The reference it was read from.
+    /// The reference it was read from; for an image that was made here, what it was made of.
     pub source: String,
     /// The platforms it is for, sorted; none where that is not said, as for artifacts.
     pub platforms: Vec<Platform>,
