@@ -63,7 +63,8 @@ pub async fn apply(bundle: Verified, args: &ApplyArgs, board: Board) -> Result<S
     let rendered = match &args.to {
         Some(to) => {
             let target = Target::named_by(to, &args.names)?;
-            rendered(&index, &target, args.mirror_config, args.mirror_tags)?
+            let wanted = Configuration::new(&index, &target, args.mirror_config, args.mirror_tags)?;
+            every_form(&index, &target, args.mirror_config, wanted)?
         }
         None => Vec::new(),
     };
@@ -73,26 +74,23 @@ pub async fn apply(bundle: Verified, args: &ApplyArgs, board: Board) -> Result<S
         .await
 }
 
-/// The mirror configuration in the wanted form and, for clusters that do not take that, in the other.
-pub fn rendered(
+/// The configuration in the wanted form, first, and in the other, for clusters that do not take that.
+pub fn every_form(
     index: &Index,
     target: &Target,
-    wanted: MirrorConfig,
-    mirror_tags: bool,
+    kind: MirrorConfig,
+    wanted: Configuration,
 ) -> Result<Vec<(MirrorConfig, Configuration)>, Error> {
-    let others = match wanted {
-        MirrorConfig::Idms => vec![MirrorConfig::Icsp],
-        MirrorConfig::Icsp => vec![MirrorConfig::Idms],
-        MirrorConfig::None => Vec::new(),
+    let other = match kind {
+        MirrorConfig::Idms => Some(MirrorConfig::Icsp),
+        MirrorConfig::Icsp => Some(MirrorConfig::Idms),
+        MirrorConfig::None => None,
     };
-    let mut rendered = vec![(
-        wanted,
-        Configuration::new(index, target, wanted, mirror_tags)?,
-    )];
-    for other in others {
-        rendered.push((other, Configuration::new(index, target, other, false)?));
+    let mut forms = vec![(kind, wanted)];
+    if let Some(other) = other {
+        forms.push((other, Configuration::new(index, target, other, false)?));
     }
-    Ok(rendered)
+    Ok(forms)
 }
 
 /// Everything that can be wrong with flags and files about clusters has been found out.

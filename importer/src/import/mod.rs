@@ -37,11 +37,7 @@ pub async fn bundle(
 ) -> Result<ImportReport, Error> {
     let target = Target::from_args(&args.target)?;
     let index = bundle.index().clone();
-    let rendered = command::rendered(&index, &target, args.mirror_config, args.mirror_tags)?;
-    let wanted = rendered
-        .first()
-        .map(|(_, configuration)| configuration.clone());
-    let configuration = wanted.ok_or_else(|| Error::Usage("--mirror-config".to_owned()))?;
+    let configuration = Configuration::new(&index, &target, args.mirror_config, args.mirror_tags)?;
     let idle = args.clusters.given().or(args.rollout.given());
     if let Some(flag) = idle.filter(|_| !args.apply_config) {
         return Err(Error::Usage(format!(
@@ -52,6 +48,10 @@ pub async fn bundle(
         .apply_config
         .then(|| Job::prepare(&args.clusters, &args.rollout, args.dry_run))
         .transpose()?;
+    let rendered = match &job {
+        Some(_) => command::every_form(&index, &target, args.mirror_config, configuration.clone())?,
+        None => Vec::new(),
+    };
     let (options, place) = (args.registry.options(), args.config_to_dir.as_deref());
     let dry_run = args.dry_run.is_some();
     place.map_or(Ok(()), ConfigDirectory::check)?;

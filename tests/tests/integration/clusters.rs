@@ -29,6 +29,7 @@ use serde_json::Value;
 use tests::{
     cluster::{Access, Cluster, Kubeconfig},
     process::{Output, Program},
+    standin::{Faults, Standin},
 };
 
 use crate::support::Desk;
@@ -154,6 +155,14 @@ impl Account {
         let found = found.with_context(|| format!("no object {object}"))?;
         Ok(found["reason"].as_str().unwrap_or_default())
     }
+}
+
+/// A bundle of one ConfigMap, and two stand-ins with their kubeconfig.
+fn small_site() -> Result<(Site, Standin)> {
+    let site = Site::new(&[("a.yaml", &map("default", "a", "1"))])?;
+    let standin = Standin::start(2, Faults::default())?;
+    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+    Ok((site, standin))
 }
 
 /// A ConfigMap.

@@ -6,20 +6,13 @@ use anyhow::Result;
 use serde_json::Value;
 use tests::standin::{Action, Fault, Faults, Standin};
 
-use super::{Site, map, map_at, shown};
+use super::{Site, map, map_at, shown, small_site};
 use crate::producer::told;
-
-fn site() -> Result<(Site, Standin)> {
-    let site = Site::new(&[("a.yaml", &map("default", "a", "1"))])?;
-    let standin = Standin::start(2, Faults::default())?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
-    Ok((site, standin))
-}
 
 /// The others are not kept waiting until a cluster that hangs is given up.
 #[test]
 fn the_others_are_done_before_a_hanging_one_is_given_up() -> Result<()> {
-    let (site, _) = site()?;
+    let (site, _) = small_site()?;
     let hangs = Fault::of(Action::Hang).clusters([1]);
     let standin = Standin::start(4, Faults::default().with(hangs))?;
     standin.kubeconfig(&site.desk.at("kubeconfig"))?;
@@ -40,7 +33,7 @@ fn the_others_are_done_before_a_hanging_one_is_given_up() -> Result<()> {
 /// Who names clusters means them.
 #[test]
 fn clusters_that_are_named_in_vain_are_told() -> Result<()> {
-    let (site, standin) = site()?;
+    let (site, standin) = small_site()?;
     let kubeconfig = shown(&site.desk.at("kubeconfig"));
     for flags in [
         &["--context", "c0", "--kubeconfig", &kubeconfig][..],
@@ -60,7 +53,7 @@ fn clusters_that_are_named_in_vain_are_told() -> Result<()> {
 /// What a dry run found right was not done.
 #[test]
 fn the_account_of_a_dry_run_is_nothing_to_go_on_from() -> Result<()> {
-    let (site, standin) = site()?;
+    let (site, standin) = small_site()?;
     let report = shown(&site.desk.at("report.json"));
     site.applied(&["c0"], &["--dry-run=server", "--report", &report], 0)?;
     let retry = site.to(&["c0"], &["--retry-failed", &report])?;
@@ -72,7 +65,7 @@ fn the_account_of_a_dry_run_is_nothing_to_go_on_from() -> Result<()> {
 /// A cluster that is left, and is not among those that are named, is not passed over.
 #[test]
 fn a_cluster_of_the_account_that_is_not_named_is_told() -> Result<()> {
-    let (site, _standin) = site()?;
+    let (site, _standin) = small_site()?;
     let report = site.desk.at("report.json");
     site.applied(&["c0", "c1"], &["--report", &shown(&report)], 0)?;
     let mut account: Value = serde_json::from_slice(&fs::read(&report)?)?;
@@ -86,7 +79,7 @@ fn a_cluster_of_the_account_that_is_not_named_is_told() -> Result<()> {
 /// Two files that each want another content of one object would be applied against each other for ever.
 #[test]
 fn an_object_that_is_there_twice_is_told() -> Result<()> {
-    let (_, standin) = site()?;
+    let (_, standin) = small_site()?;
     let twice = Site::new(&[
         ("a.yaml", &map("default", "a", "1")),
         ("b.yaml", &map("default", "a", "2")),

@@ -2,22 +2,14 @@
 
 use anyhow::Result;
 use serde_json::json;
-use tests::standin::{Faults, Standin};
 
-use super::{Site, map};
+use super::small_site;
 use crate::producer::told;
-
-fn site() -> Result<(Site, Standin)> {
-    let site = Site::new(&[("a.yaml", &map("default", "a", "1"))])?;
-    let standin = Standin::start(2, Faults::default())?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
-    Ok((site, standin))
-}
 
 /// A context that is merely current is never meant.
 #[test]
 fn clusters_must_be_named() -> Result<()> {
-    let (site, standin) = site()?;
+    let (site, standin) = small_site()?;
     let kubeconfig: tests::cluster::Kubeconfig = [standin.access(0)].into_iter().collect();
     let current = site.desk.at("current");
     kubeconfig.current("c0").write(&current)?;
@@ -53,7 +45,7 @@ fn clusters_must_be_named() -> Result<()> {
 
 #[test]
 fn mistakes_in_the_list_of_clusters_have_a_line_and_a_column() -> Result<()> {
-    let (site, standin) = site()?;
+    let (site, standin) = small_site()?;
     let path = site.desk.at("CLUSTERS.yaml");
     let place = |line, column| format!("{} (line {line}, column {column})", path.display());
     for (text, at, words) in [
@@ -110,7 +102,7 @@ fn mistakes_in_the_list_of_clusters_have_a_line_and_a_column() -> Result<()> {
 
 #[test]
 fn other_flags_are_told_too() -> Result<()> {
-    let (site, standin) = site()?;
+    let (site, standin) = small_site()?;
     for (flags, words) in [
         (
             &["--only", "Secret"][..],

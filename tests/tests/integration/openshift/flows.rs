@@ -1,6 +1,10 @@
 /*! The three ways of a release: to disk, through a pipe, and to a registry with its configuration on disk. */
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use tests::{
@@ -153,6 +157,12 @@ fn through_a_pipe_with_configuration_written() -> Result<()> {
 #[test]
 fn to_a_registry_with_configuration_on_disk() -> Result<()> {
     let outside = Outside::new(|spec| spec)?;
+    let config = imported(&outside)?;
+    configuration(&outside, &config)
+}
+
+/// Imports the release into a registry of its own, and says where its configuration was put.
+fn imported(outside: &Outside) -> Result<PathBuf> {
     let inside = Embedded::start(Settings::default())?;
     let config = outside.desk.at("config");
     let import = outside.desk.import("import", &outside.bundle()?)?.args([
@@ -162,7 +172,7 @@ fn to_a_registry_with_configuration_on_disk() -> Result<()> {
         "--config-to-dir",
     ]);
     import.args([&config]).run()?.expect_code(0)?;
-    configuration(&outside, &config)
+    Ok(config)
 }
 
 /// The ConfigMap, a mirror set for each of both sources, the text for an installation, and checksums of all of it.
@@ -216,15 +226,7 @@ fn configuration(outside: &Outside, directory: &Path) -> Result<()> {
 fn what_a_cluster_needs_is_taken_by_a_real_one() -> Result<()> {
     needs!("kube-apiserver", "etcd", "kubectl");
     let outside = Outside::new(|spec| spec)?;
-    let inside = Embedded::start(Settings::default())?;
-    let config = outside.desk.at("config");
-    let import = outside.desk.import("import", &outside.bundle()?)?.args([
-        "--plain-http",
-        "--to",
-        &inside.host(),
-        "--config-to-dir",
-    ]);
-    import.args([&config]).run()?.expect_code(0)?;
+    let config = imported(&outside)?;
     let cluster = Cluster::openshift("inside", "4.16.3")?;
     let apply = cluster.kubectl()?.args(["apply", "-Rf"]);
     let said = apply.args([&config]).run()?.expect_code(0)?.text();
