@@ -96,6 +96,7 @@ async fn gather(request: &Request) -> Result<Parts, Error> {
         config,
         releases: records,
         update_graph,
+        missing: Vec::new(),
         signatures,
     })
 }

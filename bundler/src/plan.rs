@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use schema::{
     Digest, Repository, Tag,
     bundle::{
-        BundlePath, CREATED_FORMAT, FORMAT, File, Image, Index, ManifestRecord, ObjectRecord,
-        PathError, Release, UpdateGraph,
+        BundlePath, CREATED_FORMAT, FORMAT, File, Image, Index, ManifestRecord, Missing,
+        ObjectRecord, PathError, Release, SignError, UpdateGraph,
     },
     manifest::Blob,
 };
@@ -56,6 +56,8 @@ pub struct Parts {
     pub releases: Vec<Release>,
     /// Which of the images is for an update service.
     pub update_graph: Option<UpdateGraph>,
+    /// What was asked for and is not at its source, sorted.
+    pub missing: Vec<Missing>,
     /// Which of the manifests were made here, to bring signatures: paths below `config/`.
     pub signatures: Vec<String>,
 }
@@ -97,8 +99,9 @@ pub fn plan(parts: Parts, without_config: bool, created: Timestamp) -> Result<Pl
         assumes: Vec::new(),
         releases: parts.releases,
         update_graph: parts.update_graph,
+        missing: parts.missing,
     };
-    let (index, sums) = index.seal()?;
+    let (index, sums) = index.seal().map_err(SignError::Unreadable)?;
     contents.insert(Digest::of(&sums), Content::Memory(Bytes::from(sums)));
     Ok(Plan {
         index,

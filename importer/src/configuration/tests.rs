@@ -40,6 +40,7 @@ fn index(images: Vec<Image>) -> Index {
         assumes: Vec::new(),
         releases: Vec::new(),
         update_graph: None,
+        missing: Vec::new(),
     }
 }
 

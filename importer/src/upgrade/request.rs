@@ -216,6 +216,7 @@ mod tests {
             assumes: Vec::new(),
             releases: tags.iter().map(release).collect::<Result<_, _>>()?,
             update_graph: None,
+            missing: Vec::new(),
         })
     }
 

@@ -1,31 +1,46 @@
 /*!
 `.tar.zst`: the same tape in one ordinary zstd frame (RFC 8878), recognised by its magic number and read sequentially.
 
-The window is limited before the first block is decoded, so a hostile frame cannot ask for memory, and what comes after
-the frame is refused: a second frame would be a second tape.
+The frame must end with a checksum, the window is limited before the first block is decoded, so a hostile frame cannot ask
+for memory, and what comes after the frame is refused: a second frame would be a second tape.
 */
 
 use std::{
     fmt,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Cursor, Read},
 };
 
-use super::{Error, sequential::END};
+use super::{
+    Error,
+    sequential::{self, END},
+};
 
 /// log2 of the largest window written and accepted: 8 MiB.
 pub const ZSTD_WINDOW_LOG: u32 = 23;
 
 const MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 
+/// `Content_Checksum_flag` of the frame header descriptor, the byte after the magic number (RFC 8878, section 3.1.1.1.1).
+const CHECKSUM: u8 = 1 << 2;
+
 /// Gives the tape itself, whether the medium holds it plain or compressed.
 pub(super) fn plain(medium: Box<dyn Read + Send>) -> io::Result<(bool, Box<dyn Read + Send>)> {
     let mut buffered = BufReader::with_capacity(256 << 10, medium);
-    // One read of a pipe may give fewer than four bytes; the first already decides: a tape starts with a file name.
-    let compressed = buffered.fill_buf()?.first() == Some(&MAGIC[0]);
+    let mut start = vec![0; MAGIC.len() + 1];
+    let count = sequential::fill(&mut buffered, &mut start)?;
+    start.truncate(count);
+    let compressed = start.starts_with(&MAGIC);
+    let checksum = start
+        .last()
+        .is_some_and(|descriptor| descriptor & CHECKSUM != 0);
+    let whole = Cursor::new(start).chain(buffered);
     if !compressed {
-        return Ok((false, Box::new(buffered)));
+        return Ok((false, Box::new(whole)));
     }
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered)?.single_frame();
+    if !checksum {
+        return Err(refused("one without"));
+    }
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(whole)?.single_frame();
     decoder.window_log_max(ZSTD_WINDOW_LOG)?;
     Ok((
         true,
@@ -74,15 +89,15 @@ fn damaged(error: io::Error) -> io::Error {
     if error.raw_os_error().is_some() {
         return error;
     }
-    let (expected, found) = (
-        "one zstd frame with a window of at most 8 MiB".to_owned(),
-        error.to_string(),
-    );
+    refused(&error.to_string())
+}
+
+fn refused(found: &str) -> io::Error {
     Error::Altered {
         entry: "zstd stream".to_owned(),
         what: "compressed data",
-        expected,
-        found,
+        expected: "one zstd frame with a checksum and a window of at most 8 MiB".to_owned(),
+        found: found.to_owned(),
     }
     .into_io()
 }

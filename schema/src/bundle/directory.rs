@@ -2,32 +2,84 @@
 An unpacked bundle, read without following a single link.
 
 Whoever unpacked it may have left anything in it, and it may change while it is read. Every component is opened
-relative to the one before with `O_NOFOLLOW`, and a file the index does not list is a reason to refuse.
+relative to the one before with `O_NOFOLLOW`, and what the index does not list, be it an empty directory, is a reason to
+refuse.
 */
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
     io::{self, Read},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{Mode, OFlags, openat, readlinkat};
+use rustix::fs::{Dir, Mode, OFlags, openat, readlinkat};
 
 use super::{
     Error,
     index::{Index, Kind},
     path::BundlePath,
-    tape::INDEX_NAME,
+    tape::{INDEX_NAME, Tape},
     verifying::Verifying,
 };
+use crate::Digest;
 
 /// The root of an unpacked bundle.
 #[derive(Debug)]
 pub(super) struct Directory {
     root: fs::File,
     path: PathBuf,
+}
+
+/// What has to be there, by name.
+struct Expected {
+    files: HashMap<String, Expectation>,
+    directories: HashSet<String>,
+}
+
+enum Expectation {
+    /// A regular file of so many bytes.
+    File(u64),
+    /// A symbolic link to a digest.
+    Tag(Digest),
+}
+
+impl Expected {
+    fn of(tape: &Tape) -> Self {
+        let head = tape.head_files().into_iter();
+        let head = head.map(|(name, bytes)| (name, Expectation::File(bytes.len() as u64)));
+        let listed = tape.index().files.iter().map(|file| {
+            let kind = match file.kind() {
+                Kind::Symlink(digest) => Expectation::Tag(*digest),
+                Kind::Regular | Kind::HardLink(_) => Expectation::File(file.size),
+            };
+            (file.path.to_string(), kind)
+        });
+        let files: HashMap<_, _> = head.chain(listed).collect();
+        let mut directories = HashSet::new();
+        for name in files.keys() {
+            let mut parent = name.as_str();
+            while let Some((above, _)) = parent.rsplit_once('/') {
+                // Whoever put it there has put those above it there as well.
+                if directories.contains(above) {
+                    break;
+                }
+                directories.insert(above.to_owned());
+                parent = above;
+            }
+        }
+        Self { files, directories }
+    }
+}
+
+fn kind_of(kind: fs::FileType) -> &'static str {
+    match () {
+        () if kind.is_file() => "a regular file",
+        () if kind.is_dir() => "a directory",
+        () if kind.is_symlink() => "a symbolic link",
+        () => "a pipe, socket or device",
+    }
 }
 
 impl Directory {
@@ -43,27 +95,28 @@ impl Directory {
         self.open_file(&path.to_string())
     }
 
-    /// `bundle.json` and the one file in `signatures/`, by name; at most `limit` bytes each.
+    /// `bundle.json` and the one file in `signatures/`, by name; at most `limit` and 160 bytes.
     pub(super) fn read_head(&self, limit: u64) -> Result<(Vec<u8>, String, Vec<u8>), Error> {
         let index = self.read_limited(INDEX_NAME, limit)?;
         let entry = "signatures/";
-        let listing = fs::read_dir(self.path.join("signatures"))
-            .map_err(|error| self.failed(entry, error))?;
+        let failed = |error: rustix::io::Errno| self.failed(entry, error.into());
+        let (directory, _) = self.parent(entry)?;
         let mut names = Vec::new();
-        for found in listing {
-            names.push(
-                found
-                    .map_err(|error| self.failed(entry, error))?
-                    .file_name()
-                    .to_string_lossy()
-                    .into_owned(),
-            );
+        for found in Dir::read_from(&directory).map_err(failed)? {
+            let name = found.map_err(failed)?.file_name().to_owned();
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                names.push(name.to_string_lossy().into_owned());
+            }
+            // There may be millions.
+            if names.len() > 1 {
+                break;
+            }
         }
         let [name] = names.as_slice() else {
-            let reason = format!("expected exactly one signature, found {}", names.len());
+            let found = if names.is_empty() { "none" } else { "more" };
             return Err(Error::Head {
-                entry: "signatures/",
-                reason,
+                entry,
+                reason: format!("expected exactly one signature, found {found}"),
             });
         };
         let name = format!("signatures/{name}");
@@ -71,49 +124,42 @@ impl Directory {
         Ok((index, name, signature))
     }
 
-    /// Exactly the listed names, each of its kind and size.
-    pub(super) fn check_frame(&self, index: &Index) -> Result<(), Error> {
-        let mut expected: HashMap<String, &super::index::File> = index
-            .files
-            .iter()
-            .map(|file| (file.path.to_string(), file))
-            .collect();
+    /// Exactly the names of the head and of the index, each of its kind and size, and no directory without one of them.
+    pub(super) fn check_frame(&self, tape: &Tape) -> Result<(), Error> {
+        let mut expected = Expected::of(tape);
         for found in walkdir::WalkDir::new(&self.path)
             .follow_links(false)
             .min_depth(1)
         {
             let found = found.map_err(|error| self.failed("", error.into()))?;
-            if found.file_type().is_dir() {
-                continue;
-            }
             let relative = found
                 .path()
                 .strip_prefix(&self.path)
                 .unwrap_or(found.path());
             let name = relative.to_string_lossy();
-            if name == INDEX_NAME || name.starts_with("signatures/") {
+            let directory = found.file_type().is_dir();
+            if directory && expected.directories.contains(name.as_ref()) {
                 continue;
             }
-            let Some(file) = expected.remove(name.as_ref()) else {
+            let Some(kind) = expected.files.remove(name.as_ref()) else {
+                let what = if directory { "directory" } else { "file" };
                 return Err(Error::Extra {
                     entry: name.escape_debug().to_string(),
-                    what: "there is a file".to_owned(),
+                    what: format!("there is a {what}"),
                 });
             };
-            match file.kind() {
-                Kind::Symlink(digest) => self.check_tag(&name, &digest.to_string())?,
-                Kind::Regular | Kind::HardLink(_) => {
+            match kind {
+                Expectation::Tag(digest) => self.check_tag(&name, &digest.to_string())?,
+                Expectation::File(size) => {
                     let length = found
                         .metadata()
                         .map_err(|error| self.failed(&name, error.into()))?
                         .len();
-                    if !found.file_type().is_file() || length != file.size {
-                        let expected = format!("a regular file of {} bytes", file.size);
-                        let kind = found.file_type();
-                        let found = match () {
-                            () if kind.is_file() => format!("one of {length} bytes"),
-                            () if kind.is_symlink() => "a symbolic link".to_owned(),
-                            () => "a pipe, socket or device".to_owned(),
+                    if !found.file_type().is_file() || length != size {
+                        let expected = format!("a regular file of {size} bytes");
+                        let found = match found.file_type() {
+                            kind if kind.is_file() => format!("one of {length} bytes"),
+                            kind => kind_of(kind).to_owned(),
                         };
                         return Err(Error::Altered {
                             entry: name.into_owned(),
@@ -125,10 +171,13 @@ impl Directory {
                 }
             }
         }
-        match expected.into_values().min_by(|a, b| a.path.cmp(&b.path)) {
-            Some(file) => Err(Error::Cut {
-                entry: file.path.to_string(),
-                missing: file.size,
+        match expected.files.into_iter().min_by(|a, b| a.0.cmp(&b.0)) {
+            Some((entry, kind)) => Err(Error::Cut {
+                entry,
+                missing: match kind {
+                    Expectation::File(size) => size,
+                    Expectation::Tag(_) => 1,
+                },
             }),
             None => Ok(()),
         }
@@ -197,9 +246,22 @@ impl Directory {
     fn open_file(&self, name: &str) -> Result<fs::File, Error> {
         let (parent, last) = self.parent(name)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = openat(&parent, last, flags, Mode::empty())
-            .map_err(|error| self.failed(name, error.into()))?;
-        Ok(file.into())
+        let file: fs::File = openat(&parent, last, flags, Mode::empty())
+            .map_err(|error| self.failed(name, error.into()))?
+            .into();
+        let kind = file
+            .metadata()
+            .map_err(|error| self.failed(name, error))?
+            .file_type();
+        if !kind.is_file() {
+            return Err(Error::Altered {
+                entry: name.to_owned(),
+                what: "file",
+                expected: "a regular file".to_owned(),
+                found: kind_of(kind).to_owned(),
+            });
+        }
+        Ok(file)
     }
 
     /// Opens the directory of a name, component by component.

@@ -43,6 +43,9 @@ pub struct Index {
     /// The image that brings an update service its graph; left out where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_graph: Option<UpdateGraph>,
+    /// Images that were asked for and that their source did not have, sorted; left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
 }
 
 /// A file of the bundle.
@@ -237,16 +240,69 @@ pub struct UpdateGraph {
     pub digest: Digest,
 }
 
+/// An image that the bundle was to hold and does not, because its source did not have it, or not all of it.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct Missing {
+    /// The repository it would have in the bundle.
+    pub repository: Repository,
+    /// The tags it would have there, sorted; none if it was named by digest alone.
+    pub tags: Vec<Tag>,
+    /// The reference by which it was asked for: printable ASCII, at most [`Missing::TEXT_LIMIT`] bytes.
+    #[schemars(regex(pattern = "^[ -~]{1,512}$"))]
+    pub source: String,
+    /// What the source said: printable ASCII, at most [`Missing::TEXT_LIMIT`] bytes.
+    #[schemars(regex(pattern = "^[ -~]{1,512}$"))]
+    pub reason: String,
+    /// If it is a component of releases in the same repository: their tags, sorted. Those releases are not whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<Tag>,
+}
+
+impl Missing {
+    /// The most bytes of `source`, and of `reason`.
+    pub const TEXT_LIMIT: usize = 512;
+
+    /// Text from elsewhere made fit for `source` and `reason`: what is not printable ASCII becomes `?`, what is too long
+    /// is cut.
+    pub fn plain(text: &str) -> String {
+        let safe = |c: char| match c {
+            ' '..='~' => c,
+            c if c.is_whitespace() => ' ',
+            _ => '?',
+        };
+        let mut plain: String = text.trim().chars().map(safe).collect();
+        if plain.len() > Self::TEXT_LIMIT {
+            plain.truncate(Self::TEXT_LIMIT - 3);
+            plain.push_str("...");
+        }
+        if plain.is_empty() {
+            plain.push('?');
+        }
+        plain
+    }
+}
+
 impl Index {
-    /// Completes an index: `files` without `SHA256SUMS`, which is made here and put first.
+    /// Completes an index: `files` without `SHA256SUMS`, which is made here and put first. It is read back as a reader
+    /// will read it, so that what is sealed can be opened.
     pub fn seal(mut self) -> Result<(Self, Vec<u8>), Error> {
         let sums = sums::text(&self.files).into_bytes();
         self.files.insert(
             0,
             File::regular(BundlePath::Sums, sums.len() as u64, Digest::of(&sums)),
         );
-        validate::index(&self)?;
+        Self::parse(&self.to_bytes()?)?;
         Ok((self, sums))
+    }
+
+    /// The components that a release lacks.
+    pub fn missing_of<'i>(&'i self, release: &'i Release) -> impl Iterator<Item = &'i Missing> {
+        self.missing.iter().filter(|missing| {
+            missing.repository == release.repository && missing.releases.contains(&release.tag)
+        })
     }
 
     /// The canonical bytes, which are what is signed.

@@ -30,7 +30,7 @@ mod writer;
 pub use decompress::ZSTD_WINDOW_LOG;
 pub use error::{Blame, Error};
 pub use index::{
-    Assumed, Attached, CREATED_FORMAT, FORMAT, File, Image, Index, Kind, ManifestRecord,
+    Assumed, Attached, CREATED_FORMAT, FORMAT, File, Image, Index, Kind, ManifestRecord, Missing,
     ObjectRecord, Release, UpdateGraph,
 };
 pub use keys::{KeyError, KeyId, PublicKey, Signature, SigningKey, TrustedKeys, read_key_file};

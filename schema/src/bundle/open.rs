@@ -58,7 +58,8 @@ impl Opened {
         }
         // The second handle shares the descriptor's file, so what is verified is what is read later.
         let head = file.try_clone().map_err(failed)?;
-        let (compressed, mut plain) = decompress::plain(Box::new(head)).map_err(failed)?;
+        let (compressed, mut plain) =
+            decompress::plain(Box::new(head)).map_err(|error| Error::from_io(error, path))?;
         let (index, signature) = read_head(&mut plain)?;
         let medium = if compressed {
             Medium::Pipe(plain)
@@ -74,11 +75,8 @@ impl Opened {
 
     /// A stream, plain or zstd, that is read once; `name` is what errors call it.
     pub fn pipe(stream: Box<dyn Read + Send>, name: impl Into<PathBuf>) -> Result<Self, Error> {
-        let failed = |source| Error::Io {
-            path: name.into(),
-            source,
-        };
-        let (_, mut plain) = decompress::plain(stream).map_err(failed)?;
+        let (_, mut plain) =
+            decompress::plain(stream).map_err(|error| Error::from_io(error, name))?;
         let (index, signature) = read_head(&mut plain)?;
         Ok(Self {
             index,
@@ -100,13 +98,22 @@ impl Opened {
         })
     }
 
-    /// Believes the index if one of the keys made the signature over its bytes.
+    /// Believes the index if one of the keys made the signature over its bytes, and the signature is named after that key.
     pub fn verify(self, keys: &TrustedKeys) -> Result<Verified, Error> {
         let signer = keys.signer(&self.signature, &self.index);
         let signer = signer.ok_or_else(|| Error::Untrusted {
             claimed: self.signature.key,
             trusted: keys.ids(),
         })?;
+        if signer != self.signature.key {
+            return Err(Error::Head {
+                entry: SIGNATURES,
+                reason: format!(
+                    "its name says that key {} signed it, and key {signer} did",
+                    self.signature.key
+                ),
+            });
+        }
         let index = Index::parse(&self.index)?;
         let tape = Arc::new(Tape::new(index, &self.index, &self.signature)?);
         Ok(Verified {

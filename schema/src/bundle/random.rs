@@ -66,7 +66,7 @@ impl Random {
     pub fn check_frame(&self) -> Result<(), Error> {
         match self.store.as_ref() {
             Store::Tape(file) => check_tape(&self.tape, file),
-            Store::Directory(directory) => directory.check_frame(self.index()),
+            Store::Directory(directory) => directory.check_frame(&self.tape),
         }
     }
 

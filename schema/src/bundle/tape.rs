@@ -4,10 +4,12 @@ Where every byte of a bundle stands, computed from its signed index before the f
 This is what lets an interrupted build go on, a file be read at any entry, and a reader know each header beforehand.
 */
 
+use std::io::Cursor;
+
 use super::{
-    Error, header,
+    Error, Opened, header,
     index::{File, Index},
-    keys::{KeyError, KeyId, Signature, SigningKey},
+    keys::{KeyError, KeyId, Signature, SigningKey, TrustedKeys},
 };
 
 /// A whole bundle but for the contents: head, headers, offsets, length.
@@ -42,14 +44,25 @@ impl Placement<'_> {
 }
 
 impl Tape {
-    /// Signs an index and lays out the bundle.
+    /// Signs an index and lays out the bundle. What an importer could not open is refused here: the head is read back as
+    /// one reads it, and must give the same index.
     pub fn sign(index: Index, key: &SigningKey) -> Result<Self, SignError> {
         let bytes = index.to_bytes()?;
         if bytes.len() as u64 > super::INDEX_LIMIT {
             return Err(SignError::IndexTooLarge(bytes.len()));
         }
         let signature = key.sign(&bytes)?;
-        Ok(Self::new(index, &bytes, &signature)?)
+        let tape = Self::new(index, &bytes, &signature).map_err(SignError::Unreadable)?;
+        let trusted = TrustedKeys::new(vec![key.public()])?;
+        let opened = Opened::pipe(Box::new(Cursor::new(tape.head.clone())), INDEX_NAME);
+        let verified = opened
+            .and_then(|opened| opened.verify(&trusted))
+            .map_err(SignError::Unreadable)?;
+        if *verified.index() != tape.index {
+            let reason = "it reads back as another".to_owned();
+            return Err(SignError::Unreadable(Error::Invalid(reason)));
+        }
+        Ok(tape)
     }
 
     /// Lays out a bundle whose signature was verified.
@@ -153,7 +166,7 @@ fn append(head: &mut Vec<u8>, content: &[u8]) {
 /// Why an index cannot be signed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
-    /// It breaks the format.
+    /// It cannot be written down.
     #[error(transparent)]
     Bundle(#[from] Error),
     /// No reader would take it.
@@ -164,4 +177,9 @@ pub enum SignError {
     /// The key does not sign.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// An importer would refuse it.
+    #[error(
+        "no importer could open this bundle, so it is not made: {0}; this is a fault of this program, please report it"
+    )]
+    Unreadable(Error),
 }

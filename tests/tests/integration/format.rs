@@ -110,6 +110,7 @@ fn golden_index() -> Result<(Index, Vec<Vec<u8>>)> {
         assumes: Vec::new(),
         releases: Vec::new(),
         update_graph: None,
+        missing: Vec::new(),
     };
     let (index, sums) = index.seal()?;
     Ok((index, vec![sums, layer, manifest, object]))

@@ -228,6 +228,7 @@ fn small_index() -> Result<(Index, Vec<Vec<u8>>)> {
         assumes: Vec::new(),
         releases: Vec::new(),
         update_graph: None,
+        missing: Vec::new(),
     };
     let (index, sums) = index.seal()?;
     let [one, two] = manifests;
