@@ -45,7 +45,11 @@ pub struct BuildArgs {
     pub sparse_index: bool,
     /// Leave signatures, attestations and other referrers of the images behind
     #[arg(long)]
-    pub skip_attached: bool,
+    pub skip_referrers: bool,
+    /// Fail where a registry refuses to be asked for signatures, attestations or referrers, or does not give one that it names;
+    /// else that is a warning, but for releases
+    #[arg(long, conflicts_with = "skip_referrers")]
+    pub require_referrers: bool,
     /// The private key to sign with, PKCS#8 PEM
     #[arg(long, value_name = "KEY.pem", required_unless_present = "dry_run")]
     pub signing_key: Option<PathBuf>,

@@ -15,6 +15,18 @@ use crate::{config::ConfigError, graph::GraphError, release::trust::TrustError, 
 /// A failed build. Nothing stands under the final name.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// What is about an image cannot be had.
+    #[error(
+        "{image}: {what} cannot be had: {source}; --skip-referrers takes images without signatures and referrers"
+    )]
+    Attachment {
+        /// The image.
+        image: String,
+        /// What was asked for.
+        what: String,
+        /// Why not.
+        source: Box<Error>,
+    },
     /// The bundle cannot be laid out, written or read back.
     #[error(transparent)]
     Bundle(#[from] bundle::Error),
@@ -143,6 +155,15 @@ pub enum Error {
         /// The other.
         second: Digest,
     },
+    /// Manifests without end.
+    #[error(
+        "{image}: with it the manifests of the build have more than {} MiB, and more are not held; if the source is to be trusted, build its images into several bundles",
+        crate::resolve::MANIFESTS_LIMIT >> 20
+    )]
+    TooMuch {
+        /// The image.
+        image: String,
+    },
     /// The command line.
     #[error("{0}")]
     Usage(String),
@@ -168,6 +189,7 @@ impl Fault for Error {
         match self {
             Self::Config(ConfigError::Secret { .. }) => Exit::Refused,
             Self::Graph(error) => error.exit(),
+            Self::Attachment { source, .. } => source.exit(),
             // The payload named it, not the user.
             Self::Part(_, error) => match error.exit() {
                 Exit::Usage => Exit::Source,
@@ -188,6 +210,7 @@ impl Fault for Error {
             | Self::Platform { .. }
             | Self::Registry(_)
             | Self::Size { .. }
+            | Self::TooMuch { .. }
             | Self::WrongBytes { .. } => Exit::Source,
             Self::Bundle(error) if error.blame() == Blame::User => Exit::Usage,
             Self::Bundle(_)

@@ -223,7 +223,13 @@ impl<'a> Making<'a> {
             media_type,
             digest,
         };
-        self.manifests.insert(digest, Carried { raw, parsed });
+        self.manifests.insert(
+            digest,
+            Carried {
+                raw,
+                parsed: parsed.into(),
+            },
+        );
         Ok(digest)
     }
 

@@ -22,6 +22,7 @@ use crate::{
     config::{self, ConfigFile},
     keygen,
     names::{Names, split_name},
+    resolve::{Attachments, Held, Wish},
     source::{Disk, Registries, Source},
     spec::{Spec, SpecImage},
     web::Web,
@@ -46,8 +47,10 @@ pub struct Request {
     pub platforms: Vec<Platform>,
     /// Keep indexes of which children are left out.
     pub sparse_index: bool,
-    /// Leave signatures and referrers behind.
-    pub skip_attached: bool,
+    /// What to do about signatures and referrers.
+    pub attachments: Attachments,
+    /// The manifests that were read.
+    pub held: Held,
     /// The manifests.
     pub config: Vec<ConfigFile>,
     /// A directory of their own for the manifests.
@@ -181,7 +184,12 @@ impl Request {
             registries,
             platforms,
             sparse_index: args.sparse_index,
-            skip_attached: args.skip_attached,
+            attachments: Attachments::new(match (args.skip_referrers, args.require_referrers) {
+                (true, _) => Wish::Skip,
+                (_, true) => Wish::Require,
+                _ => Wish::Take,
+            }),
+            held: Held::default(),
             config: config::gather(&paths, args.allow_secrets)?,
             config_to_dir: args.config_to_dir.clone(),
             signing_key: args.signing_key.as_ref().map(load).transpose()?,

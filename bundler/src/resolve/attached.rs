@@ -2,86 +2,287 @@
 What is about an image and must cross with it: cosign's tags, and referrers with all that refers to them.
 
 Clusters that demand Sigstore signatures look for `sha256-<hex>.sig` on the mirror they pull from; a mirror without it
-is a mirror they refuse.
+is a mirror they refuse. But what cannot be had is [left out](super::refused), and costs nobody the image: so whatever
+is named is fetched, its blobs too, before the plan counts on it.
 */
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use bytes::Bytes;
 use futures_util::{
     StreamExt, TryStreamExt,
     future::{try_join, try_join_all},
     stream,
 };
-use schema::{Digest, Selector, Tag, bundle::Attached};
+use schema::{
+    Digest, Selector, Tag,
+    bundle::Attached,
+    manifest::Blob,
+    registry::{self, REFERRERS_LIMIT, Slice},
+};
 
-use super::{Carried, Gathering};
-use crate::Error;
+use super::{
+    Carried, Gathering,
+    refused::{self, Kind},
+};
+use crate::{Error, source::Source};
 
 /// The tags that cosign gives signatures, attestations and SBOMs.
 const SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
 
-/// Referrers of referrers of …: enough for any real chain, and an end to a made-up one.
-const LIMIT: usize = 10_000;
+/// Blobs of attachments up to this size, 64 KiB, are taken when they are found: signatures have a few hundred bytes.
+const SMALL: u64 = 64 << 10;
+
+/// An attachment that is there whole.
+struct Whole {
+    manifests: HashMap<Digest, Carried>,
+    /// Its small blobs.
+    blobs: HashMap<Digest, Bytes>,
+}
 
 impl Gathering<'_> {
     /// Finds and takes what is about the manifests taken so far, and about what is found.
     pub(super) async fn attached(&mut self) -> Result<Vec<Attached>, Error> {
         let mut attached = BTreeSet::new();
         let mut asked: HashSet<Digest> = HashSet::new();
-        let mut queue: VecDeque<Digest> = self.manifests.keys().copied().collect();
+        let mut left = Vec::new();
+        let mut queue: Vec<Digest> = self.manifests.keys().copied().collect();
         while !queue.is_empty() {
             let level: Vec<Digest> = queue
                 .drain(..)
                 .filter(|digest| asked.insert(*digest))
                 .collect();
-            if asked.len() > LIMIT {
-                let reason = format!("more than {LIMIT} referrers");
-                return Err(Error::Disk {
-                    path: self.wanted.shown.clone().into(),
-                    reason,
-                });
-            }
             let this = &*self;
-            let found: Vec<Vec<(Attached, Carried)>> = stream::iter(
-                level
-                    .iter()
-                    .map(|digest| this.about(*digest))
-                    .collect::<Vec<_>>(),
-            )
-            .buffer_unordered(this.concurrency)
-            .try_collect()
-            .await?;
-            for (other, manifest) in found.into_iter().flatten() {
-                queue.push_back(other.digest);
-                attached.insert(other);
-                self.take(manifest).await?;
+            let questions = level.iter().map(|digest| this.about(*digest));
+            let named: Vec<Vec<Attached>> = stream::iter(questions.collect::<Vec<_>>())
+                .buffer_unordered(this.concurrency)
+                .try_collect()
+                .await?;
+            let named: BTreeSet<Attached> = named.into_iter().flatten().collect();
+            let named: Vec<_> = named.difference(&attached).cloned().collect();
+            if attached.len() + named.len() > REFERRERS_LIMIT {
+                return Err(self.too_many());
+            }
+            let wholes = named.into_iter().map(|other| async move {
+                let whole = this.whole_attachment(&other).await;
+                (other, whole)
+            });
+            let wholes: Vec<(Attached, Result<Whole, Error>)> =
+                stream::iter(wholes.collect::<Vec<_>>())
+                    .buffered(this.concurrency)
+                    .collect()
+                    .await;
+            for (other, whole) in wholes {
+                match whole {
+                    Ok(whole) => {
+                        queue.push(other.digest);
+                        attached.insert(other);
+                        self.manifests.extend(whole.manifests);
+                        self.made.extend(whole.blobs);
+                    }
+                    Err(error) => left.push(self.unfetched(&other, error)?),
+                }
             }
         }
+        refused::left_out(&self.wanted.shown, &left);
         Ok(attached.into_iter().collect())
     }
 
     /// What is about one manifest: all questions at once, since each costs a round trip.
-    async fn about(&self, digest: Digest) -> Result<Vec<(Attached, Carried)>, Error> {
-        let source = &self.wanted.source;
-        let tagged = SUFFIXES.map(|suffix| async move {
-            let Ok(tag) = format!("sha256-{}.{suffix}", digest.hex()).parse::<Tag>() else {
-                return Ok(None);
-            };
-            let found = source.find(&tag).await?;
-            Ok::<_, Error>(found.map(|digest| Attached {
-                digest,
-                tag: Some(tag),
-            }))
-        });
-        let (tagged, referrers) = try_join(try_join_all(tagged), source.referrers(&digest)).await?;
+    pub(super) async fn about(&self, subject: Digest) -> Result<Vec<Attached>, Error> {
+        let tagged = SUFFIXES.map(|suffix| self.tagged(subject, suffix));
+        let (tagged, referrers) = try_join(try_join_all(tagged), self.referrers(&subject)).await?;
         let untagged = referrers
             .into_iter()
             .map(|digest| Attached { digest, tag: None });
         let all = tagged.into_iter().flatten().chain(untagged);
-        let fetched = all.map(|other| async move {
-            let manifest = self.fetch(&Selector::Digest(other.digest), None).await?;
-            Ok((other, manifest))
-        });
-        try_join_all(fetched).await
+        // Some registries take `sha256-<hex>` for another way to name the image itself.
+        Ok(all.filter(|other| other.digest != subject).collect())
     }
+
+    /// Says what stays behind with an index that one image is selected from.
+    pub(super) async fn leave_behind(&self, index: &Carried) -> Result<(), Error> {
+        let digest = index.raw.digest;
+        let about = self.about(digest).await?;
+        if about.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = about.iter().map(name).collect();
+        let attachments = &self.request.attachments;
+        attachments.left_behind(&self.wanted.shown, &digest, &names)
+    }
+
+    async fn tagged(
+        &self,
+        subject: Digest,
+        suffix: &'static str,
+    ) -> Result<Option<Attached>, Error> {
+        let Ok(tag) = format!("sha256-{}.{suffix}", subject.hex()).parse::<Tag>() else {
+            return Ok(None);
+        };
+        match self.lookup.find(&tag).await {
+            Ok(found) => Ok(found.map(|digest| Attached {
+                digest,
+                tag: Some(tag),
+            })),
+            Err(error) => {
+                self.refused(Kind::Tag(suffix), &format!("manifests/{tag}"), error)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// From the referrers API, else from the fallback tag (distribution-spec, "Listing Referrers"). A registry that
+    /// refuses the one may well have the other.
+    async fn referrers(&self, subject: &Digest) -> Result<Vec<Digest>, Error> {
+        match self.lookup.referrers(subject).await {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => {}
+            Err(error) => {
+                self.refused(Kind::Referrers, &format!("referrers/{subject}"), error)?;
+            }
+        }
+        let Ok(tag) = format!("sha256-{}", subject.hex()).parse::<Tag>() else {
+            return Ok(Vec::new());
+        };
+        match self.listed(subject, &tag).await {
+            Ok(found) => Ok(found),
+            Err(error) => {
+                self.refused(Kind::List, &format!("manifests/{tag}"), error)?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    async fn listed(&self, subject: &Digest, tag: &Tag) -> Result<Vec<Digest>, Error> {
+        let list = match self.lookup.manifest(&Selector::Tag(tag.clone())).await {
+            Ok(list) => list,
+            Err(Error::Registry(registry::Error::NotFound { .. }) | Error::Disk { .. }) => {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error),
+        };
+        // Some tools put an image under such a tag, and some registries find the subject there: that is no list.
+        if list.digest == *subject || !list.media_type.is_index() {
+            return Ok(Vec::new());
+        }
+        let media_type = list.media_type;
+        let list = self.read(list, media_type)?;
+        if list.parsed.children.len() > REFERRERS_LIMIT {
+            return Err(self.too_many());
+        }
+        Ok(list
+            .parsed
+            .children
+            .iter()
+            .map(|child| child.digest)
+            .collect())
+    }
+
+    /// An attachment with all it lists, and with its blobs looked at, so that none of them is missed later.
+    async fn whole_attachment(&self, named: &Attached) -> Result<Whole, Error> {
+        let top = self.fetch(&Selector::Digest(named.digest), None).await?;
+        let manifests = self.whole(top, false).await?;
+        let mut blobs = HashMap::new();
+        let mut seen = HashSet::new();
+        let needed = manifests
+            .values()
+            .flat_map(|manifest| &manifest.parsed.blobs);
+        for blob in needed.filter(|blob| seen.insert(blob.digest)) {
+            if let Some(bytes) = self.small_blob(blob).await? {
+                blobs.insert(blob.digest, bytes);
+            }
+        }
+        Ok(Whole { manifests, blobs })
+    }
+
+    /// A blob of an attachment, if it is small; else it is only made sure that it can be had.
+    async fn small_blob(&self, blob: &Blob) -> Result<Option<Bytes>, Error> {
+        let held = &self.request.held;
+        if let Some(bytes) = held.small_blob(&blob.digest) {
+            return Ok(Some(bytes));
+        }
+        let wanted = blob.size <= SMALL && held.has_room(blob.size);
+        let length = if wanted { blob.size } else { blob.size.min(1) };
+        match self.wanted.source.slice(blob, 0, length).await? {
+            Slice::Bytes(bytes) if wanted => {
+                let found = Digest::of(&bytes);
+                if found != blob.digest {
+                    return Err(Error::WrongBytes {
+                        image: self.wanted.shown.clone(),
+                        expected: blob.digest.to_string(),
+                        found: found.to_string(),
+                    });
+                }
+                Ok(Some(held.keep_small_blob(blob.digest, bytes)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether refusals are errors: whoever asked for a release asked for its signatures.
+    fn strict(&self) -> bool {
+        self.request.attachments.wish == refused::Wish::Require || self.wanted.part.is_some()
+    }
+
+    /// The host and repository, if the source is a registry.
+    fn place(&self) -> Option<(&str, String)> {
+        match &self.wanted.source {
+            Source::Registry(remote) => Some((remote.host(), remote.repository().to_string())),
+            Source::Disk(..) => None,
+        }
+    }
+
+    /// Takes in that a question was refused; a directory refuses none that is answered wrong later.
+    fn refused(&self, kind: Kind, path: &str, error: Error) -> Result<(), Error> {
+        let Some((host, repository)) = self.place() else {
+            return Err(error);
+        };
+        self.request.attachments.refused(
+            &self.wanted.shown,
+            &format!("{host}/{repository}"),
+            kind,
+            &format!("/v2/{repository}/{path}"),
+            error,
+            self.strict(),
+        )
+    }
+
+    /// What to say of something that was named and is not there whole; an error where it must be.
+    fn unfetched(&self, named: &Attached, error: Error) -> Result<String, Error> {
+        let name = name(named);
+        if self.place().is_none() {
+            return Err(error);
+        }
+        if self.strict() || !refused::is_refusal(&error) {
+            return Err(Error::Attachment {
+                image: self.wanted.shown.clone(),
+                what: name,
+                source: Box::new(error),
+            });
+        }
+        Ok(format!("{name}: {error}"))
+    }
+
+    fn too_many(&self) -> Error {
+        Error::Attachment {
+            image: self.wanted.shown.clone(),
+            what: "what is about it".to_owned(),
+            source: Box::new(Error::Registry(registry::Error::TooMuch {
+                target: self.wanted.shown.clone(),
+                detail: format!(
+                    "there are more than {REFERRERS_LIMIT} signatures and referrers of one image"
+                ),
+            })),
+        }
+    }
+}
+
+/// As people can look for it.
+fn name(attached: &Attached) -> String {
+    let tag = attached.tag.as_ref();
+    tag.map_or_else(
+        || format!("referrer {}", attached.digest),
+        ToString::to_string,
+    )
 }

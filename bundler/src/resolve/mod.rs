@@ -6,8 +6,13 @@ tag and by the referrers API and travels with it.
 */
 
 mod attached;
+mod held;
+mod refused;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -18,7 +23,11 @@ use schema::{
     registry::{RawManifest, Slice},
 };
 
+pub use held::{Held, LIMIT as MANIFESTS_LIMIT};
+pub use refused::{Attachments, Wish};
+
 use crate::{Error, Request, request::Wanted, source::Source};
+use held::Unheld;
 
 /// An image whose manifests are all known.
 #[derive(Debug)]
@@ -29,7 +38,7 @@ pub struct Resolved {
     pub source: Source,
     /// Its manifests, signatures and referrers included, by digest.
     pub manifests: HashMap<Digest, Carried>,
-    /// Blobs that no source has because they were made here.
+    /// Blobs that are at hand: made here, or small and fetched already.
     pub made: HashMap<Digest, Bytes>,
 }
 
@@ -38,8 +47,8 @@ pub struct Resolved {
 pub struct Carried {
     /// Its bytes and type.
     pub raw: RawManifest,
-    /// What it refers to.
-    pub parsed: Manifest,
+    /// What it refers to; annotations are left out.
+    pub parsed: Arc<Manifest>,
 }
 
 /// Resolves every wanted image, several at once, in the order they were asked for.
@@ -65,8 +74,10 @@ pub async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> 
     tracing::debug!(image = %wanted.shown, "resolving");
     let mut gathering = Gathering {
         wanted,
+        lookup: wanted.source.lookup(),
         request,
         manifests: HashMap::new(),
+        made: HashMap::new(),
         concurrency: request.concurrency,
     };
     let named = gathering.fetch(&wanted.selector, None).await?;
@@ -74,10 +85,9 @@ pub async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> 
     let digest = top.raw.digest;
     let platforms = gathering.platforms(&top).await?;
     gathering.take(top).await?;
-    let attached = if request.skip_attached {
-        Vec::new()
-    } else {
-        gathering.attached().await?
+    let attached = match request.attachments.wish {
+        Wish::Skip => Vec::new(),
+        Wish::Require | Wish::Take => gathering.attached().await?,
     };
     Ok(Resolved {
         image: Image {
@@ -91,15 +101,18 @@ pub async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> 
         },
         source: wanted.source.clone(),
         manifests: gathering.manifests,
-        made: HashMap::new(),
+        made: gathering.made,
     })
 }
 
 /// One image on its way to being [`Resolved`].
 struct Gathering<'a> {
     wanted: &'a Wanted,
+    /// Where it is, for questions that may be answered with no.
+    lookup: Source,
     request: &'a Request,
     manifests: HashMap<Digest, Carried>,
+    made: HashMap<Digest, Bytes>,
     concurrency: usize,
 }
 
@@ -111,20 +124,24 @@ impl Gathering<'_> {
         declared: Option<MediaType>,
     ) -> Result<Carried, Error> {
         let raw = self.wanted.source.manifest(selector).await?;
-        let parsed =
-            Manifest::parse(&raw.bytes, declared.unwrap_or(raw.media_type)).map_err(|source| {
-                Error::Manifest {
-                    image: format!("{} ({})", self.wanted.shown, raw.digest),
+        let declared = declared.unwrap_or(raw.media_type);
+        self.read(raw, declared)
+    }
+
+    fn read(&self, raw: RawManifest, declared: MediaType) -> Result<Carried, Error> {
+        let digest = raw.digest;
+        self.request
+            .held
+            .read(raw, declared)
+            .map_err(|unheld| match unheld {
+                Unheld::Manifest(source) => Error::Manifest {
+                    image: format!("{} ({digest})", self.wanted.shown),
                     source,
-                }
-            })?;
-        Ok(Carried {
-            raw: RawManifest {
-                media_type: parsed.media_type,
-                ..raw
-            },
-            parsed,
-        })
+                },
+                Unheld::TooMuch => Error::TooMuch {
+                    image: self.wanted.shown.clone(),
+                },
+            })
     }
 
     /// Goes down to the child of the one platform that was asked for.
@@ -142,26 +159,42 @@ impl Gathering<'_> {
         let selected = self
             .fetch(&Selector::Digest(child.digest), child.media_type)
             .await?;
+        if self.request.attachments.wish != Wish::Skip {
+            self.leave_behind(&named).await?;
+        }
         Ok((selected, Some(named.raw.digest)))
     }
 
-    /// Takes a manifest and, level by level, all it lists.
+    /// Takes a manifest and all it lists.
     async fn take(&mut self, top: Carried) -> Result<(), Error> {
+        let whole = self.whole(top, true).await?;
+        self.manifests.extend(whole);
+        Ok(())
+    }
+
+    /// A manifest and, level by level, all it lists that was not taken before; only the wanted platforms where they are
+    /// `selected`.
+    async fn whole(&self, top: Carried, selected: bool) -> Result<HashMap<Digest, Carried>, Error> {
+        let mut whole = HashMap::new();
         let mut level = vec![top];
         while !level.is_empty() {
             let mut children: Vec<Child> = Vec::new();
             for manifest in level {
-                children.extend(self.wanted_children(&manifest.parsed)?.cloned());
-                self.manifests.insert(manifest.raw.digest, manifest);
+                match selected {
+                    true => children.extend(self.wanted_children(&manifest.parsed)?.cloned()),
+                    false => children.extend(manifest.parsed.children.iter().cloned()),
+                }
+                whole.insert(manifest.raw.digest, manifest);
             }
             let mut seen = HashSet::new();
             children.retain(|child| {
-                seen.insert(child.digest) && !self.manifests.contains_key(&child.digest)
+                let known =
+                    |digest| whole.contains_key(digest) || self.manifests.contains_key(digest);
+                seen.insert(child.digest) && !known(&child.digest)
             });
-            let this = &*self;
             let fetches = children.iter().map(|child| async move {
                 let selector = Selector::Digest(child.digest);
-                let fetched = this.fetch(&selector, child.media_type).await?;
+                let fetched = self.fetch(&selector, child.media_type).await?;
                 match fetched.raw.bytes.len() as u64 == child.size {
                     true => Ok(fetched),
                     false => Err(Error::Size {
@@ -172,11 +205,11 @@ impl Gathering<'_> {
                 }
             });
             level = stream::iter(fetches.collect::<Vec<_>>())
-                .buffered(this.concurrency)
+                .buffered(self.concurrency)
                 .try_collect()
                 .await?;
         }
-        Ok(())
+        Ok(whole)
     }
 
     /// All children; with `--sparse-index` those of the asked-for platforms, but for parts of a release.

@@ -14,9 +14,9 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use schema::{
-    Digest, Manifest, Repository, Selector, Tag,
+    Digest, Repository, Selector, Tag,
     manifest::Blob,
-    registry::{self, RawManifest, Remote, Slice},
+    registry::{RawManifest, Remote, Slice},
 };
 
 pub use disk::Disk;
@@ -50,32 +50,20 @@ impl Source {
         }
     }
 
-    /// The manifests that name `subject` as theirs: from the referrers API, else from the fallback tag
-    /// (distribution-spec, "Listing Referrers").
-    pub async fn referrers(&self, subject: &Digest) -> Result<Vec<Digest>, Error> {
-        if let Self::Registry(remote) = self
-            && let Some(list) = remote.referrers(subject).await?
-        {
-            return children(&list, &format!("referrers of {subject}"));
+    /// The manifests that name `subject` as theirs, where the source knows them; else they may be listed under the tag
+    /// `sha256-<hex>` (distribution-spec, "Listing Referrers").
+    pub async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Digest>>, Error> {
+        match self {
+            Self::Disk(disk, _) => disk.referrers(subject),
+            Self::Registry(remote) => Ok(remote.referrers(subject).await?),
         }
-        if let Self::Disk(disk, _) = self
-            && let Some(found) = disk.referrers(subject)?
-        {
-            return Ok(found);
-        }
-        let Ok(tag) = format!("sha256-{}", subject.hex()).parse() else {
-            return Ok(Vec::new());
-        };
-        match self.manifest(&Selector::Tag(tag)).await {
-            // Some tools put an image under such a tag: then it is no list of referrers.
-            Ok(list) if list.media_type.is_index() => {
-                children(&list, &format!("referrers of {subject}"))
-            }
-            Ok(_) => Ok(Vec::new()),
-            Err(Error::Registry(registry::Error::NotFound { .. }) | Error::Disk { .. }) => {
-                Ok(Vec::new())
-            }
-            Err(error) => Err(error),
+    }
+
+    /// The same source, for questions that may well be answered with no.
+    pub fn lookup(&self) -> Self {
+        match self {
+            Self::Disk(..) => self.clone(),
+            Self::Registry(remote) => Self::Registry(remote.lookup()),
         }
     }
 
@@ -124,13 +112,4 @@ impl Source {
             Self::Registry(remote) => Ok(remote.blob_range(blob, offset, length).await?),
         }
     }
-}
-
-fn children(list: &RawManifest, image: &str) -> Result<Vec<Digest>, Error> {
-    let parsed =
-        Manifest::parse(&list.bytes, list.media_type).map_err(|source| Error::Manifest {
-            image: image.to_owned(),
-            source,
-        })?;
-    Ok(parsed.children.iter().map(|child| child.digest).collect())
 }

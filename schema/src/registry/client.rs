@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use url::Url;
 
 use super::{
-    Error, Options, access::Access, buffers::Buffers, credentials::Store, tls::Clients,
-    token::Logins,
+    Error, Options, access::Access, buffers::Buffers, credentials::Store, retry::Patience,
+    tls::Clients, token::Logins,
 };
 use crate::Repository;
 
@@ -73,6 +73,7 @@ impl Registry {
         Remote {
             shared: self.0.clone(),
             repository: repository.clone(),
+            lookup: false,
         }
     }
 }
@@ -82,6 +83,8 @@ impl Registry {
 pub struct Remote {
     pub(super) shared: Arc<Shared>,
     pub(super) repository: Repository,
+    /// What is asked for need not be there.
+    lookup: bool,
 }
 
 impl Remote {
@@ -93,6 +96,23 @@ impl Remote {
     /// The repository.
     pub fn repository(&self) -> &Repository {
         &self.repository
+    }
+
+    /// The same repository, for asking after what need not be there: a server that fails at it is not waited for long.
+    pub fn lookup(&self) -> Self {
+        Self {
+            lookup: true,
+            ..self.clone()
+        }
+    }
+
+    /// Patience for one operation.
+    pub(super) fn patience(&self) -> Patience {
+        if self.lookup {
+            Patience::lookup(self.shared.retries)
+        } else {
+            Patience::new(self.shared.retries)
+        }
     }
 
     /// `HOST/REPOSITORY` followed by what is asked there, as errors tell it.

@@ -102,6 +102,14 @@ pub enum Error {
         /// What is wrong and what to do.
         detail: String,
     },
+    /// More than anything real has. The registry's fault.
+    #[error("{target}: {detail}")]
+    TooMuch {
+        /// What was asked for.
+        target: String,
+        /// What there is too much of, and how much would be taken.
+        detail: String,
+    },
     /// Nobody answers there. The network's, or a wrong name.
     #[error("cannot reach {host}: {detail}")]
     Unreachable {
@@ -125,6 +133,31 @@ impl Error {
             Self::Unreachable { transient, .. } => *transient,
             _ => false,
         }
+    }
+
+    /// Whether there was an answer, and it did not give what was asked for. Where something else could be had from the
+    /// same registry, neither the network nor the user's flags are to blame.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Auth { .. }
+                | Self::Denied { .. }
+                | Self::Digest { .. }
+                | Self::Http { .. }
+                | Self::NotFound { .. }
+                | Self::Protocol { .. }
+        )
+    }
+
+    /// Whether the server failed at it.
+    pub(super) fn is_server_error(&self) -> bool {
+        matches!(
+            self,
+            Self::Http {
+                status: 500..=599,
+                ..
+            }
+        )
     }
 
     /// How long the registry asked to wait, where it did.

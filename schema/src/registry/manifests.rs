@@ -10,7 +10,6 @@ use reqwest::{
 
 use super::{
     Error, Remote,
-    retry::Patience,
     send::{self, Call, Limit},
 };
 use crate::{
@@ -40,7 +39,7 @@ impl Remote {
     /// Fetches a manifest (distribution-spec, "Pulling manifests"). Its digest is that of the selector, if it is one,
     /// and that of `Docker-Content-Digest`; otherwise [`Error::Digest`].
     pub async fn manifest(&self, selector: &Selector) -> Result<RawManifest, Error> {
-        let mut patience = Patience::new(self.shared.retries);
+        let mut patience = self.patience();
         loop {
             match self.manifest_once(selector).await {
                 Ok(manifest) => return Ok(manifest),

@@ -43,6 +43,7 @@ pub use error::Error;
 pub use manifests::{PutManifest, RawManifest};
 pub use pull::Slice;
 pub use push::Mount;
+pub use referrers::REFERRERS_LIMIT;
 pub use source::BlobSource;
 pub use tls::anonymous_client;
 pub use upload::Upload;

@@ -66,7 +66,7 @@ impl Remote {
         let whole = len == blob.size;
         let buffers = &self.shared.buffers;
         let mut buffer = buffers.take(usize::try_from(len).unwrap_or_default());
-        let mut patience = Patience::new(self.shared.retries);
+        let mut patience = self.patience();
         let mut furthest = 0;
         while (buffer.bytes.len() as u64) < len {
             match self.fill(blob, offset, end, &mut buffer.bytes).await {
@@ -104,7 +104,7 @@ impl Remote {
             given: 0,
             skip: 0,
             response: None,
-            patience: Patience::new(self.shared.retries),
+            patience: self.patience(),
         };
         stream::try_unfold(state, |mut state| {
             let next: Pin<Box<dyn Future<Output = _> + Send>> =

@@ -1,105 +1,86 @@
 /*!
 Who refers to a manifest: signatures, SBOMs, attestations (distribution-spec, "Listing Referrers").
 
-The list is not content: it has no digest of its own and may come in pages, which are joined here.
+The list is not content: it has no digest of its own and may come in pages, which are joined here. Whoever answers may
+go on for ever, so pages and referrers are counted while they come.
 */
 
 use reqwest::{
     Method,
     header::{ACCEPT, LINK},
 };
-use serde_json::Value;
 use url::Url;
 
 use super::{
-    Error, RawManifest, Remote, location, manifests,
+    Error, Remote, location, manifests,
     send::{self, Call, Limit},
 };
-use crate::{Digest, MediaType, manifest::MANIFEST_LIMIT};
+use crate::{Digest, Manifest, MediaType, manifest::MANIFEST_LIMIT};
+
+/// The most referrers of one manifest that are taken in, and the most pages that are asked for.
+pub const REFERRERS_LIMIT: usize = 1000;
+
+/// One answer of several.
+struct Page {
+    entries: Vec<Digest>,
+    next: Option<Url>,
+}
 
 impl Remote {
-    /// The registry's referrers list as an OCI index, or `None` where it keeps none (then the tag `sha256-<hex>` is the
-    /// place to look). A list in several pages comes as one; only then are the bytes not the registry's own.
-    pub async fn referrers(&self, digest: &Digest) -> Result<Option<RawManifest>, Error> {
-        let mut url = self.url(&format!("referrers/{digest}"));
-        let Some((first, mut next)) = self.referrers_page(url.clone(), digest).await? else {
-            return Ok(None);
-        };
-        let mut bytes = first;
-        let mut joined: Option<Value> = None;
-        while let Some(page) = next {
-            let unreadable = || {
-                self.referrers_error(digest, "the referrers list has a page that is no OCI index")
+    /// The manifests that name `subject` as theirs, or `None` where the registry keeps no such lists (then the tag
+    /// `sha256-<hex>` is the place to look). More than [`REFERRERS_LIMIT`] are [`Error::TooMuch`], and an answer that is
+    /// no such list is [`Error::Protocol`].
+    pub async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Digest>>, Error> {
+        let mut url = self.url(&format!("referrers/{subject}"));
+        let mut found = Vec::new();
+        for number in 0..REFERRERS_LIMIT {
+            let page = match self.referrers_page(url, subject).await? {
+                Some(page) => page,
+                None if number == 0 => return Ok(None),
+                None => return Err(self.unlisted(subject, "a page of the list is not there")),
             };
-            if page == url {
-                return Err(self.referrers_error(
-                    digest,
-                    "the referrers list names a page as its own next one",
-                ));
+            found.extend(page.entries);
+            if found.len() > REFERRERS_LIMIT {
+                return Err(self.too_much(subject, "referrers"));
             }
-            url = page;
-            let Some((more, after)) = self.referrers_page(url.clone(), digest).await? else {
-                return Err(unreadable());
-            };
-            let mut whole = match joined.take() {
-                Some(whole) => whole,
-                None => serde_json::from_slice(&bytes).map_err(|_| unreadable())?,
-            };
-            let mut more: Value = serde_json::from_slice(&more).map_err(|_| unreadable())?;
-            let entries = more
-                .get_mut("manifests")
-                .and_then(Value::as_array_mut)
-                .map(std::mem::take);
-            let list = whole.get_mut("manifests").and_then(Value::as_array_mut);
-            list.ok_or_else(unreadable)?.extend(
-                entries
-                    .filter(|entries| !entries.is_empty())
-                    .ok_or_else(unreadable)?,
-            );
-            bytes = serde_json::to_vec(&whole).map_err(|_| unreadable())?;
-            if bytes.len() as u64 > MANIFEST_LIMIT {
-                return Err(self
-                    .referrers_error(digest, "the referrers list is larger than 4 MiB; refused"));
+            match page.next {
+                Some(next) => url = next,
+                None => return Ok(Some(found)),
             }
-            joined = Some(whole);
-            next = after;
         }
-        let digest = Digest::of(&bytes);
-        Ok(Some(RawManifest {
-            bytes: bytes.into(),
-            media_type: MediaType::OciIndex,
-            digest,
-        }))
+        Err(self.too_much(subject, "pages of referrers"))
     }
 
-    async fn referrers_page(
-        &self,
-        url: Url,
-        digest: &Digest,
-    ) -> Result<Option<(Vec<u8>, Option<Url>)>, Error> {
+    /// Whether the registry keeps the list of those that refer to `subject` itself.
+    pub async fn keeps_referrers(&self, subject: &Digest) -> Result<bool, Error> {
+        let url = self.url(&format!("referrers/{subject}"));
+        Ok(self.referrers_page(url, subject).await?.is_some())
+    }
+
+    async fn referrers_page(&self, url: Url, subject: &Digest) -> Result<Option<Page>, Error> {
         let call = Call {
             client: &self.shared.clients.api,
             method: Method::GET,
             url,
             access: self.pull(),
-            target: self.target(digest),
+            target: self.referrers_path(subject),
             fill: &|request| request.header(ACCEPT, MediaType::OciIndex.as_str()),
         };
         // Registries from before the referrers API have many ways of not knowing the path.
         let response = self.call(&call, &[400, 404, 405, 406, 501]).await?;
-        let kind = manifests::content_type(&response);
-        if !response.status().is_success()
-            || MediaType::from_header(&kind) != Some(MediaType::OciIndex)
-        {
+        if !response.status().is_success() {
             return Ok(None);
+        }
+        let kind = manifests::content_type(&response);
+        if MediaType::from_header(&kind) != Some(MediaType::OciIndex) {
+            let detail = format!("the answer is {kind:?} content and no list of referrers");
+            return Err(self.unlisted(subject, &detail));
         }
         let next = response
             .headers()
             .get_all(LINK)
             .iter()
-            .find_map(|line| next_link(line.to_str().ok()?));
-        let next = next.and_then(|link| location::resolve(&call.url, link));
-        let next = next.filter(|next| location::same_origin(next, &self.shared.base));
+            .find_map(|line| next_link(line.to_str().ok()?).map(str::to_owned));
         let body = send::read(
             response,
             Limit(MANIFEST_LIMIT),
@@ -107,13 +88,44 @@ impl Remote {
             &call.target,
         )
         .await?;
-        Ok(Some((body, next)))
+        let list = Manifest::parse(&body, MediaType::OciIndex)
+            .map_err(|error| self.unlisted(subject, &format!("no list of referrers: {error}")))?;
+        let next = match next {
+            None => None,
+            Some(link) => Some(
+                location::resolve(&call.url, &link)
+                    .filter(|next| location::same_origin(next, &self.shared.base))
+                    .ok_or_else(|| {
+                        self.unlisted(subject, "the list goes on at another place; refused")
+                    })?,
+            ),
+        };
+        if next.as_ref() == Some(&call.url) {
+            return Err(self.unlisted(subject, "the list names a page as its own next one"));
+        }
+        Ok(Some(Page {
+            entries: list.children.iter().map(|child| child.digest).collect(),
+            next,
+        }))
     }
 
-    fn referrers_error(&self, digest: &Digest, detail: &str) -> Error {
+    /// The question, as errors tell it.
+    fn referrers_path(&self, subject: &Digest) -> String {
+        let Self { repository, .. } = self;
+        format!("{}/v2/{repository}/referrers/{subject}", self.shared.host)
+    }
+
+    fn unlisted(&self, subject: &Digest, detail: &str) -> Error {
         Error::Protocol {
-            target: self.target(digest),
+            target: self.referrers_path(subject),
             detail: detail.to_owned(),
+        }
+    }
+
+    fn too_much(&self, subject: &Digest, what: &str) -> Error {
+        Error::TooMuch {
+            target: self.referrers_path(subject),
+            detail: format!("the registry has more than {REFERRERS_LIMIT} {what}"),
         }
     }
 }
@@ -130,6 +142,7 @@ fn next_link(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::scripted::{Outcome, Say, Scripted, remote, say};
 
     #[test]
     fn only_a_next_link_is_followed() {
@@ -141,5 +154,84 @@ mod tests {
         for bad in ["", "</x>", r#"</x>; rel="prev""#, r#"/x; rel="next""#] {
             assert_eq!(next_link(bad), None, "{bad:?}");
         }
+    }
+
+    const LIST: (&str, &str) = ("Content-Type", "application/vnd.oci.image.index.v1+json");
+
+    /// A page with so many entries.
+    fn page(entries: usize, link: Option<&str>) -> Say {
+        let entry = |n: usize| {
+            let digest = Digest::of(&n.to_le_bytes());
+            serde_json::json!({"mediaType": MediaType::OciManifest, "digest": digest, "size": 7})
+        };
+        let entries: Vec<_> = (0..entries).map(entry).collect();
+        let body = serde_json::json!({"schemaVersion": 2, "manifests": entries}).to_string();
+        let link = link.map(|link| format!("<{link}>; rel=\"next\""));
+        let mut headers = vec![LIST];
+        headers.extend(link.as_deref().map(|link| ("Link", link)));
+        say(200, &headers, body.as_bytes())
+    }
+
+    #[tokio::test]
+    async fn pages_are_joined_and_end_somewhere() -> Outcome {
+        let subject = Digest::of(b"subject");
+        let server = Scripted::serve(|_, before| match before {
+            0 => page(2, Some("/v2/a/b/referrers/x?page=1")),
+            _ => page(1, None),
+        })
+        .await?;
+        let found = remote(&server)?.referrers(&subject).await?;
+        assert_eq!(found.map(|list| list.len()), Some(3));
+        let endless = Scripted::serve(|_, before| {
+            page(0, Some(&format!("/v2/a/b/referrers/x?page={before}")))
+        })
+        .await?;
+        let told = remote(&endless)?.referrers(&subject).await;
+        assert!(matches!(told, Err(Error::TooMuch { .. })), "{told:?}");
+        assert_eq!(endless.asked().len(), 1000);
+        let many = Scripted::serve(|_, _| page(1001, None)).await?;
+        let told = remote(&many)?.referrers(&subject).await;
+        assert!(matches!(told, Err(Error::TooMuch { .. })), "{told:?}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_is_no_list_is_a_refusal_and_no_list_is_none() -> Outcome {
+        let subject = Digest::of(b"subject");
+        for (what, said) in [
+            (
+                "a web page",
+                say(200, &[("Content-Type", "text/html")], b"<html>"),
+            ),
+            ("no JSON", say(200, &[LIST], b"<html>")),
+            ("no index", say(200, &[LIST], b"{}")),
+            ("elsewhere", page(1, Some("http://127.0.0.2/next"))),
+        ] {
+            let server = Scripted::serve(move |_, _| said.clone()).await?;
+            let told = remote(&server)?.referrers(&subject).await;
+            assert!(
+                told.as_ref().is_err_and(Error::is_refusal),
+                "{what}: {told:?}"
+            );
+        }
+        for status in [400, 404, 405, 501] {
+            let server = Scripted::serve(move |_, _| say(status, &[], b"<html>")).await?;
+            assert_eq!(remote(&server)?.referrers(&subject).await?, None);
+            assert!(!remote(&server)?.keeps_referrers(&subject).await?);
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_lookup_does_not_wait_long_for_a_server_that_fails() -> Outcome {
+        let server = Scripted::serve(|_, _| say(503, &[], b"")).await?;
+        let lookup = remote(&server)?.lookup();
+        let told = lookup.referrers(&Digest::of(b"subject")).await;
+        assert!(
+            matches!(told, Err(Error::Http { status: 503, .. })),
+            "{told:?}"
+        );
+        assert_eq!(server.asked().len(), 3);
+        Ok(())
     }
 }

@@ -12,11 +12,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// The first wait.
 const FIRST_WAIT: Duration = Duration::from_millis(if cfg!(test) { 2 } else { 250 });
 
+/// Further attempts at a lookup after a server error.
+const LOOKUP_RETRIES: u32 = 2;
+
 /// What is left of the attempts for one operation.
 #[derive(Debug)]
 pub(super) struct Patience {
     retries: u32,
     waits: ExponentialBackoff,
+    /// Further attempts after a server error.
+    server_errors: u32,
 }
 
 impl Patience {
@@ -25,6 +30,15 @@ impl Patience {
         Self {
             retries,
             waits: waits(retries),
+            server_errors: u32::MAX,
+        }
+    }
+
+    /// The same, for a question to which a server that fails at it may as well have said no.
+    pub(super) fn lookup(retries: u32) -> Self {
+        Self {
+            server_errors: LOOKUP_RETRIES,
+            ..Self::new(retries)
         }
     }
 
@@ -32,6 +46,12 @@ impl Patience {
     pub(super) async fn wait(&mut self, error: Error) -> Result<(), Error> {
         if !error.is_transient() {
             return Err(error);
+        }
+        if error.is_server_error() {
+            match self.server_errors.checked_sub(1) {
+                Some(left) => self.server_errors = left,
+                None => return Err(error),
+            }
         }
         let Some(wait) = self.waits.next() else {
             return Err(error);

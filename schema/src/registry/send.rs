@@ -9,7 +9,7 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{Error, access::Access, client::Remote, error, location, retry::Patience};
+use super::{Error, access::Access, client::Remote, error, location};
 
 /// Most redirects that are followed.
 const REDIRECTS: usize = 10;
@@ -35,7 +35,7 @@ pub(super) struct Call<'a> {
 impl Remote {
     /// Sends, logs in where asked, retries what may pass. The answer's status is 2xx or one of `expected`.
     pub(super) async fn call(&self, call: &Call<'_>, expected: &[u16]) -> Result<Response, Error> {
-        let mut patience = Patience::new(self.shared.retries);
+        let mut patience = self.patience();
         loop {
             match self.call_once(call, expected).await {
                 Ok(response) => return Ok(response),

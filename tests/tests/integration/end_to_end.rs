@@ -301,7 +301,7 @@ fn referrers_are_found_again() -> Result<()> {
         &[
             "--image".to_owned(),
             app.reference(&source.host()),
-            "--skip-attached".to_owned(),
+            "--skip-referrers".to_owned(),
         ],
     )?;
     let fallback = format!("sha256-{}", app.root.digest.hex()).parse()?;
@@ -351,7 +351,7 @@ fn referrers_are_found_again() -> Result<()> {
     assert_eq!(
         target.tags(&app.repository).len(),
         1,
-        "--skip-attached left something on"
+        "--skip-referrers left something on"
     );
     assert!(
         target

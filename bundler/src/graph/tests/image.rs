@@ -55,7 +55,13 @@ impl Base {
             media_type,
             digest,
         };
-        self.manifests.insert(digest, Carried { raw, parsed });
+        self.manifests.insert(
+            digest,
+            Carried {
+                raw,
+                parsed: parsed.into(),
+            },
+        );
         Ok(digest)
     }
 
