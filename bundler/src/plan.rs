@@ -203,7 +203,7 @@ impl Gathered {
         files
     }
 
-    /// Manifests by height, then digest: what lists nothing first, and each index after all it lists.
+    /// Manifests by height, then digest: what needs no other first, and each index after all it lists.
     fn manifest_files(&self, files: &mut Vec<File>) -> Vec<ManifestRecord> {
         let mut heights = HashMap::new();
         let mut order: Vec<_> = self
@@ -236,20 +236,22 @@ impl Gathered {
         records
     }
 
-    /// Zero for what lists nothing that is here. A digest cannot list itself, so this ends.
+    /// Zero for what lists nothing that is here, and has none of it as a blob. A digest cannot name itself, so this ends.
     fn height(&self, digest: &Digest, known: &mut HashMap<Digest, usize>) -> usize {
         if let Some(height) = known.get(digest) {
             return *height;
         }
-        let children = self
+        let parsed = self
             .manifests
             .get(digest)
-            .map_or(&[][..], |(carried, _)| &carried.parsed.children);
-        let present = children
-            .iter()
-            .filter(|child| self.manifests.contains_key(&child.digest));
-        let height = present
-            .map(|child| self.height(&child.digest, known) + 1)
+            .map(|(carried, _)| &carried.parsed);
+        let needs = parsed.into_iter().flat_map(|parsed| {
+            let blobs = parsed.blobs.iter().map(|blob| blob.digest);
+            blobs.chain(parsed.children.iter().map(|child| child.digest))
+        });
+        let height = needs
+            .filter(|needed| self.manifests.contains_key(needed))
+            .map(|needed| self.height(&needed, known) + 1)
             .max()
             .unwrap_or(0);
         known.insert(*digest, height);

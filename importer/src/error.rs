@@ -24,7 +24,7 @@ pub enum Error {
     Fleet(#[from] FleetError),
     /// Some content could not be brought into the registry.
     #[error(
-        "{failed} of {total} blobs and manifests could not be pushed, and nothing that needs them was tagged; first: {first}; run the same command again, what is there already is not sent again"
+        "{failed} of {total} blobs, manifests and tags could not be pushed, and nothing that needs them was tagged; first: {first}; run the same command again, what is there already is not sent again"
     )]
     Incomplete {
         /// How many failed.
@@ -51,10 +51,8 @@ pub enum Error {
         source: KeyError,
     },
     /// `--keep-tags`, and a tag would move.
-    #[error(
-        "--keep-tags: {0} tags exist with other content and would move, first {1}; nothing was pushed"
-    )]
-    KeepTags(usize, String),
+    #[error("--keep-tags: {0} tags exist with other content and would move, first {1}; {2}")]
+    KeepTags(usize, String, &'static str),
     /// The target registry's fault, or the way to it.
     #[error(transparent)]
     Registry(registry::Error),

@@ -19,7 +19,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use schema::{
     Digest, Manifest, MediaType, Platform, Selector,
     bundle::Image,
-    manifest::{Blob, Child},
+    manifest::{Blob, Child, ManifestError},
     registry::{RawManifest, Slice},
 };
 
@@ -28,6 +28,9 @@ pub use refused::{Attachments, Wish};
 
 use crate::{Error, Request, request::Wanted, source::Source};
 use held::Unheld;
+
+/// How deep indexes may lie in indexes. Real ones have one image below them.
+const DEPTH: usize = 16;
 
 /// An image whose manifests are all known.
 #[derive(Debug)]
@@ -176,8 +179,12 @@ impl Gathering<'_> {
     /// `selected`.
     async fn whole(&self, top: Carried, selected: bool) -> Result<HashMap<Digest, Carried>, Error> {
         let mut whole = HashMap::new();
-        let mut level = vec![top];
+        let (mut level, mut depth) = (vec![top], 0);
         while !level.is_empty() {
+            depth += 1;
+            if depth > DEPTH {
+                return Err(self.too_deep());
+            }
             let mut children: Vec<Child> = Vec::new();
             for manifest in level {
                 match selected {
@@ -234,6 +241,13 @@ impl Gathering<'_> {
             return Err(self.no_platform(manifest));
         }
         Ok(chosen.into_iter())
+    }
+
+    fn too_deep(&self) -> Error {
+        Error::Manifest {
+            image: self.wanted.shown.clone(),
+            source: ManifestError::Malformed(format!("indexes in indexes, {DEPTH} deep")),
+        }
     }
 
     fn no_platform(&self, manifest: &Manifest) -> Error {

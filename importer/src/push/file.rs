@@ -1,6 +1,9 @@
 /*! A push from a file or directory: entries in any order, several at once, nothing read that the registry has. */
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -42,25 +45,34 @@ pub async fn push(
             }
         })
         .await?;
-    let (indexes, images): (Vec<_>, Vec<_>) = upload
-        .plan
-        .manifests
-        .iter()
-        .partition(|step| step.media_type.is_index());
-    let manifest = |step: &ManifestStep| {
-        let read = bundle
-            .open(step.position)
-            .and_then(|mut content| content.read_whole());
-        let step = step.clone();
-        async move { upload.manifest(&step, Bytes::from(read?)).await }
+    let read = |step: &ManifestStep| {
+        let content = bundle.open(step.position);
+        content
+            .and_then(|mut content| content.read_whole())
+            .map(Bytes::from)
     };
-    stream::iter(images)
+    // An index follows what it lists, which may be another index; so does what needs a manifest as its blob.
+    let later = Mutex::new(BTreeSet::new());
+    stream::iter(&upload.plan.manifests)
         .map(Ok)
-        .try_for_each_concurrent(upload.concurrency, manifest)
+        .try_for_each_concurrent(upload.concurrency, |step| {
+            let (bytes, later) = (read(step), &later);
+            async move {
+                let bytes = bytes?;
+                if step.media_type.is_index() || upload.needs_doubles(step, &bytes)? {
+                    let mut later = later.lock().unwrap_or_else(PoisonError::into_inner);
+                    later.insert(step.position);
+                    return Ok::<_, Error>(());
+                }
+                upload.manifest(step, bytes).await
+            }
+        })
         .await?;
-    // An index follows what it lists, which may be another index.
-    for step in indexes {
-        manifest(step).await?;
+    let later = later.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for step in &upload.plan.manifests {
+        if later.contains(&step.position) {
+            upload.manifest(step, read(step)?).await?;
+        }
     }
     Ok(())
 }

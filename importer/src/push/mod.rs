@@ -2,14 +2,16 @@
 Brings the images of a verified bundle into a registry.
 
 ```text
-plan → survey → blobs → manifests → releases → tags
+plan → survey → blobs → manifests → releases → lists of referrers → tags
 ```
 
 The registry is asked first what it has; blobs go in parallel; a manifest follows what it refers to; tags come last,
-after every byte they rest on was verified. Configuration is handed on as it passes. What fails leaves unreferenced blobs behind, never a tag.
+after every byte they rest on was verified. Configuration is handed on as it passes. What fails leaves unreferenced blobs behind, never
+a tag, and keeps nothing from its tag that does not rest on it.
 */
 
 mod file;
+mod lists;
 mod pipe;
 mod plan;
 mod referrers;
@@ -22,11 +24,11 @@ mod target;
 mod upload;
 mod window;
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use schema::{
     Progress,
-    bundle::{self, BundlePath, Contents, Verified},
+    bundle::{self, BundlePath, Contents, Entry, Verified},
     registry::{Options, Registry},
 };
 
@@ -34,6 +36,9 @@ pub use plan::{BlobStep, ManifestStep, Plan, TagStep};
 pub use releases::ReleaseStep;
 pub use report::{ReleaseReport, Report, TagChange};
 pub use target::{ReleaseImage, Target};
+
+use lists::Lists;
+use referrers::{Foreseen, Referrer};
 
 use crate::{Error, audit};
 
@@ -54,18 +59,41 @@ impl ConfigSink for () {
 pub fn configuration(bundle: Verified, config: &dyn ConfigSink) -> Result<(), Error> {
     match bundle.into_contents() {
         Contents::Random(random) => file::frame(&random, config),
-        sequential @ Contents::Sequential(_) => {
-            let index = sequential.tape().index().clone();
-            sequential.visit(|entry| {
-                if audit::concerns(entry.file) {
-                    let bytes = entry.body.read_whole()?;
-                    audit::check(&index, &entry.file.path, &bytes)?;
-                    config.file(&entry.file.path, &bytes)?;
-                }
-                Ok(())
-            })
-        }
+        sequential @ Contents::Sequential(_) => passing(sequential, config, |_| Ok(())),
     }
+}
+
+/// The configuration of a pipe, and whatever else passes.
+fn passing(
+    bundle: Contents,
+    config: &dyn ConfigSink,
+    mut other: impl FnMut(&mut Entry<'_>) -> Result<(), bundle::Error>,
+) -> Result<(), Error> {
+    let index = bundle.tape().index().clone();
+    bundle.visit(|entry| {
+        if audit::concerns(entry.file) {
+            let bytes = entry.body.read_whole()?;
+            audit::check(&index, &entry.file.path, &bytes)?;
+            config.file(&entry.file.path, &bytes)?;
+        }
+        Ok(other(entry)?)
+    })
+}
+
+/// The configuration of a bundle of which nothing is pushed, and the referrers that a push would bring.
+fn dry(plan: &Plan, bundle: Contents, config: &dyn ConfigSink) -> Result<Vec<Referrer>, Error> {
+    if let Contents::Random(random) = &bundle {
+        file::frame(random, config)?;
+        return Foreseen::of(plan, random);
+    }
+    let steps = plan.manifests.iter().map(|step| (step.position, step));
+    let steps: HashMap<usize, &ManifestStep> = steps.collect();
+    let mut foreseen = Foreseen::default();
+    passing(bundle, config, |entry| match steps.get(&entry.position) {
+        Some(step) => foreseen.add(step, entry.body.read_whole()?),
+        None => Ok(()),
+    })?;
+    Ok(foreseen.all(plan))
 }
 
 /// Pushes a bundle, or with `dry_run` finds out what that would do.
@@ -80,15 +108,26 @@ pub async fn bundle(
     let plan = Plan::new(bundle.index(), &target)?;
     let registry = Registry::new(&target.host, options)?;
     let changes = tags::changes(&plan, &registry, options.concurrency).await?;
-    if target.keep_tags {
-        tags::refuse_moves(&changes)?;
+    let foresee = |referrers| Lists::foresee(&plan, &registry, referrers, options.concurrency);
+    let keep = |lists: &Lists, so_far| match target.keep_tags {
+        true => tags::refuse_moves(changes.iter().chain(&lists.changes), so_far),
+        false => Ok(()),
+    };
+    keep(&Lists::default(), "nothing was pushed")?;
+    let contents = bundle.into_contents();
+    if dry_run {
+        let survey = survey::ask(&plan, &registry, options.concurrency).await?;
+        let lists = foresee(dry(&plan, contents, config.as_ref())?).await;
+        keep(&lists, "nothing was pushed")?;
+        return Ok(Report::of_dry_run(&plan, &target, &survey, changes, lists));
+    }
+    if let Contents::Random(random) = &contents
+        && target.keep_tags
+    {
+        let lists = foresee(Foreseen::of(&plan, random)?).await;
+        keep(&lists, "nothing was pushed")?;
     }
     let survey = survey::ask(&plan, &registry, options.concurrency).await?;
-    if dry_run {
-        let report = Report::of_dry_run(&plan, &target, &survey, changes);
-        configuration(bundle, config.as_ref())?;
-        return Ok(report);
-    }
     progress.begin("Pushing", survey.bytes_missing(&plan));
     let upload = Arc::new(upload::Upload::new(
         plan,
@@ -96,14 +135,19 @@ pub async fn bundle(
         survey,
         options.concurrency,
     ));
-    let result = match bundle.into_contents() {
+    let result = match contents {
         Contents::Random(random) => file::push(&upload, random, config.as_ref(), progress).await,
         Contents::Sequential(sequential) => pipe::push(&upload, sequential, config, progress).await,
     };
     progress.end();
     result?;
     releases::publish(&upload).await;
-    let fallbacks = referrers::publish(&upload).await?;
-    let changes = tags::publish(&upload, changes).await?;
-    Ok(Report::of_push(&upload, &target, changes, fallbacks))
+    if target.keep_tags {
+        // A pipe has told only now what its referrers are about, and somebody else may have moved a list meanwhile.
+        let lists = Lists::foresee_arrived(&upload).await;
+        tags::refuse_moves(&lists.changes, "no tag was set")?;
+    }
+    let lists = Lists::publish(&upload).await;
+    let changes = tags::publish(&upload, changes).await;
+    Ok(Report::of_push(&upload, &target, changes, lists))
 }

@@ -168,6 +168,9 @@ impl Passing {
         }
         let permit = self.hold(entry.file.size)?;
         let bytes = Bytes::from(entry.body.read_whole()?);
+        if self.upload.needs_doubles(&step, &bytes)? {
+            self.settle()?;
+        }
         let upload = Arc::clone(&self.upload);
         self.start(async move {
             let done = upload.manifest(&step, bytes).await;

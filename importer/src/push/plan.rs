@@ -68,6 +68,8 @@ pub struct TagStep {
     pub digest: Digest,
     /// Whether the image had none and this one keeps it from being collected.
     pub added: bool,
+    /// Whether it names something about an image: a signature, an attestation, an SBOM.
+    pub attached: bool,
 }
 
 impl Plan {
@@ -87,6 +89,13 @@ impl Plan {
             .collect();
         let mut needed: BTreeMap<Digest, (usize, u64, BTreeSet<Repository>)> = BTreeMap::new();
         let mut tags = Tags::default();
+        for image in &index.images {
+            let named = image.attached.iter().filter_map(|other| other.tag.as_ref());
+            for tag in named {
+                let place = target.place(&image.repository)?;
+                tags.attached.insert((place, tag.clone()));
+            }
+        }
         for (position, file) in index.files.iter().enumerate() {
             match &file.path {
                 BundlePath::Blob(repository, digest) => {
@@ -120,9 +129,13 @@ impl Plan {
         for step in &releases {
             for (tag, digest) in &step.tags {
                 tags.add(step.to.clone(), tag.clone(), *digest, false)?;
+                if *digest != step.digest {
+                    tags.attached.insert((step.to.clone(), tag.clone()));
+                }
             }
         }
         let known = needed.keys().copied().collect();
+        let tags = tags.steps();
         let (mut blobs, mut manifests) = (Vec::new(), Vec::new());
         for (digest, (position, size, repositories)) in needed {
             let repositories = repositories.into_iter().collect();
@@ -146,7 +159,7 @@ impl Plan {
             blobs,
             manifests,
             releases,
-            tags: tags.steps(),
+            tags,
             known,
         })
     }
@@ -154,7 +167,10 @@ impl Plan {
 
 /// Tags at the target, each with one meaning.
 #[derive(Default)]
-struct Tags(BTreeMap<(Repository, Tag), (Digest, bool)>);
+struct Tags {
+    named: BTreeMap<(Repository, Tag), (Digest, bool)>,
+    attached: HashSet<(Repository, Tag)>,
+}
 
 impl Tags {
     fn add(
@@ -165,7 +181,7 @@ impl Tags {
         added: bool,
     ) -> Result<(), Error> {
         let (first, _) = *self
-            .0
+            .named
             .entry((repository.clone(), tag.clone()))
             .or_insert((digest, added));
         if first != digest {
@@ -178,19 +194,25 @@ impl Tags {
     }
 
     fn names(&self, repository: &Repository, digest: &Digest) -> bool {
-        self.0
+        self.named
             .iter()
             .any(|((at, _), (found, _))| at == repository && found == digest)
     }
 
     fn steps(self) -> Vec<TagStep> {
-        let steps = self.0.into_iter();
+        let Self { named, attached } = self;
+        let steps = named.into_iter();
         steps
-            .map(|((repository, tag), (digest, added))| TagStep {
-                repository,
-                tag,
-                digest,
-                added,
+            .map(|(place, (digest, added))| {
+                let attached = attached.contains(&place);
+                let (repository, tag) = place;
+                TagStep {
+                    repository,
+                    tag,
+                    digest,
+                    added,
+                    attached,
+                }
             })
             .collect()
     }

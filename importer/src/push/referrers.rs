@@ -1,19 +1,23 @@
 /*!
-Keeps referrers findable at registries without a referrers API: the list under the tag `sha256-<hex>` of their subject
-(distribution-spec, "Referrers Tag Schema"), merged with what is there.
+Which manifests of a bundle are about others, and in which repositories of the target.
+
+The index does not say what a referrer is about; its manifest does. A file is asked before anything is pushed, a pipe
+tells as it passes.
 */
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
-use schema::{Digest, MediaType, Repository, Selector, Tag, registry};
-use serde_json::{Value, json};
+use schema::{
+    Digest, Manifest, MediaType, Repository,
+    bundle::{self, Random},
+};
 
-use super::upload::Upload;
+use super::plan::{ManifestStep, Plan};
 use crate::Error;
 
 /// A manifest that is about another.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Referrer {
     /// Where it is, at the target.
     pub repository: Repository,
@@ -31,107 +35,77 @@ pub struct Referrer {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// Publishes the lists that the registry does not keep itself, and says how many were changed.
-pub async fn publish(upload: &Upload) -> Result<usize, Error> {
-    let referrers = upload.account().referrers.clone();
-    let mut groups: BTreeMap<(Repository, Digest), Vec<Referrer>> = BTreeMap::new();
-    for referrer in referrers {
-        groups
-            .entry((referrer.repository.clone(), referrer.subject))
-            .or_default()
-            .push(referrer);
+impl Referrer {
+    /// A manifest in a repository, if it is about another.
+    pub fn of(
+        repository: &Repository,
+        manifest: &Manifest,
+        media_type: MediaType,
+        bytes: &Bytes,
+    ) -> Option<Self> {
+        Some(Self {
+            repository: repository.clone(),
+            subject: manifest.subject?,
+            digest: Digest::of(bytes),
+            size: bytes.len() as u64,
+            media_type,
+            artifact_type: manifest.artifact_type.clone(),
+            annotations: manifest.annotations.clone(),
+        })
     }
-    let own: BTreeSet<(&Repository, &Tag)> = upload
-        .plan
-        .tags
-        .iter()
-        .map(|step| (&step.repository, &step.tag))
-        .collect();
-    let mut changed = 0;
-    for ((repository, subject), group) in groups {
-        let tag: Tag = format!("sha256-{}", subject.hex())
-            .parse()
-            .map_err(|error| Error::Usage(format!("{error}")))?;
-        if own.contains(&(&repository, &tag)) {
-            tracing::warn!(
-                "{repository}:{tag} is an image of the bundle, so the referrers of {subject} are not listed there"
-            );
-            continue;
-        }
-        let remote = upload.remote(&repository);
-        if remote.referrers(&subject).await?.is_some() {
-            continue;
-        }
-        let selector = Selector::Tag(tag);
-        let existing = match remote.manifest(&selector).await {
-            Ok(manifest) => Some(manifest.bytes),
-            Err(registry::Error::NotFound { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        if let Some(list) = merged(existing.as_deref(), &group) {
-            remote
-                .put_manifest(&selector, MediaType::OciIndex, list)
-                .await?;
-            changed += 1;
-        }
-    }
-    Ok(changed)
 }
 
-/// The list with the group added; none if nothing would change or what is there is no list.
-fn merged(existing: Option<&[u8]>, group: &[Referrer]) -> Option<Bytes> {
-    let empty =
-        || json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(), "manifests": []});
-    let mut list: Value =
-        existing.map_or_else(|| Some(empty()), |bytes| serde_json::from_slice(bytes).ok())?;
-    let entries = list.get_mut("manifests")?.as_array_mut()?;
-    let before = entries.len();
-    for referrer in group {
-        let digest = referrer.digest.to_string();
-        if entries
-            .iter()
-            .any(|entry| entry.get("digest").and_then(Value::as_str) == Some(&digest))
-        {
-            continue;
-        }
-        let mut entry =
-            json!({"mediaType": referrer.media_type, "digest": digest, "size": referrer.size});
-        if let Some(kind) = &referrer.artifact_type {
-            entry["artifactType"] = json!(kind);
-        }
-        if !referrer.annotations.is_empty() {
-            entry["annotations"] = json!(referrer.annotations);
-        }
-        entries.push(entry);
-    }
-    (entries.len() > before).then(|| Bytes::from(list.to_string()))
+/// The referrers that a push will bring, out of the verified manifests of a bundle.
+#[derive(Debug, Default)]
+pub struct Foreseen {
+    referrers: Vec<Referrer>,
+    children: HashMap<Digest, Vec<Digest>>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Foreseen {
+    /// Reads them from a bundle that can be read again.
+    pub fn of(plan: &Plan, bundle: &Random) -> Result<Vec<Referrer>, Error> {
+        let mut foreseen = Self::default();
+        for step in &plan.manifests {
+            let bytes = bundle.open(step.position)?.read_whole()?;
+            foreseen.add(step, bytes)?;
+        }
+        Ok(foreseen.all(plan))
+    }
 
-    #[test]
-    fn a_list_grows_once_and_keeps_what_is_there() -> Result<(), Box<dyn std::error::Error>> {
-        let referrer = Referrer {
-            repository: "a".parse()?,
-            subject: Digest::of(b"subject"),
-            digest: Digest::of(b"referrer"),
-            size: 8,
-            media_type: MediaType::OciManifest,
-            artifact_type: Some("application/x".to_owned()),
-            annotations: BTreeMap::new(),
-        };
-        let first = merged(None, std::slice::from_ref(&referrer)).ok_or("nothing")?;
-        assert!(merged(Some(&first), std::slice::from_ref(&referrer)).is_none());
-        let other = Referrer {
-            digest: Digest::of(b"other"),
-            ..referrer
-        };
-        let second = merged(Some(&first), &[other]).ok_or("nothing")?;
-        let list: Value = serde_json::from_slice(&second)?;
-        assert_eq!(list["manifests"].as_array().map(Vec::len), Some(2));
-        assert!(merged(Some(b"{}"), &[]).is_none());
+    /// Takes in a manifest.
+    pub fn add(&mut self, step: &ManifestStep, bytes: Vec<u8>) -> Result<(), bundle::Error> {
+        let bytes = Bytes::from(bytes);
+        let manifest = Manifest::parse(&bytes, step.media_type).map_err(|error| {
+            bundle::Error::Invalid(format!("manifest {}: {error}", step.digest))
+        })?;
+        let at = |repository| Referrer::of(repository, &manifest, step.media_type, &bytes);
+        self.referrers
+            .extend(step.repositories.iter().filter_map(at));
+        let children = manifest.children.iter().map(|child| child.digest);
+        self.children.insert(step.digest, children.collect());
         Ok(())
+    }
+
+    /// All of them, those of releases that are published alone included.
+    pub fn all(mut self, plan: &Plan) -> Vec<Referrer> {
+        for release in plan.releases.iter().filter(|step| step.from != step.to) {
+            let (mut copied, mut open) = (HashSet::new(), release.roots.clone());
+            while let Some(digest) = open.pop() {
+                if copied.insert(digest) {
+                    open.extend(self.children.get(&digest).into_iter().flatten());
+                }
+            }
+            let here = |referrer: &&Referrer| {
+                referrer.repository == release.from && copied.contains(&referrer.digest)
+            };
+            let copies: Vec<Referrer> = self.referrers.iter().filter(here).cloned().collect();
+            self.referrers
+                .extend(copies.into_iter().map(|referrer| Referrer {
+                    repository: release.to.clone(),
+                    ..referrer
+                }));
+        }
+        self.referrers
     }
 }

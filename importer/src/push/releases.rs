@@ -35,7 +35,8 @@ pub struct ReleaseStep {
     pub tags: Vec<(Tag, Digest)>,
     /// The manifests to be copied, without those they list: the release, then all that is about it.
     pub roots: Vec<Digest>,
-    /// Everything without which no cluster should be offered it: components, signatures, itself.
+    /// Everything without which no cluster should be offered it: components, itself. Not what is about them: a registry
+    /// that refuses signatures keeps nobody from the rest.
     pub rests_on: Vec<Digest>,
     /// The OpenPGP keys that signed it, as the index says.
     pub verified_by: Vec<String>,
@@ -65,44 +66,60 @@ fn step(index: &Index, target: &Target, release: &Release) -> Result<ReleaseStep
         image.repository == release.repository && tags.any(|tag| tag.as_str().starts_with(&prefix))
     };
     let components = index.images.iter().filter(component);
-    let rests_on = components.flat_map(|image| {
-        let attached = image.attached.iter().map(|other| other.digest);
-        attached.chain([image.digest])
-    });
+    let rests_on = components.map(|image| image.digest);
     Ok(ReleaseStep {
         version: release.version.clone(),
         digest: release.digest,
         from: target.place(&release.repository)?,
         to: target.release_images()?,
-        rests_on: rests_on.chain(roots.iter().copied()).collect(),
+        rests_on: rests_on.chain([release.digest]).collect(),
         tags,
         roots,
         verified_by: release.verified_by.clone(),
     })
 }
 
-/// Copies each release that is at the target whole. What fails is written down.
+/// Copies each release that is at the target whole, then what is about it. What fails is written down.
 pub async fn publish(upload: &Upload) {
     for step in &upload.plan.releases {
         let missing = {
             let account = upload.account();
             let mut needed = step.rests_on.iter();
-            let reason = needed.find_map(|digest| account.failed.get(digest));
-            reason.cloned()
+            needed.find_map(|digest| account.forbids(&step.from, digest))
         };
         let outcome = match missing {
             Some(reason) => Err(reason),
             None if step.from == step.to => Ok(()),
-            None => copy(upload, step).await.map_err(|error| error.to_string()),
+            None => copy(upload, step, step.digest)
+                .await
+                .map_err(|error| error.to_string()),
         };
         if let Err(reason) = outcome {
             upload.withhold(step, &reason);
+        } else if step.from != step.to {
+            attachments(upload, step).await;
         }
     }
 }
 
-async fn copy(upload: &Upload, step: &ReleaseStep) -> Result<(), Error> {
-    let manifests = gather(upload, step).await?;
+/// Whatever of it cannot be copied, the release stays published.
+async fn attachments(upload: &Upload, step: &ReleaseStep) {
+    for root in step.roots.iter().filter(|root| **root != step.digest) {
+        let missing = upload.account().forbids(&step.from, root);
+        let outcome = match missing {
+            Some(reason) => Err(reason),
+            None => copy(upload, step, *root)
+                .await
+                .map_err(|error| format!("manifest {root} in {}: {error}", step.to)),
+        };
+        if let Err(reason) = outcome {
+            upload.fail(&step.to, *root, reason);
+        }
+    }
+}
+
+async fn copy(upload: &Upload, step: &ReleaseStep, root: Digest) -> Result<(), Error> {
+    let manifests = gather(upload, step, root).await?;
     let blobs: HashMap<Digest, Blob> = manifests
         .values()
         .flat_map(|(_, manifest)| &manifest.blobs)
@@ -128,16 +145,17 @@ async fn copy(upload: &Upload, step: &ReleaseStep) -> Result<(), Error> {
     Ok(())
 }
 
-/// The manifests of the release and of what is about it, by digest, and so verified.
+/// A manifest and all it lists, by digest, and so verified.
 async fn gather(
     upload: &Upload,
     step: &ReleaseStep,
+    root: Digest,
 ) -> Result<HashMap<Digest, (Bytes, Manifest)>, Error> {
     let planned = upload.plan.manifests.iter();
     let types: HashMap<Digest, MediaType> =
         planned.map(|step| (step.digest, step.media_type)).collect();
     let from = upload.remote(&step.from);
-    let (mut found, mut open) = (HashMap::new(), step.roots.clone());
+    let (mut found, mut open) = (HashMap::new(), vec![root]);
     while let Some(digest) = open.pop() {
         // A list may name machines that the bundle is not for.
         let Some(media_type) = types.get(&digest).filter(|_| !found.contains_key(&digest)) else {

@@ -8,7 +8,9 @@ use schema::{
 };
 use serde::Serialize;
 
-use super::{plan::Plan, releases::ReleaseStep, survey::Survey, target::Target, upload::Upload};
+use super::{
+    lists::Lists, plan::Plan, releases::ReleaseStep, survey::Survey, target::Target, upload::Upload,
+};
 use crate::{Error, args::Format, report};
 
 /// The account of a push.
@@ -30,7 +32,7 @@ pub struct Report {
     pub manifests_pushed: usize,
     /// Referrers lists changed.
     pub referrers_lists: usize,
-    /// Every tag of the bundle.
+    /// Every tag of the bundle, and the lists of referrers that the registry does not keep itself.
     pub tags: Vec<TagChange>,
     /// The OpenShift releases of the bundle.
     pub releases: Vec<ReleaseReport>,
@@ -74,6 +76,17 @@ pub struct TagChange {
     pub action: TagAction,
     /// The image had no tag; this one keeps it from being collected.
     pub added: bool,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl TagChange {
+    /// It is not set.
+    pub fn fail(&mut self, reason: String) {
+        self.action = TagAction::Failed;
+        self.reason = Some(reason);
+    }
 }
 
 /// What becomes of a tag.
@@ -90,9 +103,40 @@ pub enum TagAction {
     Unchanged,
 }
 
+impl TagAction {
+    /// What it takes to make `old` point to `new`.
+    pub fn of(old: Option<Digest>, new: Digest) -> Self {
+        match old {
+            None => Self::Created,
+            Some(old) if old == new => Self::Unchanged,
+            Some(_) => Self::Moved,
+        }
+    }
+
+    /// Whether the tag is another than it was, or would be.
+    pub fn is_change(self) -> bool {
+        matches!(self, Self::Created | Self::Moved)
+    }
+}
+
 impl Report {
     /// What a push would do.
-    pub fn of_dry_run(plan: &Plan, target: &Target, survey: &Survey, tags: Vec<TagChange>) -> Self {
+    pub fn of_dry_run(
+        plan: &Plan,
+        target: &Target,
+        survey: &Survey,
+        mut tags: Vec<TagChange>,
+        lists: Lists,
+    ) -> Self {
+        let failures: Vec<String> = tags
+            .iter()
+            .chain(&lists.changes)
+            .filter_map(|change| change.reason.clone())
+            .collect();
+        let referrers_lists = lists.changed();
+        let mut warnings = warnings(plan, target);
+        warnings.extend(lists.warnings);
+        tags.extend(lists.changes);
         let absent = plan
             .blobs
             .iter()
@@ -108,14 +152,14 @@ impl Report {
             bytes_uploaded: survey.bytes_missing(plan),
             blobs_mounted: wanted - absent,
             manifests_pushed: survey.missing_manifests.values().map(Vec::len).sum(),
-            referrers_lists: 0,
+            referrers_lists,
             tags,
-            failures: Vec::new(),
-            warnings: warnings(plan, target),
+            first_failure: failures.first().cloned(),
+            failures,
+            warnings,
             next_commands: upgrades(&releases),
             releases,
-            total: 0,
-            first_failure: None,
+            total: total(plan),
         }
     }
 
@@ -123,8 +167,8 @@ impl Report {
     pub fn of_push(
         upload: &Upload,
         target: &Target,
-        tags: Vec<TagChange>,
-        referrers_lists: usize,
+        mut tags: Vec<TagChange>,
+        lists: Lists,
     ) -> Self {
         let account = upload.account().clone();
         let releases = releases(&upload.plan, target, |step| {
@@ -134,8 +178,12 @@ impl Report {
             let mut own = tags.iter().filter(tag);
             own.all(|change| change.action != TagAction::Failed)
         });
-        let reasons = account.failed.into_values();
+        let reasons = account.failed.into_values().chain(account.refused);
         let failures: BTreeSet<String> = reasons.chain(account.withheld.into_values()).collect();
+        let referrers_lists = lists.changed();
+        let mut warnings = warnings(&upload.plan, target);
+        warnings.extend(lists.warnings);
+        tags.extend(lists.changes);
         Self {
             registry: target.host.clone(),
             dry_run: false,
@@ -147,12 +195,10 @@ impl Report {
             referrers_lists,
             tags,
             failures: failures.into_iter().collect(),
-            warnings: warnings(&upload.plan, target),
+            warnings,
             next_commands: upgrades(&releases),
             releases,
-            total: upload.plan.blobs.len()
-                + upload.plan.manifests.len()
-                + upload.plan.releases.len(),
+            total: total(&upload.plan),
             first_failure: account.first_failure,
         }
     }
@@ -192,7 +238,7 @@ impl Report {
             human_bytes(self.bytes_uploaded),
             self.blobs_mounted,
             self.manifests_pushed,
-            self.tags.iter().filter(|tag| matches!(tag.action, TagAction::Created | TagAction::Moved)).count(),
+            self.tags.iter().filter(|tag| tag.action.is_change()).count(),
         ));
         text
     }
@@ -227,6 +273,11 @@ impl Report {
             None => Ok(()),
         }
     }
+}
+
+/// All that can fail, tags included.
+fn total(plan: &Plan) -> usize {
+    plan.blobs.len() + plan.manifests.len() + plan.tags.len() + plan.releases.len()
 }
 
 fn releases(

@@ -67,8 +67,14 @@ pub async fn ask(plan: &Plan, registry: &Registry, concurrency: usize) -> Result
         let found = registry
             .repository(repository)
             .find_manifest(&selector)
-            .await?;
-        Ok::<_, Error>((step.digest, repository, found.is_some()))
+            .await;
+        let there = match found {
+            Ok(found) => found.is_some(),
+            // Putting it will tell, and concern nothing else.
+            Err(error) if error.is_refusal() => false,
+            Err(error) => return Err(error.into()),
+        };
+        Ok::<_, Error>((step.digest, repository, there))
     });
     let mut answers = asked.buffered(concurrency * 2);
     while let Some((digest, repository, there)) = answers.try_next().await? {

@@ -22,21 +22,29 @@ pub async fn changes(
     concurrency: usize,
 ) -> Result<Vec<TagChange>, Error> {
     let asked = stream::iter(&plan.tags).map(|step| async move {
-        let old = registry
-            .repository(&step.repository)
-            .find_manifest(&Selector::Tag(step.tag.clone()))
-            .await?;
-        let action = match old {
-            None => TagAction::Created,
-            Some(old) if old == step.digest => TagAction::Unchanged,
-            Some(_) => TagAction::Moved,
-        };
         let TagStep {
             repository,
             tag,
             digest,
             added,
+            attached,
         } = step.clone();
+        let found = registry
+            .repository(&repository)
+            .find_manifest(&Selector::Tag(tag.clone()))
+            .await;
+        let (old, reason) = match found {
+            Ok(old) => (old, None),
+            // No signature costs an image its tag. What may be there is unknown, so it is not moved.
+            Err(error) if attached && error.is_refusal() => {
+                (None, Some(format!("tag {repository}:{tag}: {error}")))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let action = match old {
+            _ if reason.is_some() => TagAction::Failed,
+            old => TagAction::of(old, digest),
+        };
         Ok(TagChange {
             repository,
             tag,
@@ -44,42 +52,45 @@ pub async fn changes(
             new: digest,
             action,
             added,
+            reason,
         })
     });
     asked.buffered(concurrency * 2).try_collect().await
 }
 
-/// `--keep-tags`.
-pub fn refuse_moves(changes: &[TagChange]) -> Result<(), Error> {
+/// `--keep-tags`; `so_far` says what was done until now.
+pub fn refuse_moves<'c>(
+    changes: impl IntoIterator<Item = &'c TagChange>,
+    so_far: &'static str,
+) -> Result<(), Error> {
     let moves: Vec<_> = changes
-        .iter()
+        .into_iter()
         .filter(|change| change.action == TagAction::Moved)
         .collect();
     match moves.first() {
-        Some(first) => Err(Error::KeepTags(moves.len(), first.to_string())),
+        Some(first) => Err(Error::KeepTags(moves.len(), first.to_string(), so_far)),
         None => Ok(()),
     }
 }
 
-/// Sets the tags whose manifests are there, with all they rest on.
-pub async fn publish(upload: &Upload, changes: Vec<TagChange>) -> Result<Vec<TagChange>, Error> {
+/// Sets the tags whose manifests are there, with all they rest on. One that is refused is written down.
+pub async fn publish(upload: &Upload, changes: Vec<TagChange>) -> Vec<TagChange> {
     let done = stream::iter(changes).map(|mut change| async move {
-        if upload.account().forbids(&change.repository, &change.new) {
-            change.action = TagAction::Failed;
-        }
-        if !matches!(change.action, TagAction::Created | TagAction::Moved) {
-            return change;
-        }
-        if let Err(error) = publish_one(upload, &change).await {
-            upload.fail(
-                change.new,
-                format!("tag {}:{}: {error}", change.repository, change.tag),
-            );
-            change.action = TagAction::Failed;
+        let forbidden = upload.account().forbids(&change.repository, &change.new);
+        if let Some(reason) = forbidden {
+            change.fail(reason);
+        } else if let Some(reason) = &change.reason {
+            upload.refused(reason.clone());
+        } else if matches!(change.action, TagAction::Created | TagAction::Moved)
+            && let Err(error) = publish_one(upload, &change).await
+        {
+            let reason = format!("tag {}:{}: {error}", change.repository, change.tag);
+            upload.refused(reason.clone());
+            change.fail(reason);
         }
         change
     });
-    Ok(done.buffered(upload.concurrency).collect().await)
+    done.buffered(upload.concurrency).collect().await
 }
 
 /// The manifest's bytes come from the registry, where they were put by digest: it is checked again on the way.

@@ -6,7 +6,7 @@ too, the rest goes on.
 */
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,7 +18,7 @@ use schema::{
 };
 
 use super::{
-    plan::{BlobStep, ManifestStep, Plan},
+    plan::{BlobStep, ManifestStep, Plan, TagStep},
     referrers::Referrer,
     releases::ReleaseStep,
     survey::Survey,
@@ -35,6 +35,8 @@ pub struct Upload {
     /// Tasks at once.
     pub concurrency: usize,
     registry: Registry,
+    /// Digests that are manifests.
+    manifests: HashSet<Digest>,
     account: Mutex<Account>,
 }
 
@@ -49,8 +51,10 @@ pub struct Account {
     pub mounted: usize,
     /// Manifests put.
     pub manifests: usize,
-    /// Blobs and manifests that are not everywhere they should be, with the reason.
-    pub failed: HashMap<Digest, String>,
+    /// Blobs and manifests that are not where they should be, with the reason.
+    pub failed: HashMap<(Repository, Digest), String>,
+    /// Tags and lists that were refused.
+    pub refused: BTreeSet<String>,
     /// Releases that are not published alone: the repository, a manifest that gets no tag there, and the reason.
     pub withheld: HashMap<(Repository, Digest), String>,
     /// The first reason in time.
@@ -62,13 +66,20 @@ pub struct Account {
 impl Upload {
     /// Begins.
     pub fn new(plan: Plan, registry: Registry, survey: Survey, concurrency: usize) -> Self {
+        let manifests = plan.manifests.iter().map(|step| step.digest).collect();
         Self {
             plan,
+            manifests,
             survey,
             concurrency,
             registry,
             account: Mutex::default(),
         }
+    }
+
+    /// The target.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// A repository at the target.
@@ -82,69 +93,68 @@ impl Upload {
     }
 
     /// Sends a blob where it is missing. `again` gives the bytes for repositories that refuse a mount.
-    /// Only an altered bundle is an error; a registry's refusal is written down.
+    /// Only an altered bundle is an error; a registry's refusal is written down, and concerns no other repository.
     pub async fn blob(
         &self,
         step: &BlobStep,
         source: &dyn BlobSource,
         again: impl Fn(Remote) -> Box<dyn BlobSource>,
     ) -> Result<(), Error> {
-        match self
-            .try_blob(step, source, again)
-            .await
-            .map_err(Error::from)
-        {
-            Ok(()) => Ok(()),
-            Err(altered @ Error::Bundle(_)) => Err(altered),
-            Err(error) => {
-                self.fail(
-                    step.blob.digest,
-                    format!("blob {}: {error}", step.blob.digest),
-                );
-                Ok(())
+        let digest = step.blob.digest;
+        let mut missing = self.survey.missing_blobs.get(&digest).into_iter().flatten();
+        let mut holder = self.survey.holders.get(&digest);
+        while let Some(repository) = missing.next() {
+            let done = match holder {
+                Some(holder) => self.copy(step, holder, repository, &again).await,
+                None => self.send(step, repository, source).await,
+            };
+            let Err(error) = done else {
+                holder = holder.or(Some(repository));
+                continue;
+            };
+            // What is not a refusal would be the same everywhere.
+            let ends = !error.is_refusal();
+            match Error::from(error) {
+                altered @ Error::Bundle(_) => return Err(altered),
+                error => {
+                    let reason = format!("blob {digest}: {error}");
+                    let others = missing.by_ref().take(if ends { usize::MAX } else { 0 });
+                    for repository in std::iter::once(repository).chain(others) {
+                        self.fail(repository, digest, reason.clone());
+                    }
+                }
             }
         }
+        Ok(())
     }
 
-    async fn try_blob(
+    async fn send(
         &self,
         step: &BlobStep,
+        to: &Repository,
         source: &dyn BlobSource,
-        again: impl Fn(Remote) -> Box<dyn BlobSource>,
     ) -> Result<(), registry::Error> {
-        let mut missing = self
-            .survey
-            .missing_blobs
-            .get(&step.blob.digest)
-            .into_iter()
-            .flatten();
-        let holder = match self.survey.holders.get(&step.blob.digest) {
-            Some(holder) => holder,
-            None => {
-                let Some(first) = missing.next() else {
-                    return Ok(());
-                };
-                self.remote(first)
-                    .push_blob(&step.blob, source, None)
+        self.remote(to).push_blob(&step.blob, source, None).await?;
+        self.sent(&step.blob);
+        Ok(())
+    }
+
+    async fn copy(
+        &self,
+        step: &BlobStep,
+        holder: &Repository,
+        to: &Repository,
+        again: &impl Fn(Remote) -> Box<dyn BlobSource>,
+    ) -> Result<(), registry::Error> {
+        let remote = self.remote(to);
+        match remote.mount(&step.blob, holder).await? {
+            Mount::Done => self.account().mounted += 1,
+            Mount::Refused(session) => {
+                let source = again(self.remote(holder));
+                remote
+                    .push_blob(&step.blob, source.as_ref(), Some(session))
                     .await?;
                 self.sent(&step.blob);
-                first
-            }
-        };
-        for repository in missing {
-            let remote = self.remote(repository);
-            match remote.mount(&step.blob, holder).await? {
-                Mount::Done => self.account().mounted += 1,
-                Mount::Refused(session) => {
-                    remote
-                        .push_blob(
-                            &step.blob,
-                            again(self.remote(holder)).as_ref(),
-                            Some(session),
-                        )
-                        .await?;
-                    self.sent(&step.blob);
-                }
             }
         }
         Ok(())
@@ -160,60 +170,99 @@ impl Upload {
     /// Puts a manifest, by digest, where it is missing; `bytes` are verified. Refuses one that refers to what neither
     /// the bundle nor the index knows.
     pub async fn manifest(&self, step: &ManifestStep, bytes: Bytes) -> Result<(), Error> {
+        let manifest = self.parsed(step, &bytes)?;
+        let needs = manifest.blobs.iter().map(|blob| blob.digest);
+        let needs = needs.chain(manifest.children.iter().map(|child| child.digest));
+        let needs: Vec<Digest> = needs.collect();
+        let missing = self.survey.missing_manifests.get(&step.digest);
+        for repository in &step.repositories {
+            let broken = {
+                let failed = &self.account().failed;
+                let lacks = |digest: &&Digest| failed.contains_key(&(repository.clone(), **digest));
+                needs.iter().find(lacks).copied()
+            };
+            if let Some(broken) = broken {
+                let reason = format!("{} rests on {broken}", self.named(repository, step));
+                self.fail(repository, step.digest, reason);
+                continue;
+            }
+            if missing.is_some_and(|missing| missing.contains(repository)) {
+                if let Err(error) = self.put(repository, step, &manifest, &bytes).await {
+                    let reason = format!("{}: {error}", self.named(repository, step));
+                    self.fail(repository, step.digest, reason);
+                    continue;
+                }
+                self.account().manifests += 1;
+            }
+            self.note_referrer(repository, &manifest, step.media_type, &bytes);
+        }
+        Ok(())
+    }
+
+    async fn put(
+        &self,
+        repository: &Repository,
+        step: &ManifestStep,
+        manifest: &Manifest,
+        bytes: &Bytes,
+    ) -> Result<(), registry::Error> {
+        let remote = self.remote(repository);
+        for blob in self.doubles(manifest) {
+            if !remote.has_blob(blob).await? {
+                let manifest = remote.manifest(&Selector::Digest(blob.digest)).await?;
+                remote.push_blob(blob, &manifest.bytes, None).await?;
+                self.sent(blob);
+            }
+        }
+        remote
+            .put_manifest(
+                &Selector::Digest(step.digest),
+                step.media_type,
+                bytes.clone(),
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Whether a manifest needs others of the bundle as blobs, so that they must be there before it.
+    pub fn needs_doubles(&self, step: &ManifestStep, bytes: &Bytes) -> Result<bool, Error> {
+        let manifest = self.parsed(step, bytes)?;
+        Ok(self.doubles(&manifest).next().is_some())
+    }
+
+    /// The blobs of a manifest that are manifests of the bundle too. A registry keeps the two apart, so they are sent as
+    /// both.
+    fn doubles<'m>(&self, manifest: &'m Manifest) -> impl Iterator<Item = &'m Blob> {
+        let double = |blob: &&Blob| self.manifests.contains(&blob.digest);
+        manifest.blobs.iter().filter(double)
+    }
+
+    fn parsed(&self, step: &ManifestStep, bytes: &Bytes) -> Result<Manifest, Error> {
         let invalid =
             |reason: String| bundle::Error::Invalid(format!("manifest {}: {reason}", step.digest));
         let manifest =
-            Manifest::parse(&bytes, step.media_type).map_err(|error| invalid(error.to_string()))?;
-        if let Some(stranger) = manifest
+            Manifest::parse(bytes, step.media_type).map_err(|error| invalid(error.to_string()))?;
+        match manifest
             .blobs
             .iter()
             .find(|blob| !self.plan.known.contains(&blob.digest))
         {
-            return Err(invalid(format!(
+            Some(stranger) => Err(invalid(format!(
                 "it needs blob {}, which the bundle does not hold",
                 stranger.digest
             ))
-            .into());
+            .into()),
+            None => Ok(manifest),
         }
-        let needs = manifest
-            .blobs
-            .iter()
-            .map(|blob| blob.digest)
-            .chain(manifest.children.iter().map(|child| child.digest));
-        let broken = {
-            let account = self.account();
-            needs
-                .into_iter()
-                .find(|digest| account.failed.contains_key(digest))
-        };
-        if let Some(broken) = broken {
-            self.fail(
-                step.digest,
-                format!("manifest {} rests on {broken}", step.digest),
-            );
-            return Ok(());
+    }
+
+    /// A manifest as people know it: with a tag that it is to have.
+    fn named(&self, repository: &Repository, step: &ManifestStep) -> String {
+        let own = |tag: &&TagStep| tag.repository == *repository && tag.digest == step.digest;
+        match self.plan.tags.iter().find(own) {
+            Some(tag) => format!("manifest {} ({repository}:{})", step.digest, tag.tag),
+            None => format!("manifest {} in {repository}", step.digest),
         }
-        for repository in self
-            .survey
-            .missing_manifests
-            .get(&step.digest)
-            .into_iter()
-            .flatten()
-        {
-            let selector = Selector::Digest(step.digest);
-            match self
-                .remote(repository)
-                .put_manifest(&selector, step.media_type, bytes.clone())
-                .await
-            {
-                Ok(_) => self.account().manifests += 1,
-                Err(error) => self.fail(step.digest, format!("manifest: {error}")),
-            }
-        }
-        for repository in &step.repositories {
-            self.note_referrer(repository, &manifest, step.media_type, &bytes);
-        }
-        Ok(())
     }
 
     /// Writes down a manifest that is about another, if it is one, for the list of such.
@@ -224,26 +273,25 @@ impl Upload {
         media_type: MediaType,
         bytes: &Bytes,
     ) {
-        let Some(subject) = manifest.subject else {
-            return;
-        };
-        self.account().referrers.push(Referrer {
-            repository: repository.clone(),
-            subject,
-            digest: Digest::of(bytes),
-            size: bytes.len() as u64,
-            media_type,
-            artifact_type: manifest.artifact_type.clone(),
-            annotations: manifest.annotations.clone(),
-        });
+        let referrer = Referrer::of(repository, manifest, media_type, bytes);
+        self.account().referrers.extend(referrer);
     }
 
-    /// Writes down that something is not there.
-    pub fn fail(&self, digest: Digest, reason: String) {
+    /// Writes down that a blob or a manifest is not in a repository.
+    pub fn fail(&self, repository: &Repository, digest: Digest, reason: String) {
         tracing::warn!("{reason}");
         let mut account = self.account();
         account.first_failure.get_or_insert_with(|| reason.clone());
-        account.failed.entry(digest).or_insert(reason);
+        let place = (repository.clone(), digest);
+        account.failed.entry(place).or_insert(reason);
+    }
+
+    /// Writes down that a tag or a list was refused.
+    pub fn refused(&self, reason: String) {
+        tracing::warn!("{reason}");
+        let mut account = self.account();
+        account.first_failure.get_or_insert_with(|| reason.clone());
+        account.refused.insert(reason);
     }
 
     /// Writes down that a release is not published alone; where it was pushed with its components it stays.
@@ -264,9 +312,10 @@ impl Upload {
 }
 
 impl Account {
-    /// Whether something that a tag there would rest on is missing.
-    pub fn forbids(&self, repository: &Repository, digest: &Digest) -> bool {
-        self.failed.contains_key(digest)
-            || self.withheld.contains_key(&(repository.clone(), *digest))
+    /// Why a tag there would rest on something that is missing, if so.
+    pub fn forbids(&self, repository: &Repository, digest: &Digest) -> Option<String> {
+        let place = (repository.clone(), *digest);
+        let reason = self.failed.get(&place).or(self.withheld.get(&place));
+        reason.cloned()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::{
@@ -21,6 +22,9 @@ pub(super) struct Shared {
     pub clients: Clients,
     pub logins: Logins,
     pub retries: u32,
+    /// Places for requests under way, `--concurrency` of them: whatever there is to ask, and whoever asks, no more
+    /// connections are open. Uploads apart, of which each caller has so many: their bytes may come from a request.
+    pub places: Arc<Semaphore>,
     pub buffers: Buffers,
 }
 
@@ -59,6 +63,7 @@ impl Registry {
             clients,
             logins,
             retries: options.retries,
+            places: Arc::new(Semaphore::new(options.concurrency.max(1))),
             buffers: Buffers::default(),
         })))
     }
@@ -113,6 +118,12 @@ impl Remote {
         } else {
             Patience::new(self.shared.retries)
         }
+    }
+
+    /// A place for a request, once there is one.
+    pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // Nobody closes it.
+        Arc::clone(&self.shared.places).acquire_owned().await.ok()
     }
 
     /// `HOST/REPOSITORY` followed by what is asked there, as errors tell it.

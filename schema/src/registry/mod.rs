@@ -19,6 +19,7 @@ mod manifests;
 mod pull;
 mod push;
 mod referrers;
+mod reply;
 mod retry;
 mod send;
 mod source;

@@ -10,11 +10,11 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use reqwest::{
-    Method, Response, StatusCode,
+    Method, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, RANGE},
 };
 
-use super::{Error, Remote, location, manifests, retry::Patience, send::Call};
+use super::{Error, Remote, location, manifests, reply::Reply, retry::Patience, send::Call};
 use crate::manifest::Blob;
 
 /// A part of a blob.
@@ -29,9 +29,9 @@ pub enum Slice {
 /// What a GET from an offset gave.
 enum Answer {
     /// The bytes from the offset up to and including that one, or nearer.
-    Part(Response, u64),
+    Part(Reply, u64),
     /// The whole blob, from its first byte.
-    Whole(Response),
+    Whole(Reply),
 }
 
 impl Remote {
@@ -81,10 +81,8 @@ impl Remote {
                 Ok(false) => return Ok(Slice::Unsupported),
                 Err(error) => {
                     // What is only fetched again is no progress.
-                    if buffer.bytes.len() > furthest {
-                        furthest = buffer.bytes.len();
-                        patience.reset();
-                    }
+                    furthest = furthest.max(buffer.bytes.len());
+                    patience.progress(furthest as u64);
                     patience.wait(error).await?;
                 }
             }
@@ -130,10 +128,7 @@ impl Remote {
         let target = self.target(&blob.digest);
         loop {
             let at = offset + buffer.len() as u64;
-            let chunk = response
-                .chunk()
-                .await
-                .map_err(|error| Error::transport(error, &self.shared.host, &target))?;
+            let chunk = response.chunk(&self.shared.host, &target).await?;
             let Some(chunk) = chunk else {
                 return if at == stop {
                     Ok(true)
@@ -240,7 +235,7 @@ struct Reading {
     blob: Blob,
     given: u64,
     skip: u64,
-    response: Option<Response>,
+    response: Option<Reply>,
     patience: Patience,
 }
 
@@ -251,7 +246,7 @@ impl Reading {
                 Ok(Some(chunk)) if chunk.is_empty() => {}
                 Ok(Some(chunk)) => {
                     self.given += chunk.len() as u64;
-                    self.patience.reset();
+                    self.patience.progress(self.given);
                     return Ok(Some(chunk));
                 }
                 Ok(None) => return Ok(None),
@@ -281,10 +276,8 @@ impl Reading {
             return Ok(Some(Bytes::new()));
         };
         let target = self.remote.target(&self.blob.digest);
-        let chunk = response.chunk().await;
-        let Some(mut chunk) =
-            chunk.map_err(|error| Error::transport(error, &self.remote.shared.host, &target))?
-        else {
+        let chunk = response.chunk(&self.remote.shared.host, &target).await?;
+        let Some(mut chunk) = chunk else {
             self.response = None;
             return if self.given == self.blob.size {
                 Ok(None)

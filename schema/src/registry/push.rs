@@ -11,8 +11,8 @@ use reqwest::{
 use url::Url;
 
 use super::{
-    BlobSource, Error, Remote, Upload, access::Access, location, manifests, retry::Patience, send,
-    source::Exact, tls::IDLE, upload::text,
+    BlobSource, Error, Remote, Upload, access::Access, location, manifests, reply::Reply,
+    retry::Patience, send, source::Exact, tls::IDLE, upload::text,
 };
 use crate::{Repository, manifest::Blob};
 
@@ -331,7 +331,7 @@ impl Remote {
             self.challenged(&response, &access, header.as_ref()).await?;
         }
         if !response.status().is_success() {
-            return Err(send::refusal(&method, response, target).await);
+            return Err(send::refusal(&method, Reply::new(response, None), target).await);
         }
         Ok(response)
     }

@@ -1,10 +1,10 @@
 /*! When to try again: exponential back-off with jitter, longer where the registry says so, and never for ever. */
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-use super::Error;
+use super::{Error, reply::FLOOR};
 
 /// The longest wait a `Retry-After` can impose.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -22,6 +22,9 @@ pub(super) struct Patience {
     waits: ExponentialBackoff,
     /// Further attempts after a server error.
     server_errors: u32,
+    /// When there last was progress, and what had come by then.
+    since: Instant,
+    bytes: u64,
 }
 
 impl Patience {
@@ -31,6 +34,8 @@ impl Patience {
             retries,
             waits: waits(retries),
             server_errors: u32::MAX,
+            since: Instant::now(),
+            bytes: 0,
         }
     }
 
@@ -60,6 +65,16 @@ impl Patience {
         tracing::debug!(%error, ?wait, "trying again");
         tokio::time::sleep(wait).await;
         Ok(())
+    }
+
+    /// So many bytes have come in all: where that is faster than a stall, all attempts are due again.
+    pub(super) fn progress(&mut self, bytes: u64) {
+        let more = bytes.saturating_sub(self.bytes);
+        let least = self.since.elapsed().as_millis() as u64 * FLOOR / 1000;
+        if more > least {
+            self.reset();
+            (self.since, self.bytes) = (Instant::now(), bytes);
+        }
     }
 
     /// Progress was made: all attempts are due again.

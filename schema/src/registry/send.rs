@@ -7,15 +7,22 @@ use reqwest::{
     Client, Method, RequestBuilder, Response, StatusCode,
     header::{AUTHORIZATION, HeaderValue, LOCATION, WWW_AUTHENTICATE},
 };
+use tokio::sync::Semaphore;
 use url::Url;
 
-use super::{Error, access::Access, client::Remote, error, location};
+use super::{Error, access::Access, client::Remote, error, location, reply::Reply};
 
 /// Most redirects that are followed.
 const REDIRECTS: usize = 10;
 
 /// Most bytes read of an error's body.
 const ERROR_LIMIT: usize = 8 << 10;
+
+/// A body of up to this many bytes, 256 KiB, is read whenever it comes.
+const SMALL: u64 = 256 << 10;
+
+/// Of larger ones, so many are read at once: many connections must not mean much memory.
+static LARGE: Semaphore = Semaphore::const_new(2);
 
 /// Most bytes of a body that is taken whole.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +41,7 @@ pub(super) struct Call<'a> {
 
 impl Remote {
     /// Sends, logs in where asked, retries what may pass. The answer's status is 2xx or one of `expected`.
-    pub(super) async fn call(&self, call: &Call<'_>, expected: &[u16]) -> Result<Response, Error> {
+    pub(super) async fn call(&self, call: &Call<'_>, expected: &[u16]) -> Result<Reply, Error> {
         let mut patience = self.patience();
         loop {
             match self.call_once(call, expected).await {
@@ -49,9 +56,10 @@ impl Remote {
         &self,
         call: &Call<'_>,
         expected: &[u16],
-    ) -> Result<Response, Error> {
+    ) -> Result<Reply, Error> {
         let mut logins = 0;
         loop {
+            let place = self.place().await;
             let header = self.shared.logins.header(&call.access).await?;
             let response = self.follow(call, header.as_ref()).await?;
             let status = response.status();
@@ -66,9 +74,10 @@ impl Remote {
                 continue;
             }
             if status.is_success() || expected.contains(&status.as_u16()) {
-                return Ok(response);
+                return Ok(Reply::new(response, place));
             }
-            return Err(refusal(&call.method, response, call.target.clone()).await);
+            let reply = Reply::new(response, place);
+            return Err(refusal(&call.method, reply, call.target.clone()).await);
         }
     }
 
@@ -140,22 +149,22 @@ impl Remote {
 }
 
 /// The error for an answer that is a refusal, with what the registry says of it.
-pub(super) async fn refusal(method: &Method, mut response: Response, target: String) -> Error {
+pub(super) async fn refusal(method: &Method, mut reply: Reply, target: String) -> Error {
     let mut body = Vec::new();
     while body.len() < ERROR_LIMIT {
-        match response.chunk().await {
+        match reply.chunk("", "").await {
             Ok(Some(chunk)) => {
                 body.extend_from_slice(chunk.get(..ERROR_LIMIT - body.len()).unwrap_or(&chunk))
             }
             _ => break,
         }
     }
-    error::refused(method, response.status(), response.headers(), &body, target)
+    error::refused(method, reply.status(), reply.headers(), &body, target)
 }
 
 /// A body that is taken whole, if it is not larger than it may be.
 pub(super) async fn read(
-    mut response: Response,
+    mut reply: Reply,
     Limit(limit): Limit,
     host: &str,
     target: &str,
@@ -166,20 +175,18 @@ pub(super) async fn read(
             "the answer has more than {limit} bytes, which nothing of its kind needs; refused"
         ),
     };
-    if response
-        .content_length()
-        .is_some_and(|length| length > limit)
-    {
+    if reply.content_length().is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| Error::transport(error, host, target))?
-    {
-        if body.len() as u64 + chunk.len() as u64 > limit {
+    let (mut body, mut large) = (Vec::new(), None);
+    while let Some(chunk) = reply.chunk(host, target).await? {
+        let length = body.len() as u64 + chunk.len() as u64;
+        if length > limit {
             return Err(too_large());
+        }
+        if length > SMALL && large.is_none() {
+            large = Some(LARGE.acquire().await);
+            body.reserve_exact(usize::try_from(limit).unwrap_or_default() - body.len());
         }
         body.extend_from_slice(&chunk);
     }

@@ -22,6 +22,7 @@ use super::{
     access::Access,
     challenge::{self, Challenge},
     credentials::{Credentials, Secret, Store},
+    reply::Reply,
     retry::Patience,
     send::{self, Limit},
 };
@@ -282,9 +283,10 @@ impl Logins {
             )));
         }
         if !response.status().is_success() {
-            return Err(send::refusal(&Method::GET, response, target).await);
+            return Err(send::refusal(&Method::GET, Reply::new(response, None), target).await);
         }
-        let body = send::read(response, Limit(TOKEN_LIMIT), &self.host, &target).await?;
+        let reply = Reply::new(response, None);
+        let body = send::read(reply, Limit(TOKEN_LIMIT), &self.host, &target).await?;
         self.token(&body, asked_at)
     }
 

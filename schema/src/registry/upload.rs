@@ -10,7 +10,7 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{Error, Remote, access::Access, location, send::Call};
+use super::{Error, Remote, access::Access, location, reply::Reply, send::Call};
 use crate::{Digest, manifest::Blob};
 
 /// A session that a registry has opened. Dropping it unused is fine: registries clear such sessions away.
@@ -76,7 +76,7 @@ impl Remote {
         blob: &Blob,
         query: &[(&str, &str)],
         access: Access,
-    ) -> Result<Response, Error> {
+    ) -> Result<Reply, Error> {
         let mut url = self.url("blobs/uploads/");
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
