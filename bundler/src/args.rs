@@ -50,6 +50,9 @@ pub struct BuildArgs {
     /// else that is a warning, but for releases
     #[arg(long, conflicts_with = "skip_referrers")]
     pub require_referrers: bool,
+    /// Leave out images that their source does not have; the bundle lists which and why
+    #[arg(long)]
+    pub skip_missing: bool,
     /// The private key to sign with, PKCS#8 PEM
     #[arg(long, value_name = "KEY.pem", required_unless_present = "dry_run")]
     pub signing_key: Option<PathBuf>,
@@ -95,6 +98,9 @@ pub struct ReleaseArgs {
     /// Take a release that no trusted key signed; the bundle says so
     #[arg(long)]
     pub allow_unverified_release: bool,
+    /// Take a release of which components are missing at their source; the bundle says so
+    #[arg(long)]
+    pub allow_incomplete_release: bool,
     /// The data of an update service, as a tarball, a directory or a URL in the layout of cincinnati-graph-data; becomes an image
     #[arg(long, value_name = "PATH|URL")]
     pub graph_data: Option<String>,

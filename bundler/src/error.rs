@@ -10,7 +10,10 @@ use schema::{
     registry,
 };
 
-use crate::{config::ConfigError, graph::GraphError, release::trust::TrustError, spec::SpecError};
+use crate::{
+    config::ConfigError, graph::GraphError, release::trust::TrustError, resolve::failures,
+    spec::SpecError,
+};
 
 /// A failed build. Nothing stands under the final name.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +63,14 @@ pub enum Error {
     /// There is no update graph image.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// Several images cannot be had.
+    #[error("{}", failures::told(*.total, .failures))]
+    Images {
+        /// How many were asked for.
+        total: usize,
+        /// What became of each that failed.
+        failures: Vec<Error>,
+    },
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -87,8 +98,26 @@ pub enum Error {
         /// What is wrong with it.
         source: ManifestError,
     },
+    /// An image, or a part of it, is not at its source.
+    #[error(
+        "{image}: {reason}; check the name, and that the image still exists there, or build the rest with --skip-missing"
+    )]
+    Missing {
+        /// The image.
+        image: String,
+        /// What the source said.
+        reason: String,
+    },
+    /// Its registry had failed before.
+    #[error("{image}: not asked for, since {host} did not answer for others")]
+    NotAsked {
+        /// The image.
+        image: String,
+        /// The registry.
+        host: String,
+    },
     /// A release cannot be had whole.
-    #[error("{0}: {1}")]
+    #[error("{0}: {error}", error = part(.1))]
     Part(String, Box<Error>),
     /// An image is no release, or one that cannot be mirrored.
     #[error("release {release}: {reason}")]
@@ -184,6 +213,16 @@ pub enum Error {
     },
 }
 
+/// A release without a component is another matter than an image less.
+fn part(error: &Error) -> String {
+    match error {
+        Error::Missing { image, reason } => format!(
+            "{image}: {reason}; the release is not whole there, take it from where it is, or with --allow-incomplete-release without this component"
+        ),
+        other => other.to_string(),
+    }
+}
+
 impl Fault for Error {
     fn exit(&self) -> Exit {
         match self {
@@ -196,6 +235,11 @@ impl Fault for Error {
                 exit => exit,
             },
             Self::Unverified(_) => Exit::NoTrustedSignature,
+            Self::Images { failures, .. } => {
+                let mut exits = failures.iter().map(Fault::exit);
+                let other = exits.find(|exit| *exit != Exit::Source);
+                other.unwrap_or(Exit::Source)
+            }
             Self::Config(_)
             | Self::Key { .. }
             | Self::ReleaseKey(_)
@@ -206,6 +250,8 @@ impl Fault for Error {
             Self::Disk { .. }
             | Self::Download { .. }
             | Self::Manifest { .. }
+            | Self::Missing { .. }
+            | Self::NotAsked { .. }
             | Self::Payload { .. }
             | Self::Platform { .. }
             | Self::Registry(_)

@@ -28,6 +28,8 @@ pub mod web;
 pub mod write;
 
 use plan::Parts;
+use request::Wanted;
+use resolve::failures;
 use schema::{
     Progress,
     bundle::{Tape, UpdateGraph},
@@ -72,6 +74,7 @@ async fn gather(request: &Request) -> Result<Parts, Error> {
         mut records,
         config,
         claimed,
+        failures: earlier,
     } = release::gather(request).await?;
     let signatures = config.iter().map(|file| file.path.clone()).collect();
     let config = config::together(&request.config, config)?;
@@ -79,11 +82,21 @@ async fn gather(request: &Request) -> Result<Parts, Error> {
         let mut tags = wanted.tags.iter();
         !tags.any(|tag| claimed.contains(&(wanted.repository.clone(), tag.clone())))
     });
-    let mut images = resolve::all(request, others.chain(&images)).await?;
+    let base = request.graph.as_ref().map(|(_, base)| base);
+    let wanted: Vec<&Wanted> = others.chain(&images).chain(base).collect();
+    let (mut images, mut failed) = (Vec::new(), Vec::new());
+    for (wanted, outcome) in wanted.iter().zip(resolve::all(request, &wanted).await) {
+        match outcome {
+            Ok(resolved) => images.push(resolved),
+            Err(error) => failed.push((*wanted, error)),
+        }
+    }
+    let missing = failures::settle(request, failed, base, earlier, wanted.len())?;
+    // Last of all, and there: nothing is settled without it.
+    let base = base.and_then(|_| images.pop());
     release::selected(&mut records, &images);
     let mut update_graph = None;
-    if let (Some(data), Some((_, base))) = (data, &request.graph) {
-        let base = resolve::one(request, base).await?;
+    if let (Some(data), Some(base)) = (data, base) {
         let image = graph::image(base, &data, graph::repository()?).await?;
         update_graph = Some(UpdateGraph {
             repository: image.image.repository.clone(),
@@ -91,12 +104,22 @@ async fn gather(request: &Request) -> Result<Parts, Error> {
         });
         images.push(image);
     }
+    if images.is_empty() && config.is_empty() && !missing.is_empty() {
+        let failures = missing.into_iter().map(|one| Error::Missing {
+            image: one.source,
+            reason: one.reason,
+        });
+        return Err(Error::Images {
+            total: wanted.len(),
+            failures: failures.collect(),
+        });
+    }
     Ok(Parts {
         images,
         config,
         releases: records,
         update_graph,
-        missing: Vec::new(),
+        missing: missing.into_iter().collect(),
         signatures,
     })
 }

@@ -50,7 +50,7 @@ impl Names<'_> {
         let usage = |reason: &dyn fmt::Display| Error::Usage(format!("{flag} {name}: {reason}"));
         let mut found = if let Some(inside) = name.strip_prefix("file://") {
             self.in_directory(inside, &usage)?
-        } else if let Some(layout) = name.strip_prefix("oci:") {
+        } else if let Some(layout) = layout(name) {
             in_layout(layout, &usage)?
         } else {
             self.in_registry(name, &usage)?
@@ -65,7 +65,7 @@ impl Names<'_> {
     /// `--release REF`.
     pub fn release(&self, name: &str) -> Result<WantedRelease, Error> {
         let usage = |reason: &dyn fmt::Display| Error::Usage(format!("--release {name}: {reason}"));
-        if name.starts_with("file://") || name.starts_with("oci:") {
+        if name.starts_with("file://") || layout(name).is_some() {
             return Err(usage(
                 &"expected a reference at a registry; a release in a directory is found there: give --from-dir and --release-key",
             ));
@@ -99,6 +99,7 @@ impl Names<'_> {
             repository: reference.repository,
             tags: reference.tag.into_iter().collect(),
             part: None,
+            releases: Vec::new(),
         })
     }
 
@@ -117,6 +118,13 @@ impl Names<'_> {
         let found = all.find(|found| found.repository == repository && found.tags.contains(&tag));
         found.ok_or_else(|| usage(&"there is no such tag in that directory"))
     }
+}
+
+/// The layout that `oci:DIR` names. `oci://HOST/REPOSITORY` is a reference, in Helm's spelling; `oci:///DIR` has no host.
+fn layout(name: &str) -> Option<&str> {
+    let layout = name.strip_prefix("oci:")?;
+    let host = layout.starts_with("//") && !layout.starts_with("///");
+    (!host).then_some(layout)
 }
 
 /// `DIR[:NAME]`, as skopeo writes it.

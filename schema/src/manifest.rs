@@ -6,12 +6,15 @@ refuses a body that two readers could take for two different things (CVE-2021-41
 differs from the declared one, or that mixes `manifests` with `config` or `layers`.
 */
 
+mod entry;
+
 use std::{collections::BTreeMap, fmt};
 
 use oci_spec::image::Descriptor as OciDescriptor;
 use serde::{Deserialize, Serialize};
 
 use crate::{Digest, Platform, digest::DigestError};
+use entry::Entry;
 
 /// The most a registry need accept as a manifest (distribution-spec, "Pushing Manifests"), and the most we read: 4 MiB.
 pub const MANIFEST_LIMIT: u64 = 4 << 20;
@@ -96,7 +99,7 @@ pub struct Manifest {
     pub media_type: MediaType,
     /// Child manifests of an index or list, in its order; empty otherwise.
     pub children: Vec<Child>,
-    /// Config, layers and other blobs, in order; empty for an index.
+    /// Config, layers and other blobs, in order; of an index, what it lists and is no manifest, as in BuildKit's caches.
     pub blobs: Vec<Blob>,
     /// The manifest this one is about, if it is a referrer (image-spec, `subject`).
     pub subject: Option<Digest>,
@@ -115,7 +118,7 @@ pub struct Child {
     pub size: u64,
     /// Its type as the index declares it, where that is a manifest type we know.
     pub media_type: Option<MediaType>,
-    /// The machine it is for, where the index says.
+    /// The machine it is for, where the index names one.
     pub platform: Option<Platform>,
 }
 
@@ -162,7 +165,7 @@ struct Body {
     config: Option<OciDescriptor>,
     layers: Option<Vec<OciDescriptor>>,
     blobs: Option<Vec<OciDescriptor>>,
-    manifests: Option<Vec<OciDescriptor>>,
+    manifests: Option<Vec<Entry>>,
     subject: Option<OciDescriptor>,
     annotations: Option<BTreeMap<String, String>>,
 }
@@ -219,7 +222,17 @@ impl Body {
                     .as_ref()
                     .ok_or_else(|| missing("manifests"))?
                 {
-                    children.push(child(entry)?);
+                    let (digest, size) = (entry.digest.parse()?, entry.size);
+                    if entry.is_blob() {
+                        blobs.push(Blob { digest, size });
+                        continue;
+                    }
+                    children.push(Child {
+                        digest,
+                        size,
+                        media_type: entry.media_type(),
+                        platform: entry.platform(),
+                    });
                 }
             }
             MediaType::DockerManifest | MediaType::OciManifest => {
@@ -252,21 +265,6 @@ impl Body {
             annotations: self.annotations.unwrap_or_default(),
         })
     }
-}
-
-fn child(entry: &OciDescriptor) -> Result<Child, ManifestError> {
-    let platform = entry.platform().as_ref().map(|platform| Platform {
-        os: platform.os().to_string(),
-        architecture: platform.architecture().to_string(),
-        variant: platform.variant().clone(),
-    });
-    Ok(Child {
-        digest: digest(entry)?,
-        size: entry.size(),
-        media_type: MediaType::from_header(entry.media_type().as_ref()),
-        // `unknown/unknown` marks attestations, not a machine.
-        platform: platform.filter(|platform| platform.os != "unknown" && !platform.os.is_empty()),
-    })
 }
 
 fn blob(entry: &OciDescriptor) -> Result<Blob, ManifestError> {

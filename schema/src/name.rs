@@ -93,7 +93,8 @@ pub enum NameError {
     Repository(String),
     /// Not a tag.
     #[error(
-        "{0:?} is not a tag: expected a letter, digit or '_', then up to 127 letters, digits, '.', '_' or '-'"
+        "{0:?} is not a tag: expected a letter, digit or '_', then up to 127 letters, digits, '.', '_' or '-'{plus}",
+        plus = if .0.contains('+') { " (Helm writes '_' for the '+' of a chart's version)" } else { "" }
     )]
     Tag(String),
 }

@@ -1,5 +1,5 @@
 /*!
-What users type to name an image: `[docker://]HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`.
+What users type to name an image: `[docker://|oci://]HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`.
 
 The grammar and the Docker Hub defaults (`nginx` means `docker.io/library/nginx:latest`) are those of the
 distribution project's reference package, as `oci-spec` implements them; what comes out are our checked types.
@@ -37,7 +37,14 @@ impl FromStr for Reference {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        let bare = text.strip_prefix("docker://").unwrap_or(text);
+        let bare = text
+            .strip_prefix("docker://")
+            // Helm's spelling.
+            .or_else(|| text.strip_prefix("oci://"))
+            .unwrap_or(text);
+        if let Some(stored) = without_plus(bare) {
+            return Err(ReferenceError::Plus(text.to_owned(), stored));
+        }
         let parsed: oci_spec::distribution::Reference = bare
             .parse()
             .map_err(|error| ReferenceError::Malformed(text.to_owned(), format!("{error}")))?;
@@ -51,6 +58,17 @@ impl FromStr for Reference {
             digest,
         })
     }
+}
+
+/// The reference with the tag that Helm gives a chart whose version has build metadata, if it has such a version as its tag.
+fn without_plus(bare: &str) -> Option<String> {
+    let (before, digest) = match bare.split_once('@') {
+        Some((before, digest)) => (before, format!("@{digest}")),
+        None => (bare, String::new()),
+    };
+    let (name, tag) = before.rsplit_once(':')?;
+    let stored = tag.replace('+', "_");
+    (stored != tag && !tag.contains('/')).then(|| format!("{name}:{stored}{digest}"))
 }
 
 impl fmt::Display for Reference {
@@ -107,6 +125,11 @@ pub enum ReferenceError {
     /// Its repository or tag is not of the grammar.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// Its tag is the version of a Helm chart, with build metadata.
+    #[error(
+        "{0:?} is not an image reference: a tag cannot hold '+'; Helm stores a chart whose version has one under a tag with '_' in its place: write {1}"
+    )]
+    Plus(String, String),
 }
 
 #[cfg(test)]
@@ -126,6 +149,21 @@ mod tests {
             "docker.io/library/nginx:1"
         );
         assert_eq!(shown("me/app"), "docker.io/me/app:latest");
+        assert_eq!(shown("oci://r.io/charts/app:1.2.3_up4"), "r.io/charts/app:1.2.3_up4");
+    }
+
+    #[test]
+    fn a_chart_version_with_plus_is_told_what_it_is_stored_as() {
+        let digest = Digest::of(b"");
+        for (typed, stored) in [
+            ("r.io:5000/charts/app:1.2.3+up4", "r.io:5000/charts/app:1.2.3_up4"),
+            ("oci://r.io/app:1+a+b", "r.io/app:1_a_b"),
+            (&format!("r.io/app:1+a@{digest}"), &format!("r.io/app:1_a@{digest}")),
+        ] {
+            let told = shown(typed);
+            assert!(told.contains("cannot hold '+'") && told.ends_with(&format!("write {stored}")), "{told}");
+        }
+        assert!(!shown("r.io/c++/app:1").contains("Helm"));
     }
 
     #[test]

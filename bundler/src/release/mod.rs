@@ -27,7 +27,7 @@ pub mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use schema::{Digest, Reference, Repository, Selector, Tag, bundle::Release};
 
 use crate::{Error, Request, config::ConfigFile, request::Wanted, source::Source};
@@ -46,23 +46,30 @@ pub struct Gathered {
     pub config: Vec<ConfigFile>,
     /// Tags of a source directory that turned out to be parts of a verified release, and are among `images`.
     pub claimed: BTreeSet<(Repository, Tag)>,
+    /// Releases that their source could not give.
+    pub failures: Vec<Error>,
 }
 
-/// Reads and verifies every release, several at once. One that nobody vouches for ends the build here.
+/// Reads and verifies every release, several at once. One that nobody vouches for ends the build here; one that cannot be had
+/// is told with all other images that cannot.
 pub async fn gather(request: &Request) -> Result<Gathered, Error> {
     let mut candidates = named(request);
     candidates.extend(directory::candidates(request).await?);
     let verified = candidates
         .into_iter()
         .map(|candidate| candidate.verified(request));
-    let verified: Vec<Verified> = stream::iter(verified.collect::<Vec<_>>())
+    let verified: Vec<Result<Verified, Error>> = stream::iter(verified.collect::<Vec<_>>())
         .buffered(request.concurrency)
-        .try_collect()
-        .await?;
+        .collect()
+        .await;
     let mut gathered = Gathered::default();
     let mut images = Images::new();
     for release in verified {
-        release.into(request, &mut gathered, &mut images)?;
+        match release {
+            Ok(release) => release.into(request, &mut gathered, &mut images)?,
+            Err(error @ Error::Registry(_)) => gathered.failures.push(error),
+            Err(error) => return Err(error),
+        }
     }
     gathered.images = images.into_values().collect();
     gathered.records.sort();
@@ -228,6 +235,7 @@ impl Verified {
                 tags: Vec::new(),
                 shown: component.reference.to_string(),
                 part: Some(part),
+                releases: vec![tag.clone()],
             };
             add(gathered, images, wanted, own, found.is_some());
         }
@@ -242,6 +250,7 @@ impl Verified {
                 None => shown,
             },
             part: Some(format!("image of {of_release}")),
+            releases: Vec::new(),
         };
         add(gathered, images, wanted, tag.clone(), found.is_some());
         gathered.config.extend(config(request, &digest, &verdict)?);
@@ -272,7 +281,16 @@ fn add(gathered: &mut Gathered, images: &mut Images, wanted: Wanted, tag: Tag, o
         wanted.selector.clone(),
         wanted.shown.clone(),
     );
-    let tags = &mut images.entry(key).or_insert(wanted).tags;
+    let releases = wanted.releases.clone();
+    let kept = images.entry(key).or_insert(wanted);
+    insert(&mut kept.tags, tag);
+    for release in releases {
+        insert(&mut kept.releases, release);
+    }
+}
+
+/// Keeps a list of tags sorted and without repetition.
+fn insert(tags: &mut Vec<Tag>, tag: Tag) {
     if let Err(place) = tags.binary_search(&tag) {
         tags.insert(place, tag);
     }

@@ -51,6 +51,8 @@ pub struct Request {
     pub attachments: Attachments,
     /// The manifests that were read.
     pub held: Held,
+    /// Leave out images that their source does not have, and say so in the bundle.
+    pub skip_missing: bool,
     /// The manifests.
     pub config: Vec<ConfigFile>,
     /// A directory of their own for the manifests.
@@ -82,6 +84,8 @@ pub struct Wanted {
     pub shown: String,
     /// What it is in a release, for messages. Lists of such an image are kept whole: clusters ask for them by digest.
     pub part: Option<String>,
+    /// If it is a component: the tags of the releases it belongs to, in the same repository of the bundle, sorted.
+    pub releases: Vec<Tag>,
 }
 
 /// Where a bundle goes.
@@ -190,6 +194,7 @@ impl Request {
                 _ => Wish::Take,
             }),
             held: Held::default(),
+            skip_missing: args.skip_missing,
             config: config::gather(&paths, args.allow_secrets)?,
             config_to_dir: args.config_to_dir.clone(),
             signing_key: args.signing_key.as_ref().map(load).transpose()?,

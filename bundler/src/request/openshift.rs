@@ -38,6 +38,8 @@ pub struct ReleaseRules {
     pub keys_given: bool,
     /// Take a release that nobody vouches for.
     pub allow_unverified: bool,
+    /// Take a release of which components are missing at their source.
+    pub allow_incomplete: bool,
 }
 
 /// Where the data of an update service is.
@@ -90,6 +92,7 @@ impl ReleaseRules {
             trust: OperatorTrust::read(&keys, stores)?,
             keys_given: !keys.is_empty(),
             allow_unverified: args.allow_unverified_release,
+            allow_incomplete: args.allow_incomplete_release,
         })
     }
 }

@@ -6,6 +6,7 @@ tag and by the referrers API and travels with it.
 */
 
 mod attached;
+pub mod failures;
 mod held;
 mod refused;
 
@@ -27,6 +28,7 @@ pub use held::{Held, LIMIT as MANIFESTS_LIMIT};
 pub use refused::{Attachments, Wish};
 
 use crate::{Error, Request, request::Wanted, source::Source};
+use failures::Silent;
 use held::Unheld;
 
 /// How deep indexes may lie in indexes. Real ones have one image below them.
@@ -54,21 +56,18 @@ pub struct Carried {
     pub parsed: Arc<Manifest>,
 }
 
-/// Resolves every wanted image, several at once, in the order they were asked for.
-pub async fn all<'a>(
-    request: &Request,
-    images: impl Iterator<Item = &'a Wanted>,
-) -> Result<Vec<Resolved>, Error> {
-    let resolved = images.map(|wanted| async move {
-        let resolved = one(request, wanted).await;
-        resolved.map_err(|error| match &wanted.part {
-            Some(part) => Error::Part(part.clone(), Box::new(error)),
-            None => error,
-        })
+/// Resolves every wanted image, several at once: the outcome of each, in the order they were asked for.
+pub async fn all(request: &Request, images: &[&Wanted]) -> Vec<Result<Resolved, Error>> {
+    let silent = Silent::default();
+    let resolved = images.iter().map(|wanted| async {
+        silent.check(wanted)?;
+        one(request, wanted)
+            .await
+            .inspect_err(|error| silent.note(wanted, error))
     });
     stream::iter(resolved.collect::<Vec<_>>())
         .buffered(request.concurrency)
-        .try_collect()
+        .collect()
         .await
 }
 
@@ -83,11 +82,8 @@ pub async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> 
         made: HashMap::new(),
         concurrency: request.concurrency,
     };
-    let named = gathering.fetch(&wanted.selector, None).await?;
-    let (top, selected_from) = gathering.select(named).await?;
-    let digest = top.raw.digest;
-    let platforms = gathering.platforms(&top).await?;
-    gathering.take(top).await?;
+    let own = gathering.own().await;
+    let (digest, selected_from, platforms) = own.map_err(|error| failures::gone(wanted, error))?;
     let attached = match request.attachments.wish {
         Wish::Skip => Vec::new(),
         Wish::Require | Wish::Take => gathering.attached().await?,
@@ -120,6 +116,16 @@ struct Gathering<'a> {
 }
 
 impl Gathering<'_> {
+    /// The image itself, without what is about it: its digest, the index it was selected from, its platforms.
+    async fn own(&mut self) -> Result<(Digest, Option<Digest>, Vec<Platform>), Error> {
+        let named = self.fetch(&self.wanted.selector, None).await?;
+        let (top, selected_from) = self.select(named).await?;
+        let digest = top.raw.digest;
+        let platforms = self.platforms(&top).await?;
+        self.take(top).await?;
+        Ok((digest, selected_from, platforms))
+    }
+
     /// A manifest, and what it refers to. `declared` is what its index calls it.
     async fn fetch(
         &self,
@@ -153,7 +159,9 @@ impl Gathering<'_> {
             return Ok((named, None));
         };
         let whole = self.request.sparse_index || self.wanted.part.is_some();
-        if !named.raw.media_type.is_index() || whole {
+        // An index of blobs alone is no choice of platforms.
+        let choice = !named.parsed.children.is_empty() || named.parsed.blobs.is_empty();
+        if !named.raw.media_type.is_index() || whole || !choice {
             return Ok((named, None));
         }
         let child = matching(&named.parsed, platform)

@@ -107,6 +107,7 @@ impl Disk {
             repository: found.repository,
             tags: found.tag.into_iter().collect(),
             part: None,
+            releases: Vec::new(),
         }
     }
 

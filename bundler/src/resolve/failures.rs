@@ -1,0 +1,176 @@
+/*!
+What could not be resolved, all of it at once.
+
+Whoever mends a list of images wants to know every name that is wrong with it, not the first. So every image is asked for
+before a failure is told, and what its source does not have is told apart from what could not be asked for: only the former
+can be left out of a bundle, by whoever said so, and then the bundle says which and why.
+*/
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Mutex, PoisonError},
+};
+
+use schema::{bundle::Missing, registry};
+
+use crate::{Error, Request, request::Wanted, source::Source};
+
+/// The failures of one registry after which the other images there are not asked for: each has cost all its retries.
+const PATIENCE: usize = 2;
+
+/// Whether a source does not have what it was asked for, and in which words: those of the registry, and which part of the
+/// image it is if it is not the image itself.
+pub(super) fn gone(wanted: &Wanted, error: Error) -> Error {
+    let Error::Registry(said) = &error else {
+        return error;
+    };
+    let (target, reason) = match said {
+        registry::Error::NotFound { target, detail, .. } => (target, format!("not found{detail}")),
+        // Some answer with another code and the same words (distribution-spec, "Error Codes").
+        registry::Error::Http {
+            target,
+            status,
+            detail,
+            ..
+        } if *status == 410
+            || detail.contains("MANIFEST_UNKNOWN")
+            || detail.contains("NAME_UNKNOWN") =>
+        {
+            (target, format!("not found{detail}"))
+        }
+        _ => return error,
+    };
+    let whole = *target == wanted.shown;
+    Error::Missing {
+        image: wanted.shown.clone(),
+        reason: match whole {
+            true => reason,
+            false => format!("{target} {reason}"),
+        },
+    }
+}
+
+/// Registries that do not answer.
+#[derive(Debug, Default)]
+pub(super) struct Silent(Mutex<HashMap<String, usize>>);
+
+impl Silent {
+    /// An error for an image that need not be asked for.
+    pub(super) fn check(&self, wanted: &Wanted) -> Result<(), Error> {
+        let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match host(wanted).map(|host| (host, failures.get(host).copied().unwrap_or(0))) {
+            Some((host, PATIENCE..)) => Err(Error::NotAsked {
+                image: wanted.shown.clone(),
+                host: host.to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts what another attempt, a moment later, did not mend.
+    pub(super) fn note(&self, wanted: &Wanted, error: &Error) {
+        let Error::Registry(failure) = error else {
+            return;
+        };
+        if let Some(host) = host(wanted).filter(|_| failure.is_transient()) {
+            let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *failures.entry(host.to_owned()).or_default() += 1;
+        }
+    }
+}
+
+fn host(wanted: &Wanted) -> Option<&str> {
+    match wanted.source {
+        Source::Registry(_) => wanted.shown.split('/').next(),
+        Source::Disk(..) => None,
+    }
+}
+
+/// What is left out, if whoever builds allowed all of it; else an error that names every failure. `required` is an image
+/// without which nothing can be made; `earlier` failed before these were asked for.
+pub fn settle(
+    request: &Request,
+    failures: Vec<(&Wanted, Error)>,
+    required: Option<&Wanted>,
+    earlier: Vec<Error>,
+    asked: usize,
+) -> Result<BTreeSet<Missing>, Error> {
+    let may_lack = |(wanted, error): &(&Wanted, Error)| {
+        let required = required.is_some_and(|required| std::ptr::eq(required, *wanted));
+        let allowed = match (&wanted.part, wanted.releases.as_slice()) {
+            (None, _) => request.skip_missing,
+            // The image of a release itself: without it there is no release.
+            (Some(_), []) => false,
+            (Some(_), _) => request.release.allow_incomplete,
+        };
+        matches!(error, Error::Missing { .. }) && allowed && !required
+    };
+    let total = earlier.len() + asked;
+    if !earlier.is_empty() || !failures.iter().all(may_lack) {
+        let named = failures.into_iter().map(|(wanted, error)| match &wanted.part {
+            Some(part) => Error::Part(part.clone(), Box::new(error)),
+            None => error,
+        });
+        let mut all: Vec<Error> = earlier.into_iter().chain(named).collect();
+        return Err(match all.len() {
+            1 => all.remove(0),
+            _ => Error::Images {
+                total,
+                failures: all,
+            },
+        });
+    }
+    let missing = failures.into_iter().filter_map(|(wanted, error)| match error {
+        Error::Missing { image, reason } => Some(left_out(wanted, &image, &reason)),
+        _ => None,
+    });
+    Ok(missing.collect())
+}
+
+fn left_out(wanted: &Wanted, image: &str, reason: &str) -> Missing {
+    let reason = match &wanted.part {
+        Some(part) => format!("{part}: {reason}"),
+        None => reason.to_owned(),
+    };
+    tracing::warn!("{image} is left out: {reason}");
+    Missing {
+        repository: wanted.repository.clone(),
+        tags: wanted.tags.clone(),
+        source: Missing::plain(image),
+        reason: Missing::plain(&reason),
+        releases: wanted.releases.clone(),
+    }
+}
+
+/// Every failure in one sentence, and what can be done about all of them.
+pub fn told(total: usize, failures: &[Error]) -> String {
+    let each: Vec<String> = failures.iter().map(reason).collect();
+    let gone = |error: &Error| match error {
+        Error::Part(_, inner) => matches!(**inner, Error::Missing { .. }),
+        other => matches!(other, Error::Missing { .. }),
+    };
+    let parts = failures
+        .iter()
+        .any(|error| matches!(error, Error::Part(..)));
+    let advice = match failures.iter().all(gone) {
+        true if parts => {
+            "check the names; --skip-missing leaves out what is gone, and releases that are not whole need --allow-incomplete-release"
+        }
+        true => "check the names, or build the rest with --skip-missing",
+        false => "nothing was written",
+    };
+    format!(
+        "{} of {total} images cannot be had: {}; {advice}",
+        failures.len(),
+        each.join("; ")
+    )
+}
+
+/// A failure without the advice that is given once for all.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Missing { image, reason } => format!("{image}: {reason}"),
+        Error::Part(part, inner) => format!("{part}: {}", reason(inner)),
+        other => other.to_string(),
+    }
+}
