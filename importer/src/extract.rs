@@ -50,7 +50,7 @@ fn said(index: &Index, directory: &Path) -> String {
         "Extracted to {}, every byte verified.\n",
         directory.display()
     );
-    for warning in report::unverified_releases(index) {
+    for warning in report::warnings(index) {
         said.push_str(&format!("warning: {}\n", escape(&warning)));
     }
     let config = directory.join("config");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schema::{
     bundle::{Index, KeyId},
-    cli::{Align, Table, escape, human_bytes, joined, objects},
+    cli::{Align, Table, escape, human_bytes, joined, missing, objects},
 };
 use serde::Serialize;
 
@@ -102,6 +102,9 @@ fn table(index: &Index, vouched: Vouched) -> String {
         }
         text.push_str(&format!("\n{table}"));
     }
+    if !index.missing.is_empty() {
+        text.push_str(&format!("\n{}", missing(&index.missing)));
+    }
     text.push_str(&releases(index));
     if !index.objects.is_empty() {
         let mut kinds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
@@ -152,7 +155,11 @@ fn releases(index: &Index) -> String {
         }
         text.push_str(&format!("\n{table}"));
     }
-    for warning in report::unverified_releases(index) {
+    let unverified = report::unverified_releases(index);
+    for warning in unverified
+        .into_iter()
+        .chain(report::incomplete_releases(index))
+    {
         text.push_str(&format!("warning: {}\n", escape(&warning)));
     }
     if let Some(graph) = &index.update_graph {

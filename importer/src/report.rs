@@ -37,6 +37,43 @@ pub fn unverified_releases(index: &Index) -> Vec<String> {
         .collect()
 }
 
+/// What a bundle was to hold and does not, a sentence for each.
+pub fn missing(index: &Index) -> Vec<String> {
+    let missing = index.missing.iter();
+    missing
+        .map(|one| {
+            format!(
+                "{} is MISSING from the bundle, since its source did not have it: {}",
+                one.source, one.reason
+            )
+        })
+        .collect()
+}
+
+/// Says of a release that the bundle lacks components of it.
+pub fn incomplete(version: &str) -> String {
+    format!(
+        "release {version} is NOT WHOLE: components of it are missing from the bundle, and a cluster that updates to it would lack images; it is not published alone, and no update to it is proposed"
+    )
+}
+
+/// The same, for each release of a bundle that it is true of.
+pub fn incomplete_releases(index: &Index) -> Vec<String> {
+    let releases = index.releases.iter();
+    releases
+        .filter(|release| index.missing_of(release).next().is_some())
+        .map(|release| incomplete(&release.version))
+        .collect()
+}
+
+/// Everything that whoever opens a bundle should know of it.
+pub fn warnings(index: &Index) -> Vec<String> {
+    let mut warnings = unverified_releases(index);
+    warnings.extend(incomplete_releases(index));
+    warnings.extend(missing(index));
+    warnings
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -25,7 +25,7 @@ pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<S
     let (signer, length) = (bundle.signer(), bundle.length());
     let images = counted(bundle.index().images.len(), "image");
     let objects = counted(bundle.index().objects.len(), "object");
-    let warnings = report::unverified_releases(bundle.index());
+    let warnings = report::warnings(bundle.index());
     progress.begin(
         "Verifying",
         bundle.index().files.iter().map(|file| file.stored()).sum(),

@@ -149,19 +149,31 @@ mod tests {
             "docker.io/library/nginx:1"
         );
         assert_eq!(shown("me/app"), "docker.io/me/app:latest");
-        assert_eq!(shown("oci://r.io/charts/app:1.2.3_up4"), "r.io/charts/app:1.2.3_up4");
+        assert_eq!(
+            shown("oci://r.io/charts/app:1.2.3_up4"),
+            "r.io/charts/app:1.2.3_up4"
+        );
     }
 
     #[test]
     fn a_chart_version_with_plus_is_told_what_it_is_stored_as() {
         let digest = Digest::of(b"");
         for (typed, stored) in [
-            ("r.io:5000/charts/app:1.2.3+up4", "r.io:5000/charts/app:1.2.3_up4"),
+            (
+                "r.io:5000/charts/app:1.2.3+up4",
+                "r.io:5000/charts/app:1.2.3_up4",
+            ),
             ("oci://r.io/app:1+a+b", "r.io/app:1_a_b"),
-            (&format!("r.io/app:1+a@{digest}"), &format!("r.io/app:1_a@{digest}")),
+            (
+                &format!("r.io/app:1+a@{digest}"),
+                &format!("r.io/app:1_a@{digest}"),
+            ),
         ] {
             let told = shown(typed);
-            assert!(told.contains("cannot hold '+'") && told.ends_with(&format!("write {stored}")), "{told}");
+            assert!(
+                told.contains("cannot hold '+'") && told.ends_with(&format!("write {stored}")),
+                "{told}"
+            );
         }
         assert!(!shown("r.io/c++/app:1").contains("Helm"));
     }

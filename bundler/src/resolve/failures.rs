@@ -107,10 +107,12 @@ pub fn settle(
     };
     let total = earlier.len() + asked;
     if !earlier.is_empty() || !failures.iter().all(may_lack) {
-        let named = failures.into_iter().map(|(wanted, error)| match &wanted.part {
-            Some(part) => Error::Part(part.clone(), Box::new(error)),
-            None => error,
-        });
+        let named = failures
+            .into_iter()
+            .map(|(wanted, error)| match &wanted.part {
+                Some(part) => Error::Part(part.clone(), Box::new(error)),
+                None => error,
+            });
         let mut all: Vec<Error> = earlier.into_iter().chain(named).collect();
         return Err(match all.len() {
             1 => all.remove(0),
@@ -120,10 +122,12 @@ pub fn settle(
             },
         });
     }
-    let missing = failures.into_iter().filter_map(|(wanted, error)| match error {
-        Error::Missing { image, reason } => Some(left_out(wanted, &image, &reason)),
-        _ => None,
-    });
+    let missing = failures
+        .into_iter()
+        .filter_map(|(wanted, error)| match error {
+            Error::Missing { image, reason } => Some(left_out(wanted, &image, &reason)),
+            _ => None,
+        });
     Ok(missing.collect())
 }
 

@@ -4,7 +4,7 @@ mod releases;
 
 use schema::{
     bundle::{File, Image, Kind},
-    cli::{Align, Table, counted, human_bytes, joined, objects},
+    cli::{Align, Table, counted, human_bytes, joined, missing, objects},
 };
 use serde::Serialize;
 
@@ -60,6 +60,10 @@ fn table(plan: &Plan, request: &Request) -> String {
         let table = objects(&index.objects);
         text.push_str(&format!("{table}\n"));
     }
+    if !index.missing.is_empty() {
+        let table = missing(&index.missing);
+        text.push_str(&format!("{table}\n"));
+    }
     let stored = index
         .files
         .iter()
@@ -78,8 +82,12 @@ fn table(plan: &Plan, request: &Request) -> String {
         Output::Stdout => "standard output".to_owned(),
     };
     text.push_str(&format!(
-        "{verb} {place}: {}, {}, {}, {}\n",
+        "{verb} {place}: {}{}, {}, {}, {}\n",
         counted(index.images.len(), "image"),
+        match index.missing.len() {
+            0 => String::new(),
+            gone => format!(" ({gone} more are MISSING)"),
+        },
         counted(index.objects.len(), "object"),
         counted(stored.count(), "file"),
         human_bytes(bytes)

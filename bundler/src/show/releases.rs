@@ -43,9 +43,13 @@ pub(super) fn table(index: &Index, parts: &[&Image]) -> Table {
             release.version.clone(),
             format!("{}:{}", release.repository, release.tag),
             release.digest.to_string()[..19].to_owned(),
-            own.filter(|image| image.digest != release.digest)
-                .count()
-                .to_string(),
+            match (
+                own.filter(|image| image.digest != release.digest).count(),
+                index.missing_of(release).count(),
+            ) {
+                (there, 0) => there.to_string(),
+                (there, gone) => format!("{there}, {gone} MISSING"),
+            },
             attached.to_string(),
             signed,
         ]);

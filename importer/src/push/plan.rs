@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use schema::{
     Digest, MediaType, Repository, Tag,
-    bundle::{self, BundlePath, Index, Kind},
+    bundle::{self, BundlePath, Index, Kind, Missing},
     manifest::Blob,
 };
 
@@ -27,6 +27,10 @@ pub struct Plan {
     pub manifests: Vec<ManifestStep>,
     /// Releases that are also published alone, after all manifests.
     pub releases: Vec<ReleaseStep>,
+    /// Releases of which the bundle lacks components: those are not published alone.
+    pub incomplete: Vec<ReleaseStep>,
+    /// Images that the bundle was to hold and does not.
+    pub missing: Vec<Missing>,
     /// Tags, those of the releases included.
     pub tags: Vec<TagStep>,
     /// Every digest that is in the bundle, or that a delta says is at the target.
@@ -125,7 +129,9 @@ impl Plan {
                 tags.add(repository, tag, image.digest, true)?;
             }
         }
-        let releases = releases::steps(index, target)?;
+        let (releases, incomplete) = releases::steps(index, target)?
+            .into_iter()
+            .partition::<Vec<_>, _>(|step| step.whole);
         for step in &releases {
             for (tag, digest) in &step.tags {
                 tags.add(step.to.clone(), tag.clone(), *digest, false)?;
@@ -159,6 +165,8 @@ impl Plan {
             blobs,
             manifests,
             releases,
+            incomplete,
+            missing: index.missing.clone(),
             tags,
             known,
         })

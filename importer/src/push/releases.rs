@@ -40,6 +40,8 @@ pub struct ReleaseStep {
     pub rests_on: Vec<Digest>,
     /// The OpenPGP keys that signed it, as the index says.
     pub verified_by: Vec<String>,
+    /// Whether the bundle has all its components.
+    pub whole: bool,
 }
 
 /// Decides what the index and the target decide, in the order of the index.
@@ -76,6 +78,7 @@ fn step(index: &Index, target: &Target, release: &Release) -> Result<ReleaseStep
         tags,
         roots,
         verified_by: release.verified_by.clone(),
+        whole: index.missing_of(release).next().is_none(),
     })
 }
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use schema::{
     Digest, Repository, Tag,
+    bundle::Missing,
     cli::{human_bytes, shell},
 };
 use serde::Serialize;
@@ -36,6 +37,8 @@ pub struct Report {
     pub tags: Vec<TagChange>,
     /// The OpenShift releases of the bundle.
     pub releases: Vec<ReleaseReport>,
+    /// Images that the bundle was to hold and does not, since their source did not have them.
+    pub missing: Vec<Missing>,
     /// What could not be brought there, and why.
     pub failures: Vec<String>,
     /// What the operator should know before going on.
@@ -154,6 +157,7 @@ impl Report {
             manifests_pushed: survey.missing_manifests.values().map(Vec::len).sum(),
             referrers_lists,
             tags,
+            missing: plan.missing.clone(),
             first_failure: failures.first().cloned(),
             failures,
             warnings,
@@ -194,6 +198,7 @@ impl Report {
             manifests_pushed: account.manifests,
             referrers_lists,
             tags,
+            missing: upload.plan.missing.clone(),
             failures: failures.into_iter().collect(),
             warnings,
             next_commands: upgrades(&releases),
@@ -223,6 +228,10 @@ impl Report {
         }
         for failure in &self.failures {
             text.push_str(&format!("failed     {}\n", schema::cli::escape(failure)));
+        }
+        for one in &self.missing {
+            let line = format!("missing    {}: {}", one.source, one.reason);
+            text.push_str(&format!("{}\n", schema::cli::escape(&line)));
         }
         let unchanged = self
             .tags
@@ -289,19 +298,20 @@ fn releases(
         version: step.version.clone(),
         image: format!("{}@{}", target.named(&step.to), step.digest),
         verified_by: step.verified_by.clone(),
-        published: published(step),
+        published: step.whole && published(step),
     };
-    plan.releases.iter().map(report).collect()
+    let all = plan.releases.iter().chain(&plan.incomplete);
+    all.map(report).collect()
 }
 
 fn warnings(plan: &Plan, target: &Target) -> Vec<String> {
-    let unverified = plan
-        .releases
-        .iter()
-        .filter(|step| step.verified_by.is_empty());
+    let all = plan.releases.iter().chain(&plan.incomplete);
+    let unverified = all.filter(|step| step.verified_by.is_empty());
     let mut warnings: Vec<String> = unverified
         .map(|step| report::unverified(&step.version, &step.digest))
         .collect();
+    let incomplete = plan.incomplete.iter();
+    warnings.extend(incomplete.map(|step| report::incomplete(&step.version)));
     let mixed = plan.releases.iter().find(|step| step.from == step.to);
     warnings.extend(mixed.map(|step| {
         format!(
@@ -310,7 +320,7 @@ fn warnings(plan: &Plan, target: &Target) -> Vec<String> {
             step.to
         )
     }));
-    if plan.releases.is_empty() && target.release_image.is_some() {
+    if plan.releases.is_empty() && plan.incomplete.is_empty() && target.release_image.is_some() {
         warnings.push("--to-release-image has no use: the bundle holds no release".to_owned());
     }
     warnings

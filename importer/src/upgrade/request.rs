@@ -10,7 +10,7 @@ use schema::{
 use serde::{Serialize, Serializer};
 
 use super::args::UpgradeArgs;
-use crate::{Error, open, push::Target};
+use crate::{Error, open, push::Target, report};
 
 /// What one cluster, or each of many, is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,9 @@ pub fn of_bundle(
     wanted: Option<&str>,
 ) -> Result<(PinnedImage, Option<String>), Error> {
     let release = chosen(&index.releases, wanted).map_err(Error::Usage)?;
+    if index.missing_of(release).next().is_some() {
+        return Err(Error::Usage(report::incomplete(&release.version)));
+    }
     let image = format!(
         "{}@{}",
         target.named(&target.release_images()?),

@@ -30,7 +30,9 @@ pub use environment::with_environment;
 pub use exit::{Exit, Fault};
 pub use logging::LogFormat;
 pub use next::next_commands;
-pub use text::{Align, Stdout, Table, counted, escape, human_bytes, joined, misleads, objects};
+pub use text::{
+    Align, Stdout, Table, counted, escape, human_bytes, joined, misleads, missing, objects,
+};
 
 /// A program: its flags and what it does.
 pub trait Program: clap::Parser {

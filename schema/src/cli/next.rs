@@ -50,9 +50,11 @@ pub fn next_commands(index: &Index, directory: &Path, config: Option<&Path>) -> 
         let program = if releases.is_empty() { "kubectl" } else { "oc" };
         said.push_str(&format!("  {}\n", shell::apply(program, config)));
     }
+    // A cluster could not get all images of a release that is not whole.
+    let whole = |release: &&Release| index.missing_of(release).next().is_none();
     for Release {
         repository, digest, ..
-    } in &index.releases
+    } in index.releases.iter().filter(whole)
     {
         let image = format!("REGISTRY/{repository}@{digest}");
         said.push_str(&format!("  {}\n", shell::upgrade(&image)));

@@ -2,7 +2,7 @@
 What is shown to people: sizes, tables, and names from places that are not to be trusted with a terminal.
 */
 
-use crate::bundle::ObjectRecord;
+use crate::bundle::{Missing, ObjectRecord};
 use std::{
     fmt::{self, Write as _},
     io::{self, Write},
@@ -124,6 +124,17 @@ pub fn objects(objects: &[ObjectRecord]) -> Table {
         let namespace = object.namespace.as_deref().unwrap_or("-");
         let path = object.path.to_string();
         table.row([path.as_str(), &object.kind, namespace, &object.name]);
+    }
+    table
+}
+
+/// The images that a bundle was to hold and does not, as both programs show them.
+pub fn missing(missing: &[Missing]) -> Table {
+    let columns = ["MISSING", "REPOSITORY", "TAGS", "WHY"].map(|heading| (heading, Align::Left));
+    let mut table = Table::new(columns);
+    for one in missing {
+        let repository = one.repository.to_string();
+        table.row([&one.source, &repository, &joined(&one.tags), &one.reason]);
     }
     table
 }
