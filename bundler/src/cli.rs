@@ -1,9 +1,7 @@
 /*! The command line of `bundler`: its subcommands, and what each of them does. */
 
-use std::io::Write;
-
 use clap::{Parser, Subcommand};
-use schema::cli::{CommonArgs, Exit, Program, Stdout, completions, man};
+use schema::cli::{self, CommonArgs, Exit, Program, Raw, completions, man};
 
 use crate::{
     Error, Request,
@@ -49,11 +47,10 @@ impl Program for Bundler {
 
     async fn run(self) -> Result<Exit, Error> {
         let bars = self.common.bars();
-        let mut out = Stdout;
+        let mut out = Raw;
         match self.command {
             Command::Keygen(args) => {
-                let text = keygen::run(&args)?;
-                print(out.write_all(text.as_bytes()))?;
+                print(cli::print(&keygen::run(&args)?))?;
             }
             Command::Build(args) => {
                 let request = Request::from_args(&args)?;
@@ -61,7 +58,7 @@ impl Program for Bundler {
                 let text = show::plan(&plan, &request, args.format)?;
                 // With the bundle itself on stdout, the table would be inside it.
                 if !request.output.is_stdout() || request.dry_run {
-                    print(out.write_all(text.as_bytes()))?;
+                    print(cli::print(&text))?;
                 }
             }
             Command::Completions { shell } => print(completions(

@@ -7,12 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use schema::bundle::{SigningKey, read_key_file};
+use schema::{
+    bundle::{SigningKey, read_key_file},
+    text::Page,
+};
 
 use crate::{Error, args::KeygenArgs};
 
 /// Writes both files, neither over an existing one, and says what was done.
-pub(crate) fn run(args: &KeygenArgs) -> Result<String, Error> {
+pub(crate) fn run(args: &KeygenArgs) -> Result<Page, Error> {
     let of_key = |source| Error::Key {
         path: args.out.clone(),
         source,
@@ -28,9 +31,15 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<String, Error> {
     create(&public_path, 0o644, &key.public().to_pem().map_err(of_key)?)?;
     let (private, public) = (args.out.display(), public_path.display());
     let id = key.public().id().map_err(of_key)?;
-    Ok(format!(
-        "Private key  {private}  (keep it here; mode 0600)\nPublic key   {public}  (give it to those who import)\nKey id       {id}\n"
-    ))
+    let mut said = Page::new();
+    said.line(format_args!(
+        "Private key  {private}  (keep it here; mode 0600)"
+    ));
+    said.line(format_args!(
+        "Public key   {public}  (give it to those who import)"
+    ));
+    said.line(format_args!("Key id       {id}"));
+    Ok(said)
 }
 
 /// Reads a signing key; asks for the passphrase only where it is encrypted.

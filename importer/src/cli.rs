@@ -1,11 +1,11 @@
 /*! The command line of `importer`: its subcommands, and what each of them does. */
 
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{io::Write as _, path::PathBuf, sync::Arc};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use schema::{
     Progress,
-    cli::{CommonArgs, Exit, Program, Stdout, completions, man},
+    cli::{self, CommonArgs, Exit, Program, Raw, completions, man},
 };
 
 use crate::{
@@ -86,20 +86,24 @@ impl Program for Importer {
 
     async fn run(self) -> Result<Exit, Error> {
         let bars: Arc<dyn Progress> = Arc::new(self.common.bars());
-        let mut out = Stdout;
+        let mut out = Raw;
         match self.command {
             Command::Verify { bundles, trust } => {
                 let keys = open::keys(&trust.keys)?;
                 for path in bundles {
                     let said = verify::whole(open::verified(&path, &keys)?, &path, bars.as_ref())?;
-                    print(out.write_all(said.as_bytes()))?;
+                    print(cli::print(&said))?;
                 }
             }
-            Command::Inspect(args) => print(out.write_all(inspect::show(&args)?.as_bytes()))?,
+            Command::Inspect(args) => {
+                let mut out = cli::stdout();
+                inspect::show(&args, &mut out)?;
+                print(out.flush())?;
+            }
             Command::Extract { bundle, to_dir } => {
                 let verified = open::verified(&bundle.bundle, &open::keys(&bundle.trust.keys)?)?;
                 let said = extract::into_directory(verified, &to_dir, bars.as_ref())?;
-                print(out.write_all(said.as_bytes()))?;
+                print(cli::print(&said))?;
             }
             Command::Push(args) => {
                 let verified =
@@ -114,26 +118,26 @@ impl Program for Importer {
                     &bars,
                 )
                 .await?;
-                print(out.write_all(report.shown(args.format)?.as_bytes()))?;
+                print(cli::print(&report.shown(args.format)?))?;
                 report.verdict()?;
             }
             Command::Import(args) => {
                 let verified =
                     open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
                 let report = import::bundle(verified, &args, &bars, self.common.board()).await?;
-                print(out.write_all(report.shown(args.format)?.as_bytes()))?;
+                print(cli::print(&report.shown(args.format)?))?;
                 return report.verdict();
             }
             Command::Apply(args) => {
                 let verified =
                     open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
                 let said = command::apply(verified, &args, self.common.board()).await?;
-                print(out.write_all(said.text.as_bytes()))?;
+                print(cli::print(&said.text))?;
                 return Ok(said.exit);
             }
             Command::Upgrade { upgrade, clusters } => {
                 let said = upgrade::fleet(&upgrade, &clusters).await?;
-                print(out.write_all(said.text.as_bytes()))?;
+                print(cli::print(&said.text))?;
                 return Ok(said.exit);
             }
             Command::Completions { shell } => {

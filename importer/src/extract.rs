@@ -5,7 +5,8 @@ use std::{io, path::Path};
 use schema::{
     Progress,
     bundle::{self, Index, Kind, Unpacking, Verified},
-    cli::{escape, next_commands},
+    cli::next_commands,
+    text::Page,
 };
 
 use crate::{Error, audit, report};
@@ -15,7 +16,7 @@ pub fn into_directory(
     bundle: Verified,
     directory: &Path,
     progress: &dyn Progress,
-) -> Result<String, Error> {
+) -> Result<Page, Error> {
     let index = bundle.index().clone();
     progress.begin(
         "Extracting",
@@ -45,16 +46,17 @@ pub fn into_directory(
 }
 
 /// What was done, and what can be done next.
-fn said(index: &Index, directory: &Path) -> String {
-    let mut said = format!(
-        "Extracted to {}, every byte verified.\n",
+fn said(index: &Index, directory: &Path) -> Page {
+    let mut said = Page::new();
+    said.line(format_args!(
+        "Extracted to {}, every byte verified.",
         directory.display()
-    );
+    ));
     for warning in report::warnings(index) {
-        said.push_str(&format!("warning: {}\n", escape(&warning)));
+        said.line(format_args!("warning: {warning}"));
     }
     let config = directory.join("config");
     let config = (!index.objects.is_empty()).then_some(config.as_path());
-    said.push_str(&next_commands(index, directory, config));
+    said.append(&next_commands(index, directory, config));
     said
 }

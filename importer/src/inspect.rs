@@ -1,10 +1,14 @@
 /*! Shows what an index says, and never leaves open whether anybody vouches for it. */
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::{self, Write},
+};
 
 use schema::{
     bundle::{Index, KeyId},
-    cli::{Align, Table, escape, human_bytes, joined, missing, objects},
+    text::{self, Align, Table, escape, human_bytes, joined, missing, objects},
 };
 use serde::Serialize;
 
@@ -14,23 +18,22 @@ use crate::{
     open, report,
 };
 
-/// The text for standard output.
-pub fn show(args: &InspectArgs) -> Result<String, Error> {
+/// Writes it as it is made: what a large index comes to is never held whole.
+pub fn show(args: &InspectArgs, out: &mut impl Write) -> Result<(), Error> {
     let opened = open::opened(&args.bundle)?;
-    if args.unverified {
+    let written = if args.unverified {
         let claim = opened.unverified()?;
-        return shown(
-            &claim.index,
-            Vouched::Unverified(claim.claimed),
-            args.format,
-        );
-    }
-    let verified = opened.verify(&open::keys(&args.keys)?)?;
-    shown(
-        verified.index(),
-        Vouched::Verified(verified.signer()),
-        args.format,
-    )
+        let vouched = Vouched::Unverified(claim.claimed);
+        shown(&claim.index, vouched, args.format, out)
+    } else {
+        let verified = opened.verify(&open::keys(&args.keys)?)?;
+        let vouched = Vouched::Verified(verified.signer());
+        shown(verified.index(), vouched, args.format, out)
+    };
+    written.map_err(|source| Error::Io {
+        path: "standard output".into(),
+        source,
+    })
 }
 
 /// Whether the signature was checked, and with which key.
@@ -65,22 +68,71 @@ impl Vouched {
     }
 }
 
-fn shown(index: &Index, vouched: Vouched, format: Format) -> Result<String, Error> {
+fn shown(index: &Index, vouched: Vouched, format: Format, out: &mut impl Write) -> io::Result<()> {
     match format {
-        Format::Json => json(index, vouched),
-        Format::Table => Ok(table(index, vouched)),
+        Format::Json => json(index, vouched, out),
+        Format::Table => table(
+            index,
+            vouched,
+            &mut Lines {
+                out,
+                mark: vouched.mark(),
+                empty: true,
+            },
+        ),
     }
 }
 
-fn table(index: &Index, vouched: Vouched) -> String {
-    let mut text = format!("{}\n", vouched.sentence());
+/// Puts a mark at the end of every line that is not empty.
+struct Lines<'a, W> {
+    out: &'a mut W,
+    mark: &'static str,
+    empty: bool,
+}
+
+impl<W: Write> Lines<'_, W> {
+    /// One line, whatever stands in it.
+    fn line(&mut self, line: impl fmt::Display) -> io::Result<()> {
+        writeln!(self, "{}", escape(&line.to_string()))
+    }
+}
+
+impl<W: Write> Write for Lines<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (line, end) = match piece.split_last() {
+                Some((b'\n', line)) => (line, true),
+                _ => (piece, false),
+            };
+            self.out.write_all(line)?;
+            self.empty &= line.is_empty();
+            if end {
+                let mark = if self.empty { "" } else { self.mark };
+                writeln!(self.out, "{mark}")?;
+                self.empty = true;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Kinds of objects that are counted by name; the rest is counted together.
+const KINDS: usize = 50;
+
+fn table(index: &Index, vouched: Vouched, out: &mut Lines<'_, impl Write>) -> io::Result<()> {
+    out.line(vouched.sentence())?;
     let stored: u64 = index.files.iter().map(|file| file.stored()).sum();
-    let (creator, created) = (escape(&index.creator), escape(&index.created));
-    text.push_str(&format!(
-        "Made by {creator} at {created}; {} files, {}\n",
+    out.line(format_args!(
+        "Made by {} at {}; {} files, {}",
+        index.creator,
+        index.created,
         index.files.len(),
         human_bytes(stored)
-    ));
+    ))?;
     if !index.images.is_empty() {
         let mut table = Table::new([
             ("IMAGE", Align::Left),
@@ -100,12 +152,12 @@ fn table(index: &Index, vouched: Vouched) -> String {
                 image.source.clone(),
             ]);
         }
-        text.push_str(&format!("\n{table}"));
+        write!(out, "\n{table}")?;
     }
     if !index.missing.is_empty() {
-        text.push_str(&format!("\n{}", missing(&index.missing)));
+        write!(out, "\n{}", missing(&index.missing))?;
     }
-    text.push_str(&releases(index));
+    releases(index, out)?;
     if !index.objects.is_empty() {
         let mut kinds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for object in &index.objects {
@@ -113,31 +165,24 @@ fn table(index: &Index, vouched: Vouched) -> String {
                 .entry((&object.api_version, &object.kind))
                 .or_default() += 1;
         }
-        let kinds = kinds
+        let mut named: Vec<String> = kinds
             .iter()
-            .map(|((version, kind), count)| format!("{count} {version}/{kind}"));
-        text.push_str(&format!(
-            "\nObjects: {}\n",
-            escape(&kinds.collect::<Vec<_>>().join(", "))
-        ));
-        let table = objects(&index.objects);
-        text.push_str(&table.to_string());
+            .take(KINDS)
+            .map(|((version, kind), count)| format!("{count} {version}/{kind}"))
+            .collect();
+        if let Some(rest @ 1..) = kinds.len().checked_sub(KINDS) {
+            named.push(format!("and {rest} more kinds"));
+        }
+        drop(kinds);
+        out.line("")?;
+        out.line(format_args!("Objects: {}", named.join(", ")))?;
+        write!(out, "{}", objects(&index.objects))?;
     }
-    let mark = vouched.mark();
-    text.lines()
-        .map(|line| {
-            if line.is_empty() {
-                "\n".to_owned()
-            } else {
-                format!("{line}{mark}\n")
-            }
-        })
-        .collect()
+    Ok(())
 }
 
 /// Which images are releases, who vouches for them, and what brings the update graph.
-fn releases(index: &Index) -> String {
-    let mut text = String::new();
+fn releases(index: &Index, out: &mut Lines<'_, impl Write>) -> io::Result<()> {
     if !index.releases.is_empty() {
         let columns = ["RELEASE", "IMAGE", "DIGEST", "VERIFIED BY"];
         let mut table = Table::new(columns.map(|heading| (heading, Align::Left)));
@@ -153,23 +198,24 @@ fn releases(index: &Index) -> String {
                 keys,
             ]);
         }
-        text.push_str(&format!("\n{table}"));
+        write!(out, "\n{table}")?;
     }
     let unverified = report::unverified_releases(index);
     for warning in unverified
         .into_iter()
         .chain(report::incomplete_releases(index))
     {
-        text.push_str(&format!("warning: {}\n", escape(&warning)));
+        out.line(format_args!("warning: {warning}"))?;
     }
     if let Some(graph) = &index.update_graph {
-        let graph = format!("{}@{}", graph.repository, graph.digest);
-        text.push_str(&format!("\nUpdate graph: {graph}\n"));
+        out.line("")?;
+        let graph = format_args!("Update graph: {}@{}", graph.repository, graph.digest).to_string();
+        out.line(graph)?;
     }
-    text
+    Ok(())
 }
 
-fn json(index: &Index, vouched: Vouched) -> Result<String, Error> {
+fn json(index: &Index, vouched: Vouched, out: &mut impl Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct Shown<'a> {
         signature: &'static str,
@@ -185,5 +231,5 @@ fn json(index: &Index, vouched: Vouched) -> Result<String, Error> {
         key: key.to_string(),
         index,
     };
-    report::json(&shown)
+    text::json(&shown, out)
 }

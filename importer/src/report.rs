@@ -1,24 +1,16 @@
 /*! What every report has in common: its JSON, and the words for a release that nobody vouches for. */
 
-use schema::{Digest, bundle::Index, cli::misleads};
+use schema::{Digest, bundle::Index, text::Page};
 use serde::Serialize;
 
 use crate::Error;
 
 /// A report as one JSON value, harmless for a terminal.
-pub fn json(report: &impl Serialize) -> Result<String, Error> {
-    let text = serde_json::to_string_pretty(report);
-    let text = text.map_err(|error| Error::Io {
+pub fn json(report: &impl Serialize) -> Result<Page, Error> {
+    Page::json(report).map_err(|source| Error::Io {
         path: "the report".into(),
-        source: error.into(),
-    })?;
-    // JSON escapes the C0 controls; DEL, the C1 controls and marks of direction would still reach a terminal.
-    let safe = text.chars().map(|c| match c {
-        '\n' => "\n".to_owned(),
-        c if misleads(c) => format!("\\u{:04x}", c as u32),
-        c => c.to_string(),
-    });
-    Ok(format!("{}\n", safe.collect::<String>()))
+        source,
+    })
 }
 
 /// Says of a release that nobody vouches for it.
@@ -72,20 +64,4 @@ pub fn warnings(index: &Index) -> Vec<String> {
     warnings.extend(incomplete_releases(index));
     warnings.extend(missing(index));
     warnings
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn json_cannot_drive_a_terminal() -> Result<(), Box<dyn std::error::Error>> {
-        let odd = ["\u{1b}[2J\u{9b}\u{7f}\u{202e}\n", "ü"];
-        let text = super::json(&odd)?;
-        assert!(
-            !text
-                .trim_end()
-                .contains(|c: char| c != '\n' && schema::cli::misleads(c))
-        );
-        assert_eq!(serde_json::from_str::<[String; 2]>(&text)?, odd);
-        Ok(())
-    }
 }

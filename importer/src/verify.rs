@@ -15,13 +15,13 @@ use std::{
 use schema::{
     Progress,
     bundle::{self, Contents, Kind, Random, Verified},
-    cli::{counted, escape, human_bytes},
+    text::{Page, counted, human_bytes},
 };
 
 use crate::{Error, audit, report};
 
 /// Checks the whole bundle and says so.
-pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<String, Error> {
+pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<Page, Error> {
     let (signer, length) = (bundle.signer(), bundle.length());
     let images = counted(bundle.index().images.len(), "image");
     let objects = counted(bundle.index().objects.len(), "object");
@@ -36,13 +36,14 @@ pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<S
     };
     progress.end();
     result?;
-    let mut said = format!(
-        "{}: VERIFIED, signed by {signer}, {images}, {objects}, {}\n",
+    let mut said = Page::new();
+    said.line(format_args!(
+        "{}: VERIFIED, signed by {signer}, {images}, {objects}, {}",
         path.display(),
         human_bytes(length)
-    );
+    ));
     for warning in warnings {
-        said.push_str(&format!("warning: {}\n", escape(&warning)));
+        said.line(format_args!("warning: {warning}"));
     }
     Ok(said)
 }

@@ -4,30 +4,30 @@ mod releases;
 
 use schema::{
     bundle::{File, Image, Kind},
-    cli::{Align, Table, counted, human_bytes, joined, missing, objects},
+    text::{Align, Page, Table, counted, human_bytes, joined, missing, objects},
 };
 use serde::Serialize;
 
 use crate::{Error, Plan, Request, args::Format, request::Output};
 
 /// The plan as text for the chosen format.
-pub(crate) fn plan(plan: &Plan, request: &Request, format: Format) -> Result<String, Error> {
+pub(crate) fn plan(plan: &Plan, request: &Request, format: Format) -> Result<Page, Error> {
     match format {
         Format::Json => json(plan, request),
         Format::Table => Ok(table(plan, request)),
     }
 }
 
-fn table(plan: &Plan, request: &Request) -> String {
+fn table(plan: &Plan, request: &Request) -> Page {
     let index = &plan.index;
-    let mut text = String::new();
+    let mut text = Page::new();
     let (parts, others): (Vec<&Image>, Vec<&Image>) = index
         .images
         .iter()
         .partition(|image| releases::of(index, image).is_some());
     if !index.releases.is_empty() {
-        let table = releases::table(index, &parts);
-        text.push_str(&format!("{table}\n"));
+        text.table(&releases::table(index, &parts));
+        text.gap();
     }
     if !others.is_empty() {
         let mut table = Table::new([
@@ -54,15 +54,16 @@ fn table(plan: &Plan, request: &Request) -> String {
                 attached.len().to_string(),
             ]);
         }
-        text.push_str(&format!("{table}\n"));
+        text.table(&table);
+        text.gap();
     }
     if !index.objects.is_empty() {
-        let table = objects(&index.objects);
-        text.push_str(&format!("{table}\n"));
+        text.table(&objects(&index.objects));
+        text.gap();
     }
     if !index.missing.is_empty() {
-        let table = missing(&index.missing);
-        text.push_str(&format!("{table}\n"));
+        text.table(&missing(&index.missing));
+        text.gap();
     }
     let stored = index
         .files
@@ -81,8 +82,8 @@ fn table(plan: &Plan, request: &Request) -> String {
         Output::Stdout if request.dry_run => "a bundle".to_owned(),
         Output::Stdout => "standard output".to_owned(),
     };
-    text.push_str(&format!(
-        "{verb} {place}: {}{}, {}, {}, {}\n",
+    text.line(format_args!(
+        "{verb} {place}: {}{}, {}, {}, {}",
         counted(index.images.len(), "image"),
         match index.missing.len() {
             0 => String::new(),
@@ -93,13 +94,13 @@ fn table(plan: &Plan, request: &Request) -> String {
         human_bytes(bytes)
     ));
     if !request.dry_run {
-        text.push_str(&releases::created(plan, request));
-        text.push_str(&releases::next(index, request));
+        text.append(&releases::created(plan, request));
+        text.append(&releases::next(index, request));
     }
     text
 }
 
-fn json(plan: &Plan, request: &Request) -> Result<String, Error> {
+fn json(plan: &Plan, request: &Request) -> Result<Page, Error> {
     /// The index as it is signed, and what it comes to.
     #[derive(Serialize)]
     struct Shown<'a> {
@@ -113,9 +114,8 @@ fn json(plan: &Plan, request: &Request) -> Result<String, Error> {
         bytes,
         index: &plan.index,
     };
-    let text = serde_json::to_string_pretty(&shown).map_err(|error| Error::Io {
+    Page::json(&shown).map_err(|source| Error::Io {
         path: "the plan".into(),
-        source: error.into(),
-    })?;
-    Ok(format!("{text}\n"))
+        source,
+    })
 }

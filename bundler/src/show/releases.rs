@@ -2,7 +2,8 @@
 
 use schema::{
     bundle::{Image, Index, Release},
-    cli::{Align, Table, next_commands, shell},
+    cli::{next_commands, shell},
+    text::{Align, Page, Table},
 };
 
 use crate::{Plan, Request, request::Output};
@@ -58,7 +59,7 @@ pub(super) fn table(index: &Index, parts: &[&Image]) -> Table {
 }
 
 /// A line for each ConfigMap of signatures, in the words of `oc`.
-pub(super) fn created(plan: &Plan, request: &Request) -> String {
+pub(super) fn created(plan: &Plan, request: &Request) -> Page {
     let place = match (&request.config_to_dir, &request.output) {
         (Some(directory), _) => format!("{}/", directory.display()),
         (None, Output::Directory(path) | Output::File(path) | Output::Zstd(path)) => {
@@ -66,14 +67,15 @@ pub(super) fn created(plan: &Plan, request: &Request) -> String {
         }
         (None, Output::Stdout) => "config/".to_owned(),
     };
-    let paths = plan.signatures.iter();
-    paths
-        .map(|path| format!("Configmap {place}{path} created\n"))
-        .collect()
+    let mut said = Page::new();
+    for path in &plan.signatures {
+        said.line(format_args!("Configmap {place}{path} created"));
+    }
+    said
 }
 
 /// The commands that come next, where there is a release or the images lie in a directory.
-pub(super) fn next(index: &Index, request: &Request) -> String {
+pub(super) fn next(index: &Index, request: &Request) -> Page {
     let commands = match &request.output {
         Output::Directory(path) => {
             let own = path.join("config");
@@ -85,14 +87,21 @@ pub(super) fn next(index: &Index, request: &Request) -> String {
         }
         Output::File(path) | Output::Zstd(path) if !index.releases.is_empty() => {
             let bundle = shell::path(path);
-            format!(
-                "  importer import {bundle} --key KEY.pub.pem --to REGISTRY --config-to-dir DIR\n"
-            )
+            let mut next = Page::new();
+            next.line(format_args!(
+                "  importer import {bundle} --key KEY.pub.pem --to REGISTRY --config-to-dir DIR"
+            ));
+            next
         }
-        Output::File(_) | Output::Zstd(_) | Output::Stdout => String::new(),
+        Output::File(_) | Output::Zstd(_) | Output::Stdout => Page::new(),
     };
-    match commands.as_str() {
-        "" => commands,
-        _ => format!("\nNext, inside:\n\n{commands}"),
+    if commands.is_empty() {
+        return commands;
     }
+    let mut said = Page::new();
+    said.gap();
+    said.line("Next, inside:");
+    said.gap();
+    said.append(&commands);
+    said
 }

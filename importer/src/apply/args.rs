@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
-use schema::cli::counted;
+use schema::text::counted;
 
 use super::fleet::Fleet;
 use crate::{

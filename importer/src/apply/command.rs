@@ -9,7 +9,8 @@ use std::{
 
 use schema::{
     bundle::{Index, Verified},
-    cli::{Align, Board, Exit, Table, counted, escape},
+    cli::{Board, Exit},
+    text::{Align, Page, Table, counted},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Said {
     /// For standard output.
-    pub text: String,
+    pub text: Page,
     /// The same for programs, where it is to be part of a larger account.
     pub account: Option<Account>,
     /// With which code the program ends.
@@ -191,12 +192,13 @@ impl Job {
                 &self.selection,
             )?;
             let clusters = self.fleet.clusters.len();
-            let text = format!(
-                "Wrote {} for {} to {}\n",
+            let mut text = Page::new();
+            text.line(format_args!(
+                "Wrote {} for {} to {}",
                 counted(count, "file"),
                 counted(clusters, "cluster"),
-                escape(&directory.display().to_string())
-            );
+                directory.display()
+            ));
             let account = json!({"render_to_dir": directory, "clusters": clusters, "files": count});
             return listed(account, text, format);
         }
@@ -265,15 +267,17 @@ impl Job {
             names => names.join(", "),
         };
         let objects = counted(manifests.len(), "object");
-        let text = format!(
-            "{table}\nWould apply {objects} to {}; no cluster was asked\n",
-            escape(&to)
-        );
+        let mut text = Page::new();
+        text.table(&table);
+        text.gap();
+        text.line(format_args!(
+            "Would apply {objects} to {to}; no cluster was asked"
+        ));
         listed(account, text, format)
     }
 }
 
-fn listed(account: Value, text: String, format: Format) -> Result<Said, Error> {
+fn listed(account: Value, text: Page, format: Format) -> Result<Said, Error> {
     Ok(Said {
         text: match format {
             Format::Json => report::json(&account)?,
@@ -286,7 +290,7 @@ fn listed(account: Value, text: String, format: Format) -> Result<Said, Error> {
 
 /// Leaves those clusters their turn that are not done in the report of an earlier run.
 fn keep_left(fleet: &mut Fleet, path: &Path) -> Result<(), Error> {
-    let place = escape(&path.display().to_string());
+    let place = path.display();
     let last = ApplyReport::read(path)?;
     let known: BTreeSet<&str> = last
         .clusters
@@ -311,7 +315,7 @@ fn keep_left(fleet: &mut Fleet, path: &Path) -> Result<(), Error> {
             } else {
                 format!("{count} clusters are")
             },
-            escape(&first.name)
+            first.name
         );
     }
     let left = last.clusters.iter().filter(|one| one.state != State::Done);
@@ -322,7 +326,7 @@ fn keep_left(fleet: &mut Fleet, path: &Path) -> Result<(), Error> {
     {
         return Err(Error::Usage(format!(
             "--retry-failed {place}: cluster {} is not done, and is not among the clusters that are named now; name it too",
-            escape(gone)
+            gone
         )));
     }
     fleet.keep(|cluster| left.contains(cluster.name.as_str()));

@@ -7,7 +7,7 @@ What the server keeps for itself is left out, and what a Secret holds is never s
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use schema::cli::escape;
+use schema::text::escape;
 use serde_json::{Map, Value};
 use similar::TextDiff;
 

@@ -7,7 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use schema::cli::{Align, Exit, Table, counted, escape};
+use schema::cli::Exit;
+use schema::text::{Align, Page, Table, counted};
 use serde::{Deserialize, Serialize};
 
 use super::outcome::{self, Action, ClusterOutcome, ObjectOutcome, State};
@@ -79,12 +80,12 @@ impl ApplyReport {
     /// Writes it where the next run can read it, whole or not at all.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         let (partial, failed) = (partial(path), failed(path));
-        fs::write(&partial, crate::report::json(self)?).map_err(&failed)?;
+        fs::write(&partial, crate::report::json(self)?.as_str()).map_err(&failed)?;
         fs::rename(&partial, path).map_err(failed)
     }
 
     /// The text for standard output.
-    pub fn shown(&self, format: Format) -> Result<String, Error> {
+    pub fn shown(&self, format: Format) -> Result<Page, Error> {
         match format {
             Format::Json => crate::report::json(self),
             Format::Table => Ok(self.table()),
@@ -96,21 +97,17 @@ impl ApplyReport {
         outcome::exit(&self.clusters)
     }
 
-    fn table(&self) -> String {
-        let mut text = String::new();
+    fn table(&self) -> Page {
+        let mut text = Page::new();
         for cluster in &self.clusters {
             for warning in &cluster.warnings {
-                text.push_str(&format!(
-                    "warning: {}: {}\n",
-                    escape(&cluster.cluster),
-                    escape(warning)
-                ));
+                text.line(format_args!("warning: {}: {warning}", cluster.cluster));
             }
         }
         for cluster in &self.clusters {
             for diff in &cluster.diffs {
-                text.push_str(&format!("{}:\n", escape(&cluster.cluster)));
-                text.extend(diff.lines().map(|line| format!("{}\n", escape(line))));
+                text.line(format_args!("{}:", cluster.cluster));
+                text.document(diff);
             }
         }
         for cluster in &self.clusters {
@@ -119,13 +116,13 @@ impl ApplyReport {
                 .iter()
                 .filter(|object| object.action != Action::Unchanged)
             {
-                text.push_str(&line(cluster, object));
+                text.line(line(cluster, object));
             }
         }
         if !text.is_empty() {
-            text.push('\n');
+            text.gap();
         }
-        text.push_str(&self.matrix().to_string());
+        text.table(&self.matrix());
         let mut states: BTreeMap<&str, usize> = BTreeMap::new();
         for cluster in &self.clusters {
             *states.entry(state(cluster.state)).or_default() += 1;
@@ -140,10 +137,15 @@ impl ApplyReport {
             ""
         };
         if states.is_empty() {
-            return format!("No cluster has a turn: nothing is left to do{dry_run}\n");
+            text = Page::new();
+            text.line(format_args!(
+                "No cluster has a turn: nothing is left to do{dry_run}"
+            ));
+            return text;
         }
         let clusters = counted(self.clusters.len(), "cluster");
-        text.push_str(&format!("\n{clusters}: {}{dry_run}\n", states.join(", ")));
+        text.gap();
+        text.line(format_args!("{clusters}: {}{dry_run}", states.join(", ")));
         text
     }
 
@@ -219,7 +221,7 @@ fn line(cluster: &ClusterOutcome, object: &ObjectOutcome) -> String {
         .iter()
         .map(|namespace| format!(" -n {namespace}"));
     let reason = object.reason.iter().map(|reason| format!(": {reason}"));
-    let text = format!(
+    format!(
         "{}: {}{group}/{} {}{}{}",
         cluster.cluster,
         object.kind.to_lowercase(),
@@ -227,8 +229,7 @@ fn line(cluster: &ClusterOutcome, object: &ObjectOutcome) -> String {
         word(object.action),
         namespace.collect::<String>(),
         reason.collect::<String>(),
-    );
-    format!("{}\n", escape(&text))
+    )
 }
 
 fn word(action: Action) -> &'static str {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schema::{
     bundle::Release,
-    cli::{counted, escape},
+    text::{counted, escape},
 };
 use semver::Version;
 use serde_json::Value;

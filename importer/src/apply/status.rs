@@ -4,7 +4,7 @@ What a ClusterVersion and MachineConfigPools say, read leniently: other versions
 Field names are those of `config.openshift.io/v1` and `machineconfiguration.openshift.io/v1`.
 */
 
-use schema::{Digest, cli::escape};
+use schema::{Digest, text::escape};
 use serde_json::Value;
 
 /// A condition of the object that is looked at.

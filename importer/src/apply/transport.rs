@@ -7,7 +7,7 @@ use std::{error::Error as StdError, io};
 
 use kube::client::AuthError;
 use rustls::{AlertDescription, CertificateError};
-use schema::causes;
+use schema::{causes, text::excerpt};
 
 use super::{connect::ConnectError, kubeconfig::told};
 
@@ -132,13 +132,9 @@ fn tls_error(error: &rustls::Error, server: String) -> ConnectError {
     ConnectError::Tls { server, detail }
 }
 
-/// Text from elsewhere, made fit for a message: no control characters, at most 400 characters.
+/// Text from elsewhere, made fit for a message: one line of at most 400 characters.
 pub(super) fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !schema::cli::misleads(*c))
-        .take(400)
-        .collect()
+    excerpt(text, 400)
 }
 
 /// The text of what is at the bottom.

@@ -10,7 +10,7 @@ mod tests;
 
 use std::fmt::Write as _;
 
-use schema::cli::misleads;
+use schema::text;
 use serde_json::Value;
 
 /// Documents of one file, in order.
@@ -166,7 +166,7 @@ fn quoted(text: &str, out: &mut String) {
 }
 
 fn is_hidden(c: char) -> bool {
-    misleads(c)
+    text::is_hidden(c)
         || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
         || u32::from(c) & 0xfffe == 0xfffe
 }

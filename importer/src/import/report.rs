@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use schema::{
     bundle::Index,
-    cli::{Exit, counted, shell},
+    cli::{Exit, shell},
+    text::{Page, counted},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -113,17 +114,20 @@ impl ImportReport {
     }
 
     /// The text for standard output.
-    pub fn shown(&self, format: Format) -> Result<String, Error> {
+    pub fn shown(&self, format: Format) -> Result<Page, Error> {
         match format {
             Format::Json => report::json(self),
             Format::Table => {
                 let said = self.said.as_ref().and_then(|said| said.as_ref().ok());
-                let clusters = said.map_or("", |said| &said.text);
-                let own = self.push.summary() + &self.configuration() + &self.push.ending();
-                Ok(match clusters {
-                    "" => own,
-                    clusters => format!("{own}\n{clusters}"),
-                })
+                let mut text = self.push.summary();
+                text.append(&self.configuration());
+                text.append(&self.push.ending());
+                if let Some(clusters) = said.map(|said| &said.text).filter(|text| !text.is_empty())
+                {
+                    text.gap();
+                    text.append(clusters);
+                }
+                Ok(text)
             }
         }
     }
@@ -141,32 +145,39 @@ impl ImportReport {
         Ok(self.said.transpose()?.map_or(Exit::Done, |said| said.exit))
     }
 
-    fn configuration(&self) -> String {
-        let mut text = String::new();
+    fn configuration(&self) -> Page {
+        let mut text = Page::new();
         if let Some(directory) = &self.config_directory {
             let place = directory.display();
-            text.push_str(&match self.config_written {
-                Written::Done | Written::NotAsked => format!("\nWritten to {place}:\n"),
-                Written::DryRun => format!("\nWould write to {place}:\n"),
-                Written::Withheld => {
-                    format!("\nNot written to {place}, since not everything could be pushed:\n")
-                }
-            });
-            let lines = self.config_files.iter();
-            text.extend(lines.map(|path| format!("  {path}\n")));
+            text.gap();
+            match self.config_written {
+                Written::Done | Written::NotAsked => text.line(format_args!("Written to {place}:")),
+                Written::DryRun => text.line(format_args!("Would write to {place}:")),
+                Written::Withheld => text.line(format_args!(
+                    "Not written to {place}, since not everything could be pushed:"
+                )),
+            }
+            for path in &self.config_files {
+                text.line(format_args!("  {path}"));
+            }
         }
         if !self.documents.is_empty() {
-            text.push_str("\nFor clusters, as YAML:\n\n");
-            let documents = self.documents.iter();
-            text.extend(documents.map(|made| format!("---\n{}", made.text)));
+            text.gap();
+            text.line("For clusters, as YAML:");
+            text.gap();
+            for made in &self.documents {
+                text.line("---");
+                text.document(&made.text);
+            }
         }
         if let Some(snippet) = &self.install_config {
-            text.push_str(&format!(
-                "\nFor install-config.yaml of new clusters:\n\n{snippet}"
-            ));
+            text.gap();
+            text.line("For install-config.yaml of new clusters:");
+            text.gap();
+            text.document(snippet);
         }
         if !text.is_empty() && !self.push.warnings.is_empty() {
-            text.push('\n');
+            text.gap();
         }
         text
     }

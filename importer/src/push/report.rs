@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, fmt};
 use schema::{
     Digest, Repository, Tag,
     bundle::Missing,
-    cli::{human_bytes, shell},
+    cli::shell,
+    text::{Page, human_bytes},
 };
 use serde::Serialize;
 
@@ -209,29 +210,32 @@ impl Report {
     }
 
     /// The text for standard output.
-    pub fn shown(&self, format: Format) -> Result<String, Error> {
+    pub fn shown(&self, format: Format) -> Result<Page, Error> {
         match format {
             Format::Json => report::json(self),
-            Format::Table => Ok(self.summary() + &self.ending()),
+            Format::Table => {
+                let mut text = self.summary();
+                text.append(&self.ending());
+                Ok(text)
+            }
         }
     }
 
     /// What became of images and tags, for people.
-    pub fn summary(&self) -> String {
-        let mut text = String::new();
+    pub fn summary(&self) -> Page {
+        let mut text = Page::new();
         for tag in self
             .tags
             .iter()
             .filter(|tag| tag.action != TagAction::Unchanged)
         {
-            text.push_str(&format!("{tag}\n"));
+            text.line(tag);
         }
         for failure in &self.failures {
-            text.push_str(&format!("failed     {}\n", schema::cli::escape(failure)));
+            text.line(format_args!("failed     {failure}"));
         }
         for one in &self.missing {
-            let line = format!("missing    {}: {}", one.source, one.reason);
-            text.push_str(&format!("{}\n", schema::cli::escape(&line)));
+            text.line(format_args!("missing    {}: {}", one.source, one.reason));
         }
         let unchanged = self
             .tags
@@ -239,8 +243,8 @@ impl Report {
             .filter(|tag| tag.action == TagAction::Unchanged)
             .count();
         let verb = if self.dry_run { "Would push" } else { "Pushed" };
-        text.push_str(&format!(
-            "{verb} to {}: {} of {} blobs ({}), {} mounts, {} manifests, {} tags set, {unchanged} unchanged\n",
+        text.line(format_args!(
+            "{verb} to {}: {} of {} blobs ({}), {} mounts, {} manifests, {} tags set, {unchanged} unchanged",
             self.registry,
             self.blobs_uploaded,
             self.blobs,
@@ -253,20 +257,17 @@ impl Report {
     }
 
     /// Warnings, and what comes next, for people.
-    pub fn ending(&self) -> String {
-        let mut text = String::new();
+    pub fn ending(&self) -> Page {
+        let mut text = Page::new();
         for warning in &self.warnings {
-            text.push_str(&format!("warning: {}\n", schema::cli::escape(warning)));
+            text.line(format_args!("warning: {warning}"));
         }
         if !self.next_commands.is_empty() {
-            text.push_str(if self.dry_run {
-                "\nAfterwards:\n"
-            } else {
-                "\nNext:\n"
-            });
+            text.gap();
+            text.line(if self.dry_run { "Afterwards:" } else { "Next:" });
         }
         for command in &self.next_commands {
-            text.push_str(&format!("  {command}\n"));
+            text.line(format_args!("  {command}"));
         }
         text
     }

@@ -1,6 +1,6 @@
 /*! What one look at a cluster says about its upgrade. Pure; how long that may last is for [`watch`](super::watch()) to judge. */
 
-use schema::{Digest, cli::escape};
+use schema::{Digest, text::escape};
 use serde_json::Value;
 
 use super::watch::{Progress, Stage};

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use schema::{
     Digest, Reference,
     bundle::{Index, Release},
-    cli::escape,
+    text::escape,
 };
 use serde::{Serialize, Serializer};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
-use schema::cli::escape;
+use schema::text::escape;
 use serde_json::Value;
 
 use crate::apply::status::{one_line, text};

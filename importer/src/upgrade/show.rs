@@ -1,6 +1,6 @@
 /*! What is said about upgrades: before, meanwhile, and in the end. */
 
-use schema::cli::{Align, Table, escape};
+use schema::text::{Align, Page, Table, escape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -97,10 +97,10 @@ pub fn progress(cluster: &str, progress: &Progress) -> String {
 }
 
 /// All clusters, when all is over: a table, then warnings and reasons.
-pub fn table(upgrades: &[(String, ClusterUpgrade)]) -> String {
+pub fn table(upgrades: &[(String, ClusterUpgrade)]) -> Page {
     let columns = ["CLUSTER", "BEFORE", "NOW", "UPGRADE"].map(|heading| (heading, Align::Left));
     let mut table = Table::new(columns);
-    let (mut warnings, mut reasons) = (String::new(), String::new());
+    let (mut warnings, mut reasons) = (Page::new(), Page::new());
     for (cluster, upgrade) in upgrades {
         let before = upgrade.before.as_ref();
         let version = before.and_then(|before| before.version.as_deref());
@@ -111,15 +111,18 @@ pub fn table(upgrades: &[(String, ClusterUpgrade)]) -> String {
             now.unwrap_or("-"),
             word(upgrade.state),
         ]);
-        let cluster = escape(cluster);
         for warning in &upgrade.warnings {
-            warnings.push_str(&format!("warning: {cluster}: {warning}\n"));
+            warnings.line(format_args!("warning: {cluster}: {warning}"));
         }
         if let Some(reason) = &upgrade.reason {
-            reasons.push_str(&format!("{}: {cluster}: {reason}\n", word(upgrade.state)));
+            reasons.line(format_args!("{}: {cluster}: {reason}", word(upgrade.state)));
         }
     }
-    format!("{table}{warnings}{reasons}")
+    let mut text = Page::new();
+    text.table(&table);
+    text.append(&warnings);
+    text.append(&reasons);
+    text
 }
 
 fn word(state: UpgradeState) -> &'static str {

@@ -113,7 +113,11 @@ impl Directory {
             }
         }
         let [name] = names.as_slice() else {
-            let found = if names.is_empty() { "none" } else { "2 or more" };
+            let found = if names.is_empty() {
+                "none"
+            } else {
+                "2 or more"
+            };
             return Err(Error::Head {
                 entry,
                 reason: format!("expected exactly one signature, found {found}"),

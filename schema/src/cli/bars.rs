@@ -7,8 +7,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::escape;
-use crate::Progress;
+use crate::{Progress, text::escape};
 
 /// What is drawn on stderr; log lines ask it to step aside. indicatif draws nothing where that is no terminal.
 pub(super) static SCREEN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);

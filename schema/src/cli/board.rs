@@ -2,7 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{bars::SCREEN, escape};
+use super::bars::SCREEN;
+use crate::text::escape;
 
 /// Where lines appear.
 #[derive(Debug, Clone, Copy)]

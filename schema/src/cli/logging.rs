@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, field::MakeExt as _, fmt::format::debug_fn};
 
 use super::bars;
+use crate::text::{Form, Safe, escape};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,13 +32,27 @@ pub(super) fn init(format: LogFormat, verbose: u8) {
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(colour)
-        .with_writer(|| AboveBars);
+        .with_ansi(colour);
+    // Escaped before the formatter's own colours come in.
+    let text = debug_fn(|out, field, value| match field.name() {
+        "message" => write!(out, "{}", escape(&format!("{value:?}"))),
+        name => write!(out, "{name}={}", escape(&format!("{value:?}"))),
+    });
     // Fails only where a test has set a subscriber before.
     drop(match (format, verbose) {
-        (LogFormat::Json, _) => lines.json().try_init(),
-        (LogFormat::Text, 0) => lines.without_time().with_target(false).try_init(),
-        (LogFormat::Text, _) => lines.try_init(),
+        (LogFormat::Json, _) => lines
+            .json()
+            .with_writer(|| Safe::new(AboveBars, Form::Json))
+            .try_init(),
+        (LogFormat::Text, verbose) => {
+            let lines = lines
+                .fmt_fields(text.delimited(" "))
+                .with_writer(|| AboveBars);
+            match verbose {
+                0 => lines.without_time().with_target(false).try_init(),
+                _ => lines.try_init(),
+            }
+        }
     });
 }
 

@@ -15,7 +15,7 @@ mod exit;
 mod logging;
 mod next;
 pub mod shell;
-mod text;
+mod stdout;
 
 use std::{
     io::{self, Write},
@@ -30,9 +30,9 @@ pub use environment::with_environment;
 pub use exit::{Exit, Fault};
 pub use logging::LogFormat;
 pub use next::next_commands;
-pub use text::{
-    Align, Stdout, Table, counted, escape, human_bytes, joined, misleads, missing, objects,
-};
+pub use stdout::{Raw, print, stdout};
+
+use crate::text::{Form, Safe, excerpt, is_hidden};
 
 /// A program: its flags and what it does.
 pub trait Program: clap::Parser {
@@ -57,14 +57,7 @@ pub fn run<P: Program>() -> ExitCode {
     let program = match parsed {
         Ok(program) => program,
         Err(error) => {
-            // Help and version are no errors: clap puts them on stdout, where a reader may have left.
-            drop(error.print());
-            return if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Done
-            }
-            .into();
+            return refused(&error).into();
         }
     };
     program.common().init_logging();
@@ -100,9 +93,30 @@ fn with_sizes(command: clap::Command) -> clap::Command {
         .mut_subcommands(with_sizes)
 }
 
+/// Says what is wrong with a command line, which may quote a file name; help and version are no errors.
+fn refused(error: &clap::Error) -> Exit {
+    let text = error.render().to_string();
+    let odd = text.chars().any(|c| c != '\n' && is_hidden(c));
+    if error.use_stderr() && odd {
+        drop(Safe::new(io::stderr(), Form::Text).write_all(text.as_bytes()));
+    } else {
+        // In colour; a reader may have left.
+        drop(error.print());
+    }
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Done
+    }
+}
+
+/// The longest error that is shown, in characters.
+const SENTENCE: usize = 4000;
+
 /// Says on stderr why the program ends; if even that is closed, the exit code says it.
 fn complain(sentence: &str) {
-    drop(writeln!(io::stderr(), "error: {sentence}"));
+    let line = format!("error: {}\n", excerpt(sentence, SENTENCE));
+    drop(Safe::new(io::stderr(), Form::Text).write_all(line.as_bytes()));
 }
 
 /// An error and its causes in one line, what a cause already told not told twice.
@@ -121,7 +135,7 @@ fn sentence(error: &dyn std::error::Error) -> String {
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    escape(&lines.join(" "))
+    lines.join(" ")
 }
 
 #[cfg(test)]
@@ -136,7 +150,7 @@ mod tests {
     fn an_error_is_one_line_with_its_causes() {
         let error = Outer(io::Error::other("first\n  second \u{1b}[31m"));
         assert_eq!(
-            sentence(&error),
+            excerpt(&sentence(&error), SENTENCE),
             "cannot read a.yaml: first second \\u{1b}[31m"
         );
     }

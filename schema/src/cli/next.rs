@@ -13,6 +13,7 @@ use super::shell;
 use crate::{
     Repository,
     bundle::{BundlePath, Index, Release},
+    text::Page,
 };
 
 /// Repositories without a release for which the command is spelled out.
@@ -22,18 +23,18 @@ const SHOWN: usize = 5;
 const ATTACHED: &str = "sha256-";
 
 /// The commands for an image tree at `directory` and the manifests at `config`, if there are any, each on a line of its own.
-pub fn next_commands(index: &Index, directory: &Path, config: Option<&Path>) -> String {
+pub fn next_commands(index: &Index, directory: &Path, config: Option<&Path>) -> Page {
     let from = shell::path(directory);
     let mirror = |repository: &Repository, pattern: &str| {
         format!(
-            "  oc image mirror --from-dir={from} 'file://{repository}{pattern}' REGISTRY/{repository}\n"
+            "  oc image mirror --from-dir={from} 'file://{repository}{pattern}' REGISTRY/{repository}"
         )
     };
-    let mut said = String::new();
+    let mut said = Page::new();
     let releases = releases(index);
     for (repository, releases) in &releases {
         for pattern in patterns(index, repository, releases) {
-            said.push_str(&mirror(repository, &pattern));
+            said.line(mirror(repository, &pattern));
         }
     }
     let images = index.images.iter().map(|image| &image.repository);
@@ -41,14 +42,16 @@ pub fn next_commands(index: &Index, directory: &Path, config: Option<&Path>) -> 
         .filter(|repository| !releases.contains_key(repository))
         .collect();
     for repository in others.iter().take(SHOWN) {
-        said.push_str(&mirror(repository, ""));
+        said.line(mirror(repository, ""));
     }
     if let Some(rest @ 1..) = others.len().checked_sub(SHOWN) {
-        said.push_str(&format!("  … and likewise for {rest} more repositories\n"));
+        said.line(format_args!(
+            "  … and likewise for {rest} more repositories"
+        ));
     }
     if let Some(config) = config {
         let program = if releases.is_empty() { "kubectl" } else { "oc" };
-        said.push_str(&format!("  {}\n", shell::apply(program, config)));
+        said.line(format_args!("  {}", shell::apply(program, config)));
     }
     // A cluster could not get all images of a release that is not whole.
     let whole = |release: &&Release| index.missing_of(release).next().is_none();
@@ -57,7 +60,7 @@ pub fn next_commands(index: &Index, directory: &Path, config: Option<&Path>) -> 
     } in index.releases.iter().filter(whole)
     {
         let image = format!("REGISTRY/{repository}@{digest}");
-        said.push_str(&format!("  {}\n", shell::upgrade(&image)));
+        said.line(format_args!("  {}", shell::upgrade(&image)));
     }
     said
 }

@@ -2,11 +2,25 @@
 
 use std::path::Path;
 
-/// A word as a shell takes it: quoted where it must be.
+use crate::text::is_hidden;
+
+/// A word as a shell takes it: quoted where it must be, and in the form `$'…'` where it holds what is not to be shown.
 pub fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
+    }
+    if text.chars().any(is_hidden) {
+        let spelled = text.chars().map(|c| match c {
+            '\'' | '\\' => format!("\\{c}"),
+            c if is_hidden(c) => {
+                let mut bytes = [0; 4];
+                let bytes = c.encode_utf8(&mut bytes).bytes();
+                bytes.map(|byte| format!("\\{byte:03o}")).collect()
+            }
+            c => c.to_string(),
+        });
+        return format!("$'{}'", spelled.collect::<String>());
     }
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -45,6 +59,7 @@ mod tests {
             ("two words", "'two words'"),
             ("it's $HOME", r"'it'\''s $HOME'"),
             ("", "''"),
+            ("a\n'\u{202e}", r"$'a\012\'\342\200\256'"),
         ] {
             assert_eq!(word(text), quoted);
         }

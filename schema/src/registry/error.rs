@@ -8,7 +8,7 @@ use std::{io, time::Duration};
 
 use reqwest::{Method, StatusCode, header};
 
-use crate::Digest;
+use crate::{Digest, text::excerpt};
 
 /// Why a registry could not be used. Each message names the host, and the repository and selector where there is one.
 #[derive(Debug, thiserror::Error)]
@@ -169,13 +169,9 @@ impl Error {
     }
 }
 
-/// Text from elsewhere, made fit for a message: no control characters, at most 200 characters.
+/// Text from elsewhere, made fit for a message: one line of at most 200 characters.
 pub(super) fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !c.is_control())
-        .take(200)
-        .collect()
+    excerpt(text, 200)
 }
 
 /// The error for an answer that is a refusal. `body` is what was read of it (at most 8 KiB).

@@ -9,3 +9,4 @@ mod keys;
 mod names;
 mod network;
 mod output;
+mod safe;

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use schema::cli::escape;
+use schema::text::escape;
 use serde::Deserialize;
 use serde_saphyr::options;
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use schema::cli::escape;
+use schema::text::escape;
 
 use super::contexts::Contexts;
 

@@ -156,7 +156,7 @@ async fn the_report_says_of_each_cluster_what_came_of_it_and_why() -> Tested {
         upgrades.push((name.to_owned(), upgrade));
     }
     assert_eq!(
-        show::table(&upgrades),
+        show::table(&upgrades).as_str(),
         "CLUSTER    BEFORE   NOW      UPGRADE\n\
          a          4.14.10  4.14.20  upgraded\n\
          b\\u{202e}  4.14.10  -        refused\n\

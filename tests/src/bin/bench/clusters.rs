@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use schema::cli::human_bytes;
+use schema::text::human_bytes;
 use serde_json::{Value, json};
 use tests::{
     process::{Output, Program},

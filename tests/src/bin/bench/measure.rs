@@ -5,7 +5,7 @@ Runs, their medians, and the table of who was how fast and whether that meets wh
 use std::{fmt, fs, path::Path, time::Instant};
 
 use anyhow::{Context, Result};
-use schema::cli::{Align, Table, human_bytes};
+use schema::text::{Align, Table, human_bytes};
 use tests::{process::Program, real};
 
 /// One run of a process.

@@ -5,7 +5,7 @@ Peak memory of every step, for the two bundles that would show it growing: one h
 use std::{fs, path::Path};
 
 use anyhow::Result;
-use schema::cli::human_bytes;
+use schema::text::human_bytes;
 use tests::{
     images::Set,
     process::{Output, Program},

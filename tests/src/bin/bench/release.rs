@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use schema::cli::human_bytes;
+use schema::text::human_bytes;
 use tests::{
     block_on,
     images::Remote,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use schema::cli::human_bytes;
+use schema::text::human_bytes;
 use tests::{
     block_on,
     images::{Content, Remote, Set},

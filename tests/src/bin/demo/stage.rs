@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use schema::cli::human_bytes;
+use schema::text::human_bytes;
 use tests::process::{Program, binaries};
 
 /// Where the files are, and which programs make them.
