@@ -27,7 +27,10 @@ pub fn check(index: &Index, path: &BundlePath, bytes: &[u8]) -> Result<(), bundl
         namespace: object.namespace,
         name: object.name,
     });
-    let mut listed = index.objects.iter().filter(|object| object.path == *path);
+    // The objects of an index stand in the order of their files, and those in the order of their paths.
+    let first = index.objects.partition_point(|object| object.path < *path);
+    let rest = index.objects.get(first..).unwrap_or_default().iter();
+    let mut listed = rest.take_while(|object| object.path == *path);
     loop {
         match (listed.next(), found.next()) {
             (None, None) => return Ok(()),

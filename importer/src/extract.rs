@@ -17,20 +17,21 @@ pub fn into_directory(
     directory: &Path,
     progress: &dyn Progress,
 ) -> Result<Page, Error> {
-    let index = bundle.index().clone();
+    let contents = bundle.into_contents();
+    let tape = contents.share();
+    let index = tape.index();
     progress.begin(
         "Extracting",
         index.files.iter().map(|file| file.stored()).sum(),
     );
     let target = Unpacking::into(directory)?;
     target.clear()?;
-    let contents = bundle.into_contents();
     target.head(contents.tape())?;
     let result: Result<(), bundle::Error> = contents.visit(|entry| {
         let failed = |error| bundle::Error::from_io(error, entry.file.path.to_string());
         if audit::concerns(entry.file) {
             let bytes = entry.body.read_whole()?;
-            audit::check(&index, &entry.file.path, &bytes)?;
+            audit::check(index, &entry.file.path, &bytes)?;
             io::copy(&mut bytes.as_slice(), &mut target.create(entry.file)?).map_err(failed)?;
         } else if matches!(entry.file.kind(), Kind::Regular) {
             io::copy(&mut entry.body, &mut target.create(entry.file)?).map_err(failed)?;
@@ -42,7 +43,7 @@ pub fn into_directory(
     progress.end();
     result?;
     target.finish()?;
-    Ok(said(&index, directory))
+    Ok(said(index, directory))
 }
 
 /// What was done, and what can be done next.

@@ -49,10 +49,10 @@ pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<P
 }
 
 fn in_order(contents: Contents, progress: &dyn Progress) -> Result<(), bundle::Error> {
-    let index = contents.tape().index().clone();
+    let tape = contents.share();
     contents.visit(|entry| {
         if audit::concerns(entry.file) {
-            audit::check(&index, &entry.file.path, &entry.body.read_whole()?)?;
+            audit::check(tape.index(), &entry.file.path, &entry.body.read_whole()?)?;
         } else {
             entry.body.drain()?;
         }

@@ -7,7 +7,7 @@ What both sides of the gap agree on.
 - [`bundle`]: the file that is carried across (described byte by byte in `schema/README.md`).
 - [`causes`]: what is behind an error of a library.
 - [`text`]: what is shown to people, safe for terminals.
-- `registry` (feature `registry`): the OCI distribution client.
+- `registry` (feature `registry`): the OCI distribution client; `process`: programs that are asked for credentials.
 - `cli` (feature `cli`): the flags, logging and exit codes that both programs share by contract.
 */
 
@@ -20,6 +20,8 @@ pub mod manifest;
 pub mod name;
 pub mod objects;
 pub mod platform;
+#[cfg(feature = "registry")]
+pub mod process;
 pub mod progress;
 pub mod reference;
 #[cfg(feature = "registry")]

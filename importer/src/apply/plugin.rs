@@ -5,10 +5,11 @@ It is run here and not by kube, which runs it several times, on a thread that ca
 shows what it printed. What a plugin prints is a secret, or next to one, and never shown.
 */
 
-use std::{io, process::Stdio, time::Duration};
+use std::{io, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kube::config::{AuthInfo, Cluster, ExecAuthCluster, ExecConfig, ExecInteractiveMode};
+use schema::process::{self, Bounds, ProcessError};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::process::Command;
@@ -78,21 +79,28 @@ async fn run(
     if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
         return Err(wrong("wants somebody at the keyboard (interactiveMode: Always), and nobody is asked here; log in another way, for example by token".to_owned()));
     }
-    let child = start(exec, &command, cluster).map_err(|error| {
-        let hint = exec.install_hint.as_deref().unwrap_or_default();
-        match error.kind() {
-            io::ErrorKind::NotFound => wrong(
-                format!("is not installed; {}", super::transport::clean(hint))
+    let mut program = program(exec, &command, cluster)
+        .map_err(|error| wrong(format!("cannot be run: {error}")))?;
+    let bounds = Bounds {
+        bytes: OUTPUT_LIMIT,
+        time: limit,
+    };
+    let output = process::ask(&mut program, &[], &bounds).await;
+    let output = output.map_err(|error| match &error {
+        ProcessError::Io(reason) if reason.kind() == io::ErrorKind::NotFound => {
+            let hint = exec.install_hint.as_deref().unwrap_or_default();
+            let hint = super::transport::clean(hint);
+            wrong(
+                format!("is not installed; {hint}")
                     .trim_end_matches("; ")
                     .to_owned(),
-            ),
-            _ => wrong(format!("cannot be run: {error}")),
+            )
         }
+        ProcessError::Slow(_) => wrong(format!(
+            "{error}; it may be waiting for input, which nobody gives it here"
+        )),
+        ProcessError::Io(_) | ProcessError::Talkative(_) => wrong(error.to_string()),
     })?;
-    let output = tokio::time::timeout(limit, child.wait_with_output()).await;
-    let output = output
-        .map_err(|_| wrong(format!("did not finish within {} s; it may be waiting for input, which nobody gives it here", limit.as_secs())))?
-        .map_err(|error| wrong(format!("cannot be run: {error}")))?;
     if !output.status.success() {
         return Err(wrong(format!(
             "failed ({}); it may want input, which nobody gives it here: run a kubectl command with this context to see what it says",
@@ -105,9 +113,6 @@ async fn run(
                 .to_owned(),
         )
     };
-    if output.stdout.len() > OUTPUT_LIMIT {
-        return Err(unusable());
-    }
     // Some plugins print YAML, which `kubectl` takes as well.
     let credential: Credential = serde_yaml::from_slice(&output.stdout).map_err(|_| unusable())?;
     let status = credential.status.ok_or_else(unusable)?;
@@ -117,11 +122,7 @@ async fn run(
     }
 }
 
-fn start(
-    exec: &ExecConfig,
-    command: &str,
-    cluster: Option<&Cluster>,
-) -> io::Result<tokio::process::Child> {
+fn program(exec: &ExecConfig, command: &str, cluster: Option<&Cluster>) -> io::Result<Command> {
     let mut spec = json!({"interactive": false});
     if let Some(cluster) = cluster.filter(|_| exec.provide_cluster_info) {
         let about = ExecAuthCluster::try_from(cluster).map_err(io::Error::other)?;
@@ -134,13 +135,10 @@ fn start(
     });
     let variables = exec.env.iter().flatten();
     let variables = variables.filter_map(|entry| Some((entry.get("name")?, entry.get("value")?)));
-    Command::new(command)
+    let mut program = Command::new(command);
+    program
         .args(exec.args.iter().flatten())
         .envs(variables)
-        .env("KUBERNETES_EXEC_INFO", info.to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
+        .env("KUBERNETES_EXEC_INFO", info.to_string());
+    Ok(program)
 }

@@ -69,11 +69,11 @@ fn passing(
     config: &dyn ConfigSink,
     mut other: impl FnMut(&mut Entry<'_>) -> Result<(), bundle::Error>,
 ) -> Result<(), Error> {
-    let index = bundle.tape().index().clone();
+    let tape = bundle.share();
     bundle.visit(|entry| {
         if audit::concerns(entry.file) {
             let bytes = entry.body.read_whole()?;
-            audit::check(&index, &entry.file.path, &bytes)?;
+            audit::check(tape.index(), &entry.file.path, &bytes)?;
             config.file(&entry.file.path, &bytes)?;
         }
         Ok(other(entry)?)

@@ -58,12 +58,12 @@ pub async fn push(
         among_blobs: true,
         tasks: JoinSet::new(),
     };
-    let index = bundle.tape().index().clone();
+    let tape = bundle.share();
     let reading = tokio::task::spawn_blocking(move || {
         bundle.visit(|entry| {
             if audit::concerns(entry.file) {
                 let bytes = entry.body.read_whole()?;
-                audit::check(&index, &entry.file.path, &bytes)?;
+                audit::check(tape.index(), &entry.file.path, &bytes)?;
                 config.file(&entry.file.path, &bytes)?;
             }
             passing.entry(entry)

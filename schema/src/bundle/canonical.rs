@@ -14,7 +14,9 @@ use serde_json::ser::Formatter;
 use super::{
     Error,
     index::{FORMAT, Index},
+    weight,
 };
+use crate::text::excerpt;
 
 pub(super) fn to_bytes(index: &Index) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
@@ -31,8 +33,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Index, Error> {
     let malformed = |error: serde_json::Error| Error::Invalid(error.to_string());
     let Version { format } = serde_json::from_slice(bytes).map_err(malformed)?;
     if format != FORMAT {
-        return Err(Error::Version(format));
+        return Err(Error::Version(excerpt(&format, 100)));
     }
+    weight::check(bytes)?;
     let index: Index = serde_json::from_slice(bytes).map_err(malformed)?;
     let mut same = Comparing { expected: bytes };
     let written = write(&index, &mut same);

@@ -289,7 +289,7 @@ impl Index {
     /// Completes an index: `files` without `SHA256SUMS`, which is made here and put first. It is read back as a reader
     /// will read it, so that what is sealed can be opened.
     pub fn seal(mut self) -> Result<(Self, Vec<u8>), Error> {
-        let sums = sums::text(&self.files).into_bytes();
+        let sums = sums::text(&self.files);
         self.files.insert(
             0,
             File::regular(BundlePath::Sums, sums.len() as u64, Digest::of(&sums)),
@@ -319,6 +319,6 @@ impl Index {
 
     /// The bytes of `SHA256SUMS`, made again from the files.
     pub fn sums(&self) -> Vec<u8> {
-        sums::text(self.files.get(1..).unwrap_or_default()).into_bytes()
+        sums::text(self.files.get(1..).unwrap_or_default())
     }
 }

@@ -25,6 +25,7 @@ mod tape;
 mod unpack;
 mod validate;
 mod verifying;
+mod weight;
 mod writer;
 
 pub use decompress::ZSTD_WINDOW_LOG;

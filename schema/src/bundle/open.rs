@@ -115,7 +115,7 @@ impl Opened {
             });
         }
         let index = Index::parse(&self.index)?;
-        let tape = Arc::new(Tape::new(index, &self.index, &self.signature)?);
+        let tape = Arc::new(Tape::new(index, self.index, &self.signature)?);
         Ok(Verified {
             tape,
             signer,
@@ -125,9 +125,16 @@ impl Opened {
 
     /// Parses an index that nobody vouches for. For showing only: nothing can be read through it.
     pub fn unverified(self) -> Result<Unverified, Error> {
+        let Self {
+            index,
+            signature,
+            medium,
+        } = self;
+        // A decoder's window is not needed any more, and its memory is.
+        drop(medium);
         Ok(Unverified {
-            index: Index::parse(&self.index)?,
-            claimed: self.signature.key,
+            index: Index::parse(&index)?,
+            claimed: signature.key,
         })
     }
 }
@@ -192,6 +199,14 @@ impl Contents {
         match self {
             Self::Random(random) => random.tape(),
             Self::Sequential(sequential) => sequential.tape(),
+        }
+    }
+
+    /// The layout, to be looked at while the contents are read.
+    pub fn share(&self) -> Arc<Tape> {
+        match self {
+            Self::Random(random) => random.share(),
+            Self::Sequential(sequential) => sequential.share(),
         }
     }
 

@@ -61,6 +61,11 @@ impl Random {
         &self.tape
     }
 
+    /// The layout, to be looked at while the contents are read.
+    pub fn share(&self) -> Arc<Tape> {
+        Arc::clone(&self.tape)
+    }
+
     /// Checks everything that is not content: headers, padding, length and end; in a directory, that exactly the
     /// listed files are there, of the right kind and size, and that tags and links lead where they should.
     pub fn check_frame(&self) -> Result<(), Error> {

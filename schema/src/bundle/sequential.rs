@@ -40,6 +40,11 @@ impl Sequential {
         &self.tape
     }
 
+    /// The layout, to be looked at while the contents are read.
+    pub fn share(&self) -> Arc<Tape> {
+        Arc::clone(&self.tape)
+    }
+
     /// Offers every entry in order and returns after the verified end. An error of the visitor ends it.
     pub fn visit<E: From<Error>>(
         mut self,

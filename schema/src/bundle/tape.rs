@@ -52,7 +52,7 @@ impl Tape {
             return Err(SignError::IndexTooLarge(bytes.len()));
         }
         let signature = key.sign(&bytes)?;
-        let tape = Self::new(index, &bytes, &signature).map_err(SignError::Unreadable)?;
+        let tape = Self::new(index, bytes, &signature).map_err(SignError::Unreadable)?;
         let trusted = TrustedKeys::new(vec![key.public()])?;
         let opened = Opened::pipe(Box::new(Cursor::new(tape.head.clone())), INDEX_NAME);
         let verified = opened
@@ -66,9 +66,12 @@ impl Tape {
     }
 
     /// Lays out a bundle whose signature was verified.
-    pub(super) fn new(index: Index, bytes: &[u8], signature: &Signature) -> Result<Self, Error> {
-        let mut head = header::of_head(INDEX_NAME, bytes.len() as u64)?;
-        append(&mut head, bytes);
+    pub(super) fn new(index: Index, bytes: Vec<u8>, signature: &Signature) -> Result<Self, Error> {
+        let index_length = bytes.len();
+        // In place: up to 32 MiB need not be there twice.
+        let mut head = bytes;
+        head.splice(0..0, header::of_head(INDEX_NAME, index_length as u64)?);
+        append(&mut head, &[]);
         head.extend(header::of_head(
             &signature_name(signature.key),
             signature.bytes.len() as u64,
@@ -85,7 +88,7 @@ impl Tape {
         Ok(Self {
             index,
             head,
-            index_length: bytes.len(),
+            index_length,
             signature: *signature,
             offsets,
         })

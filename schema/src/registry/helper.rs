@@ -1,18 +1,22 @@
 /*! Credential helpers: `docker-credential-NAME get`, the host on stdin, JSON on stdout (docker-credential-helpers). */
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
+use tokio::process::Command;
 
 use super::{
     Error,
     credentials::{Credentials, basic},
     error::clean,
 };
+use crate::process::{self, Bounds};
 
-/// Helpers may ask a cloud service; they may not ask the user.
-const LIMIT: Duration = Duration::from_secs(30);
+/// Helpers may ask a cloud service; they may not ask the user. What they answer fits a screen.
+const BOUNDS: Bounds = Bounds {
+    bytes: 64 << 10,
+    time: Duration::from_secs(30),
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -31,24 +35,13 @@ pub(super) async fn ask(name: &str, server: &str) -> Result<Option<Credentials>,
     if name.contains('/') {
         return Err(failed("is a path, expected a bare name".to_owned()));
     }
-    let run = async {
-        let mut child = Command::new(&program)
-            .arg("get")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // A helper that does not read its input still answers.
-            let _ = stdin.write_all(server.as_bytes()).await;
-        }
-        child.wait_with_output().await
-    };
-    let output = timeout(LIMIT, run)
-        .await
-        .map_err(|_| failed(format!("gave no answer within {} seconds", LIMIT.as_secs())))?
-        .map_err(|error| failed(format!("cannot be run: {error}")))?;
+    let output = process::ask(
+        Command::new(&program).arg("get"),
+        server.as_bytes(),
+        &BOUNDS,
+    )
+    .await;
+    let output = output.map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stdout);
         if said.contains("credentials not found") {

@@ -29,12 +29,9 @@ fn checksums(files: &[File]) -> Result<(), Error> {
     let Some((first, rest)) = files.split_first() else {
         return broken("it lists no files, not even SHA256SUMS".to_owned());
     };
-    let text = sums::text(rest);
-    let expected = File::regular(
-        BundlePath::Sums,
-        text.len() as u64,
-        Digest::of(text.as_bytes()),
-    );
+    let (size, digest) =
+        sums::measure(rest).map_err(|error| Error::from_io(error, "SHA256SUMS"))?;
+    let expected = File::regular(BundlePath::Sums, size, digest);
     if *first != expected {
         return broken("its first file is not the SHA256SUMS of the others".to_owned());
     }
@@ -212,7 +209,9 @@ fn no_tag_is_a_directory(files: &[File]) -> Result<(), Error> {
         let name = repository.as_str();
         let ends = name.match_indices('/').map(|(at, _)| at);
         for end in ends.chain([name.len()]) {
-            if tags.contains(&name[..end]) {
+            // Only below `manifests` there are tags; the rest of a long name is not hashed.
+            let mut segments = name[..end].rsplit('/').skip(1);
+            if segments.next() == Some("manifests") && tags.contains(&name[..end]) {
                 return broken(format!(
                     "v2/{} is a file and also the directory of repository {name}",
                     &name[..end]
@@ -224,20 +223,28 @@ fn no_tag_is_a_directory(files: &[File]) -> Result<(), Error> {
 }
 
 fn no_config_is_a_directory(files: &[File]) -> Result<(), Error> {
-    let paths: HashSet<&str> = files
+    let mut paths: Vec<&str> = files
         .iter()
         .filter_map(|file| match &file.path {
             BundlePath::Config(path) => Some(path.as_str()),
             _ => None,
         })
         .collect();
-    for path in &paths {
-        let parents = path.match_indices('/').map(|(at, _)| &path[..at]);
-        if let Some(parent) = parents.into_iter().find(|parent| paths.contains(parent)) {
-            return broken(format!(
-                "config/{parent} is a file and also the directory of config/{path}"
-            ));
-        }
+    // With `/` before every other character, what lies below a path comes right after it.
+    fn bytes(path: &str) -> impl Iterator<Item = u8> {
+        path.bytes()
+            .map(|byte| if byte == b'/' { 0 } else { byte })
     }
-    Ok(())
+    paths.sort_unstable_by(|one, other| bytes(one).cmp(bytes(other)));
+    let below = |pair: &&[&str]| {
+        let rest = pair[1].strip_prefix(pair[0]);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    match paths.windows(2).find(below) {
+        Some(pair) => broken(format!(
+            "config/{} is a file and also the directory of config/{}",
+            pair[0], pair[1]
+        )),
+        None => Ok(()),
+    }
 }

@@ -1,0 +1,154 @@
+/*!
+Other programs that are asked for something: credential helpers, login plugins.
+
+What they say is read up to a limit, and they are stopped when they say more or take too long, whatever they are busy with.
+*/
+
+use std::{
+    io,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use futures_util::future::join;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    process::{Child, Command},
+    time::timeout,
+};
+
+/// What a program may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes on its standard output.
+    pub bytes: usize,
+    /// From its start to its end.
+    pub time: Duration,
+}
+
+/// What a program that ended by itself left.
+#[derive(Debug)]
+pub struct Answer {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output, within the bounds. It may be a secret.
+    pub stdout: Vec<u8>,
+}
+
+/// Why there is no answer. Each reads on from the program's name.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// It could not be started, or not be read.
+    #[error("cannot be run: {0}")]
+    Io(#[from] io::Error),
+    /// It took too long, and was stopped.
+    #[error("did not finish within {} s", .0.as_secs())]
+    Slow(Duration),
+    /// It said too much, and was stopped.
+    #[error("printed more than {} KiB", .0 >> 10)]
+    Talkative(usize),
+}
+
+/// Runs a program with `input` (a few bytes) on its standard input. What it prints on standard error is not shown, as it may be
+/// a secret.
+pub async fn ask(
+    command: &mut Command,
+    input: &[u8],
+    bounds: &Bounds,
+) -> Result<Answer, ProcessError> {
+    let input = (!input.is_empty()).then_some(input);
+    let mut child = command
+        .stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    let answer = timeout(bounds.time, answer(&mut child, input, bounds.bytes)).await;
+    let answer = answer.unwrap_or(Err(ProcessError::Slow(bounds.time)));
+    if answer.is_err() {
+        // It may have ended by now.
+        let _ = child.start_kill();
+    }
+    answer
+}
+
+async fn answer(
+    child: &mut Child,
+    input: Option<&[u8]>,
+    limit: usize,
+) -> Result<Answer, ProcessError> {
+    let (stdin, out) = (child.stdin.take(), child.stdout.take());
+    let tell = async move {
+        if let (Some(mut stdin), Some(input)) = (stdin, input) {
+            // A program that does not read its input may still answer.
+            let _ = stdin.write_all(input).await;
+        }
+    };
+    let hear = async move {
+        let mut stdout = Vec::new();
+        match out {
+            Some(out) => out.take(limit as u64 + 1).read_to_end(&mut stdout).await,
+            None => Ok(0),
+        }
+        .map(|_| stdout)
+    };
+    let ((), stdout) = join(tell, hear).await;
+    let stdout = stdout?;
+    if stdout.len() > limit {
+        return Err(ProcessError::Talkative(limit));
+    }
+    let status = child.wait().await?;
+    Ok(Answer { status, stdout })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds {
+        bytes: 1000,
+        time: Duration::from_secs(20),
+    };
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[tokio::test]
+    async fn an_answer_comes_with_its_status() -> Result<(), ProcessError> {
+        let answer = ask(&mut shell("cat; exit 3"), b"asked", &BOUNDS).await?;
+        assert_eq!(
+            (answer.status.code(), answer.stdout.as_slice()),
+            (Some(3), &b"asked"[..])
+        );
+        Ok(())
+    }
+
+    /// Output without end was once kept until the program's time was up: 730 MB of it.
+    #[tokio::test]
+    async fn a_program_that_does_not_stop_talking_is_stopped() {
+        let flood = ask(&mut shell("exec yes"), b"", &BOUNDS).await;
+        assert!(
+            matches!(flood, Err(ProcessError::Talkative(1000))),
+            "{flood:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_program_that_hangs_is_stopped() {
+        let bounds = Bounds {
+            time: Duration::from_millis(50),
+            ..BOUNDS
+        };
+        let hangs = ask(&mut shell("exec sleep 600"), b"ignored", &bounds).await;
+        assert!(matches!(hangs, Err(ProcessError::Slow(_))), "{hangs:?}");
+        let missing = ask(&mut Command::new("/nowhere/to/be/found"), b"", &BOUNDS).await;
+        assert!(matches!(missing, Err(ProcessError::Io(_))), "{missing:?}");
+    }
+}
