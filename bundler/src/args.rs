@@ -95,6 +95,10 @@ pub struct ReleaseArgs {
     /// Where to look for signatures of releases, besides the stores that their payloads name: https://, http://, file:// or a directory; repeatable
     #[arg(long = "signature-store", value_name = "URL")]
     pub signature_stores: Vec<String>,
+    /// Ask no signature store but those of --signature-store. Those that a payload names are asked over https at public
+    /// addresses only, unless --signature-store names their host
+    #[arg(long)]
+    pub no_payload_stores: bool,
     /// Take a release that no trusted key signed; the bundle says so
     #[arg(long)]
     pub allow_unverified_release: bool,

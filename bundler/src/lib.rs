@@ -18,6 +18,7 @@ pub mod graph;
 mod keygen;
 pub mod names;
 pub mod plan;
+pub mod public;
 pub mod release;
 pub mod request;
 pub mod resolve;

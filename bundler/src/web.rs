@@ -1,15 +1,21 @@
 /*!
 Anonymous downloads of bounded size from servers that are no registries: signature stores, update graphs.
 
-No credentials and no cookies go out, redirects never leave TLS, and reading stops at a limit of bytes and of time. An error is
+No credentials and no cookies go out, redirects never leave TLS, and reading stops at a limit of bytes and of time. What a
+stranger names is asked only at [public] addresses, where a redirect leads too. An error is
 a short reason that reads on from the address; [`WebError::is_final`] says whether asking the same server for more makes sense.
 */
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use reqwest::{Client, StatusCode, Url, header, redirect};
-use schema::registry;
+use reqwest::{Client, Response, StatusCode, Url, header};
+use schema::{causes, registry, text::excerpt};
 use tokio::time::timeout;
+
+use crate::public::{self, NotPublic, PublicOnly};
 
 /// How much of an answer is taken, and how long it is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,40 +24,53 @@ pub struct Limits {
     pub bytes: u64,
     /// Time without a byte, the first one included.
     pub idle: Duration,
-    /// Time for all of it, where that is bounded.
-    pub whole: Option<Duration>,
+    /// Time for all of it.
+    pub whole: Duration,
 }
 
 /// A client without any identity. Cloning shares its connections.
 #[derive(Debug, Clone)]
-pub struct Web(Client);
+pub struct Web {
+    client: Client,
+    ca_file: Option<PathBuf>,
+    public_only: bool,
+}
 
 impl Web {
     /// Reads `ca_file` (`--ca-file`: PEM certificates trusted besides the system's). Connects to nothing yet.
     pub fn new(ca_file: Option<&Path>) -> Result<Self, registry::Error> {
-        registry::anonymous_client(ca_file, |builder| {
+        let client =
+            registry::anonymous_client(ca_file, |builder| builder.connect_timeout(CONNECT))?;
+        Ok(Self {
+            client,
+            ca_file: ca_file.map(Path::to_owned),
+            public_only: false,
+        })
+    }
+
+    /// The same for addresses that strangers name: https only, and [public] ones only, with connections of its own.
+    pub fn for_strangers(&self) -> Result<Self, registry::Error> {
+        let client = registry::anonymous_client(self.ca_file.as_deref(), |builder| {
             builder
                 .connect_timeout(CONNECT)
-                .redirect(redirect::Policy::custom(follow))
+                .dns_resolver(std::sync::Arc::new(PublicOnly))
+        })?;
+        Ok(Self {
+            client,
+            ca_file: self.ca_file.clone(),
+            public_only: true,
         })
-        .map(Self)
     }
 
     /// The body found at an `http` or `https` address, or `None` where the server says 404.
     pub async fn get(&self, url: &Url, limits: &Limits) -> Result<Option<Vec<u8>>, WebError> {
-        match limits.whole {
-            Some(whole) => timeout(whole, self.fetch(url, limits))
-                .await
-                .unwrap_or(Err(WebError::Slow(whole))),
-            None => self.fetch(url, limits).await,
-        }
+        let whole = timeout(limits.whole, self.fetch(url, limits)).await;
+        whole.unwrap_or(Err(WebError::Slow(limits.whole)))
     }
 
     async fn fetch(&self, url: &Url, limits: &Limits) -> Result<Option<Vec<u8>>, WebError> {
         let slow = |_| WebError::Slow(limits.idle);
-        let request = self.0.get(url.clone()).send();
-        let answer = timeout(limits.idle, request).await.map_err(slow)?;
-        let mut answer = answer.map_err(failed)?;
+        let mut answer = self.follow(url, limits).await?;
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(None),
@@ -86,6 +105,48 @@ impl Web {
     }
 }
 
+impl Web {
+    /// The answer at the end of at most five redirects, none of them off TLS or to an address that is not to be asked.
+    async fn follow(&self, url: &Url, limits: &Limits) -> Result<Response, WebError> {
+        let mut url = url.clone();
+        for _ in 0..=REDIRECTS {
+            if self.public_only {
+                let checked = timeout(limits.idle, public::check(&url)).await;
+                checked.unwrap_or(Ok(()))?;
+            }
+            let request = self.client.get(url.clone()).send();
+            let answer = timeout(limits.idle, request).await;
+            let answer = answer.map_err(|_| WebError::Slow(limits.idle))?;
+            let answer = answer.map_err(failed)?;
+            let Some(next) = redirected(&answer) else {
+                return Ok(answer);
+            };
+            let next = url
+                .join(&next)
+                .map_err(|_| WebError::Redirect("redirected to something that is no address"))?;
+            if url.scheme() == "https" && next.scheme() != "https" {
+                return Err(WebError::Redirect("redirected from https to http"));
+            }
+            if !next.username().is_empty() || next.password().is_some() {
+                return Err(WebError::Redirect(
+                    "redirected to an address with a password in it",
+                ));
+            }
+            url = next;
+        }
+        Err(WebError::Redirect("redirected more than 5 times"))
+    }
+}
+
+/// Where an answer sends us, if it does.
+fn redirected(answer: &Response) -> Option<String> {
+    let codes = [301, 302, 303, 307, 308];
+    let location = answer.headers().get(header::LOCATION)?;
+    codes
+        .contains(&answer.status().as_u16())
+        .then(|| String::from_utf8_lossy(location.as_bytes()).into_owned())
+}
+
 /// An address as it may be shown: without the user, password, query and fragment that it may have, and at most 200 characters.
 pub fn shown(address: &str) -> String {
     let (before, hidden) = match address.find(['?', '#']) {
@@ -104,25 +165,6 @@ pub fn shown(address: &str) -> String {
 const CONNECT: Duration = Duration::from_secs(10);
 const REDIRECTS: usize = 5;
 
-/// At most five, never off TLS, and to nothing that would make the client log in.
-fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    let secure = |url: &Url| url.scheme() == "https";
-    let leaves = attempt.previous().iter().any(secure) && !secure(attempt.url());
-    if attempt.previous().len() > REDIRECTS {
-        attempt.error(Redirect("redirected more than 5 times"))
-    } else if leaves {
-        attempt.error(Redirect("redirected from https to http"))
-    } else if !attempt.url().username().is_empty() || attempt.url().password().is_some() {
-        attempt.error(Redirect("redirected to an address with a password in it"))
-    } else {
-        attempt.follow()
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Redirect(&'static str);
-
 /// Login and error pages of proxies come as whatever type was asked for.
 fn is_page(body: &[u8]) -> bool {
     let start: Vec<u8> = body.trim_ascii_start().iter().take(9).copied().collect();
@@ -131,18 +173,11 @@ fn is_page(body: &[u8]) -> bool {
 }
 
 fn failed(error: reqwest::Error) -> WebError {
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
+    if let Some(reason) = causes::find::<NotPublic>(&error) {
+        return reason.clone().into();
     }
-    let detail: String = cause
-        .to_string()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(200)
-        .collect();
+    let detail = excerpt(&causes::root(&error).to_string(), 200);
     match () {
-        () if error.is_redirect() => WebError::Redirect(detail),
         () if error.is_connect() && error.is_timeout() => WebError::Slow(CONNECT),
         () if error.is_connect() && detail.contains("certificate") => {
             let hint = "give the issuing CA with --ca-file, if it is to be trusted";
@@ -159,12 +194,15 @@ pub enum WebError {
     /// The connection broke.
     #[error("the connection was cut ({0})")]
     Cut(String),
+    /// A stranger named it, and it is nothing to ask for a stranger.
+    #[error(transparent)]
+    NotPublic(#[from] NotPublic),
     /// HTML.
     #[error("answered with a web page")]
     Page,
     /// Round and round, or somewhere it must not go.
     #[error("{0}")]
-    Redirect(String),
+    Redirect(&'static str),
     /// Out of patience.
     #[error("no answer within {} seconds", .0.as_secs_f32())]
     Slow(Duration),
@@ -182,7 +220,10 @@ pub enum WebError {
 impl WebError {
     /// Whether the next request to the same server is not worth its wait.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Slow(_) | Self::Unreachable(_))
+        matches!(
+            self,
+            Self::NotPublic(_) | Self::Slow(_) | Self::Unreachable(_)
+        )
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
 const LIMITS: Limits = Limits {
     bytes: 64 << 20,
     idle: Duration::from_secs(30),
-    whole: None,
+    whole: Duration::from_secs(30 * 60),
 };
 
 /// Reads the data, or fetches it, without credentials.

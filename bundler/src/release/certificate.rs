@@ -13,7 +13,8 @@ use pgp::{
     packet::{
         PacketHeader, PublicKey, PublicSubkey, Signature, SignatureType, SubpacketData, UserId,
     },
-    types::{KeyDetails as _, KeyId, KeyVersion, Tag, VerifyingKey},
+    ser::Serialize as _,
+    types::{KeyDetails as _, KeyId, KeyVersion, PublicParams, Tag, VerifyingKey},
 };
 
 use super::{
@@ -158,10 +159,10 @@ fn read(packets: &[Packet<'_>]) -> Option<Vec<Key>> {
     }
     let unfit = if revoked {
         Some(REVOKED)
-    } else if may_sign(&about) {
-        None
-    } else {
+    } else if !may_sign(&about) {
         Some(NOT_FOR_SIGNING)
+    } else {
+        weak(primary.public_params())
     };
     let mut keys = vec![Key {
         id: primary.legacy_key_id(),
@@ -180,7 +181,20 @@ fn read(packets: &[Packet<'_>]) -> Option<Vec<Key>> {
 
 const REVOKED: &str = "has been revoked";
 const NOT_FOR_SIGNING: &str = "is not meant for signing";
+const WEAK: &str =
+    "has fewer than 2048 bits (RSA or DSA), which can be broken: its signatures do not count";
 const UNBOUND: &str = "is a subkey that its primary key does not vouch for";
+
+/// Whether the key is of a kind and size that others can compute the secret half of.
+fn weak(params: &PublicParams) -> Option<&'static str> {
+    let sized = matches!(params, PublicParams::RSA(_) | PublicParams::DSA(_));
+    let written = sized.then(|| params.to_bytes().ok()).flatten()?;
+    // The modulus comes first, and its length in bits before it (RFC 9580 sections 3.2 and 5.6).
+    let bits = written
+        .first_chunk()
+        .map_or(0, |bits| u16::from_be_bytes(*bits));
+    (bits < 2048).then_some(WEAK)
+}
 
 /// The primary key's own certifications of one of its user ids.
 fn certifications(
@@ -238,7 +252,7 @@ fn read_subkey(
     } else if !bindings.iter().any(back) {
         Some(UNBOUND)
     } else {
-        None
+        weak(subkey.public_params())
     };
     Some((subkey, unfit))
 }

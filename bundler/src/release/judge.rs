@@ -115,18 +115,18 @@ async fn ask_stores(
     payload: Option<&PayloadTrust>,
     web: &Web,
 ) {
-    let theirs = payload.into_iter().flat_map(|payload| &payload.stores);
-    let stores = operator.stores.iter().chain(theirs.map(|(_, store)| store));
+    let (theirs, idle) = theirs(operator, payload, web);
+    let own = operator.stores.iter().map(|store| (store, web.clone()));
     let mut asked: Vec<(&Store, mpsc::Receiver<_>)> = Vec::new();
     // Dropped on return, which ends what is still on its way.
     let mut tasks = JoinSet::new();
-    for store in stores {
+    for (store, web) in own.chain(theirs) {
         if asked.iter().any(|(other, _)| *other == store) {
             continue;
         }
         let (sender, receiver) = mpsc::channel(1);
         let store_asked = store.clone();
-        tasks.spawn(store_asked.ask(judge.digest, web.clone(), patience, sender));
+        tasks.spawn(store_asked.ask(judge.digest, web, patience, sender));
         asked.push((store, receiver));
     }
     for (store, mut answers) in asked {
@@ -147,6 +147,39 @@ async fn ask_stores(
             judge.note(Place::Named(&store.to_string()), reason);
         }
     }
+    for (store, reason) in idle {
+        judge.note(Place::Named(&store.to_string()), reason);
+    }
+}
+
+/// The payload's stores that are asked, each in the way that is fit for it; and those that are not, with why. Nothing that
+/// an unverified payload says leads into this network, unless the operator named the same server.
+fn theirs<'p>(
+    operator: &OperatorTrust,
+    payload: Option<&'p PayloadTrust>,
+    web: &Web,
+) -> (Vec<(&'p Store, Web)>, Vec<(&'p Store, String)>) {
+    let (mut asked, mut idle) = (Vec::new(), Vec::new());
+    let mut strangers = None;
+    for (_, store) in payload.into_iter().flat_map(|payload| &payload.stores) {
+        if operator.stores.contains(store) {
+            continue;
+        }
+        if operator.no_payload_stores {
+            idle.push((store, "not asked (--no-payload-stores)".to_owned()));
+        } else if operator.stores.iter().any(|own| own.is_beside(store)) {
+            asked.push((store, web.clone()));
+        } else if !store.may_be_named_by_payload() {
+            let reason = "not asked, since only the payload names it and it is not https; if it is meant, give it with --signature-store";
+            idle.push((store, reason.to_owned()));
+        } else {
+            match strangers.get_or_insert_with(|| web.for_strangers()) {
+                Ok(web) => asked.push((store, web.clone())),
+                Err(error) => idle.push((store, error.to_string())),
+            }
+        }
+    }
+    (asked, idle)
 }
 
 /// Where a candidate is from.

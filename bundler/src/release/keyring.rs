@@ -2,8 +2,8 @@
 The OpenPGP keys that may sign releases, and the one question put to them: who signed this, and what did they say?
 
 The rules are those of the cluster-version operator (library-go `pkg/verify`): a key that is revoked or not meant for signing
-does not count, one that has expired does, since releases outlive keys. Stricter than there: no signature over a hash for
-which collisions are known, and of what a signature does not cover, nothing that does not fit it (module `message`).
+does not count, one that has expired does, since releases outlive keys. Stricter than there: no signature by an RSA or DSA
+key of fewer than 2048 bits, none from the future, none over a hash for which collisions are known, and of what a signature does not cover, nothing that does not fit it (module `message`).
 */
 
 use std::{fs::File, io::Read as _, path::Path};
@@ -19,6 +19,9 @@ use super::{
 
 /// The most bytes a key file may have: 1 MiB.
 pub const KEYRING_LIMIT: u64 = 1 << 20;
+
+/// Seconds by which a signer's clock may be ahead of this one: fifteen minutes.
+const CLOCKS_DIFFER: i64 = 15 * 60;
 
 /// One or more OpenPGP public keys, of which any may sign.
 #[derive(Debug, Clone)]
@@ -92,6 +95,7 @@ impl Keyring {
             match key.unfit {
                 Some(reason) => refusal = SignatureError::Unfit(id(), reason),
                 None if expired(message, now) => refusal = SignatureError::Expired(id()),
+                None if ahead(message, now) => refusal = SignatureError::Future(id()),
                 None => {
                     return Ok(Signed {
                         body: message.body.clone(),
@@ -102,6 +106,12 @@ impl Keyring {
         }
         Err(refusal)
     }
+}
+
+/// Whether the signature was made later than any clock that is only a little wrong would have it.
+fn ahead(message: &Message, now: Timestamp) -> bool {
+    let created = message.signature.created().map_or(0, |time| time.as_secs());
+    i64::from(created) > now.as_second() + CLOCKS_DIFFER
 }
 
 /// Whether the signer gave the signature a life that is over. A lifetime of zero is none.
@@ -199,6 +209,11 @@ pub enum SignatureError {
         "it is not an OpenPGP message with exactly one inline signature (as `gpg --sign` makes)"
     )]
     Form,
+    /// Nobody can have made it yet.
+    #[error(
+        "the signature by key {0} is dated in the future, and does not count before; check this machine's clock"
+    )]
+    Future(String),
     /// Collisions are known.
     #[error("it is signed over a {0} hash, which is too weak; SHA-224 or better was expected")]
     Hash(String),

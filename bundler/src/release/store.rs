@@ -38,6 +38,21 @@ pub enum Store {
     Http(Url),
 }
 
+impl Store {
+    /// Whether it is on the same server, so that who names the one means the other as well.
+    pub(super) fn is_beside(&self, other: &Store) -> bool {
+        match (self, other) {
+            (Self::Http(url), Self::Http(other)) => url.origin() == other.origin(),
+            _ => self == other,
+        }
+    }
+
+    /// Whether it may be asked because a payload says so: over TLS, wherever that leads to a public address.
+    pub(super) fn may_be_named_by_payload(&self) -> bool {
+        matches!(self, Self::Http(url) if url.scheme() == "https")
+    }
+}
+
 /// What a store said when asked for the next signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
@@ -120,7 +135,7 @@ async fn fetch(url: &Url, digest: Digest, number: u32, web: &Web, patience: Dura
     let limits = Limits {
         bytes: MESSAGE_LIMIT as u64,
         idle: patience,
-        whole: Some(patience),
+        whole: patience,
     };
     let mut url = url.clone();
     if let Ok(mut segments) = url.path_segments_mut() {

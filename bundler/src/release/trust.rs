@@ -23,11 +23,17 @@ pub struct OperatorTrust {
     pub keyrings: Vec<(PathBuf, Keyring)>,
     /// `--signature-store`, in the order given.
     pub stores: Vec<Store>,
+    /// `--no-payload-stores`: what a payload names is not asked.
+    pub no_payload_stores: bool,
 }
 
 impl OperatorTrust {
     /// Reads the key files, or [`DEFAULT_KEY_FILE`] where none is given and that exists. Without either there are no keyrings.
-    pub fn read(files: &[PathBuf], stores: Vec<Store>) -> Result<Self, TrustError> {
+    pub fn read(
+        files: &[PathBuf],
+        stores: Vec<Store>,
+        no_payload_stores: bool,
+    ) -> Result<Self, TrustError> {
         let fallback = [PathBuf::from(DEFAULT_KEY_FILE)];
         let files = match files {
             [] if fallback[0].exists() => &fallback,
@@ -41,7 +47,11 @@ impl OperatorTrust {
             }),
         };
         let keyrings = files.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Self { keyrings, stores })
+        Ok(Self {
+            keyrings,
+            stores,
+            no_payload_stores,
+        })
     }
 }
 

@@ -89,7 +89,7 @@ impl ReleaseRules {
         let usage = |error| Error::Usage(format!("--release-repository: {error}"));
         Ok(Self {
             repository: repository.parse().map_err(usage)?,
-            trust: OperatorTrust::read(&keys, stores)?,
+            trust: OperatorTrust::read(&keys, stores, args.no_payload_stores)?,
             keys_given: !keys.is_empty(),
             allow_unverified: args.allow_unverified_release,
             allow_incomplete: args.allow_incomplete_release,

@@ -34,6 +34,7 @@ pub(super) fn operator(party: &Party, stores: &[&str]) -> Made<OperatorTrust> {
             .iter()
             .map(|store| store.parse())
             .collect::<Result<_, _>>()?,
+        no_payload_stores: false,
     })
 }
 

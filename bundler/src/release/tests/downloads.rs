@@ -27,7 +27,7 @@ async fn downloads_stop_at_their_limit_and_carry_no_login() -> Outcome {
         let limits = Limits {
             bytes,
             idle: LONG,
-            whole: None,
+            whole: LONG,
         };
         web.get(&format!("{}{path}", server.address).parse()?, &limits)
             .await

@@ -137,6 +137,12 @@ fn signatures_verify_whatever_the_algorithm_and_the_compression() -> Outcome {
     assert_eq!(found, Err(SignatureError::Bzip2));
     let found = signer(&keyring, &gpg.sign("rsa2048", &["--digest-algo", "SHA1"])?);
     assert_eq!(found, Err(SignatureError::Hash("SHA1".to_owned())));
+    gpg.generate("weak", "rsa1024", "sign", &[])?;
+    let found = signer(&gpg.keyring("weak", false)?, &gpg.sign("weak", &[])?);
+    assert!(
+        matches!(&found, Err(SignatureError::Unfit(_, reason)) if reason.contains("2048 bits")),
+        "{found:?}"
+    );
     let found = signer(&keyring, &gpg.sign("ed25519", &[])?);
     assert!(
         matches!(found, Err(SignatureError::Stranger(_))),

@@ -138,6 +138,23 @@ fn other_keys_and_lives_that_are_over_do_not_count() -> Outcome {
 }
 
 #[test]
+fn a_signature_from_the_future_does_not_count_yet() -> Outcome {
+    let party = Party::new(1)?;
+    let (keyring, (message, _)) = (ring(&party)?, plain(&party)?);
+    let judged = |seconds: i64| -> Made<_> {
+        let now = Timestamp::from_second(i64::from(SIGNED) + seconds)?;
+        Ok(keyring.verify(&message, now))
+    };
+    assert!(
+        judged(0)?.is_ok() && judged(-60)?.is_ok(),
+        "clocks differ a little"
+    );
+    let early = judged(-3600)?;
+    assert!(matches!(early, Err(SignatureError::Future(_))), "{early:?}");
+    Ok(())
+}
+
+#[test]
 fn what_a_signer_wants_understood_is_not_ignored() -> Outcome {
     let party = Party::new(1)?;
     let policy = || SubpacketData::PolicyURI("https://example.com/".to_owned());

@@ -58,7 +58,9 @@ async fn the_payloads_keyrings_are_all_needed_and_decide_nothing() -> Outcome {
     let server = store(vec![our.clone(), their.clone()]).await?;
     let stores = [at(&server)];
     let stores: Vec<&str> = stores.iter().map(String::as_str).collect();
-    let operator = operator(&ours, &[])?;
+    // Whose host the operator names, the payload may name too.
+    let beside = format!("{}/other", server.address);
+    let operator = operator(&ours, &[&beside])?;
 
     let both = payload(&[("a", &ours), ("b", &theirs)], &stores)?;
     let verdict = judge(LONG, &operator, Some(&both)).await?;
@@ -82,7 +84,8 @@ async fn the_payloads_keyrings_are_all_needed_and_decide_nothing() -> Outcome {
             "release.asc".into(),
             Keyring::from_bytes(&third.certificate()?)?,
         )],
-        stores: Vec::new(),
+        stores: vec![beside.parse()?],
+        no_payload_stores: false,
     };
     let verdict = judge(LONG, &operator, Some(&circular)).await?;
     assert!(!verdict.is_verified());
@@ -92,6 +95,52 @@ async fn the_payloads_keyrings_are_all_needed_and_decide_nothing() -> Outcome {
         "{refusal}"
     );
     assert_eq!((verdict.signatures, verdict.cluster), (vec![their], None));
+    Ok(())
+}
+
+/// Whoever makes a payload could otherwise have services of this network asked, or the cloud's own.
+#[tokio::test]
+async fn a_payload_leads_nowhere_into_this_network() -> Outcome {
+    let party = Party::new(1)?;
+    let server = store(vec![party.claims(&release(), "a")?]).await?;
+    let files = tempfile::tempdir()?;
+    let secure = at(&server).replace("http://", "https://");
+    let (plain, file) = (at(&server), format!("file://{}", files.path().display()));
+    let stores = [
+        plain.as_str(),
+        &file,
+        &secure,
+        "https://[::ffff:10.0.0.1]/a",
+    ];
+    let payload = payload(&[("a", &party)], &stores)?;
+    let verdict = judge(LONG, &operator(&party, &[])?, Some(&payload)).await?;
+    assert!(!verdict.is_verified());
+    let tried = verdict.tried.join("\n");
+    for (store, reason) in [
+        (plain.as_str(), "not asked"),
+        (files.path().to_str().unwrap_or_default(), "not asked"),
+        (&secure, "signature-1: is at an address that is not public"),
+        (
+            "https://[::ffff:a00:1]/a",
+            "signature-1: is at an address that is not public",
+        ),
+    ] {
+        assert!(
+            tried.contains(&format!("{store}: {reason}")),
+            "{store} in {tried}"
+        );
+    }
+    // The operator's word about one store is one about its host.
+    let beside = format!("{}/other", server.address);
+    let named = judge(LONG, &operator(&party, &[&beside])?, Some(&payload)).await?;
+    assert!(named.is_verified(), "{named:?}");
+    let none = OperatorTrust {
+        no_payload_stores: true,
+        ..operator(&party, &[&beside])?
+    };
+    let verdict = judge(LONG, &none, Some(&payload)).await?;
+    assert!(!verdict.is_verified());
+    assert!(verdict.tried.join("\n").contains("--no-payload-stores"));
     Ok(())
 }
 

@@ -139,6 +139,7 @@ async fn the_payloads_keyring_verifies_both_for_their_own_digests() -> Outcome {
     let operator = OperatorTrust {
         keyrings: vec![("keys.asc".into(), keyring.clone())],
         stores: Vec::new(),
+        no_payload_stores: false,
     };
     let web = Web::new(None)?;
     for (name, digest) in SAMPLES {

@@ -232,8 +232,7 @@ fn no_config_is_a_directory(files: &[File]) -> Result<(), Error> {
         .collect();
     // With `/` before every other character, what lies below a path comes right after it.
     fn bytes(path: &str) -> impl Iterator<Item = u8> {
-        path.bytes()
-            .map(|byte| if byte == b'/' { 0 } else { byte })
+        path.bytes().map(|byte| if byte == b'/' { 0 } else { byte })
     }
     paths.sort_unstable_by(|one, other| bytes(one).cmp(bytes(other)));
     let below = |pair: &&[&str]| {

@@ -32,7 +32,7 @@ fn one_reference_brings_everything_from_a_real_registry() -> Result<()> {
     let (outside, inside) = (real("outside")?, real("inside")?);
     let signer = Signer::rsa(7)?;
     let store = SignatureStore::new(desk.at("signatures"))?;
-    // Only the payload knows where the signature is.
+    // The operator names the host; only the payload knows where on it the signature is.
     let server = StoreServer::start(&store, Behaviour::Good)?;
     let release = ReleaseSpec::new("4.3.0")
         .host(&outside.host())
@@ -52,6 +52,7 @@ fn one_reference_brings_everything_from_a_real_registry() -> Result<()> {
         .args(["--release", &release.reference(), "--release-key"]);
     let said = build
         .args([desk.at("release.asc"), "-o".into(), bundle.clone()])
+        .args(["--signature-store", &format!("{}/elsewhere", server.url())])
         .run()?
         .expect_code(0)?
         .text();
