@@ -153,6 +153,16 @@ pub enum ConnectError {
         /// What was expected and found.
         detail: String,
     },
+    /// The kubeconfig was changed on the way. The user's to check.
+    #[error(
+        "the kubeconfig leads to {now} now, and led to {server} when the cluster was looked at; check it, and run again"
+    )]
+    Moved {
+        /// The address that was looked at.
+        server: String,
+        /// The address by now.
+        now: String,
+    },
     /// It is another cluster than it should be. The user's to check.
     #[error(
         "{server} is not the cluster that was meant: expected clusterID {expected}, {found}; check the context, or the clusterID in the list of clusters"

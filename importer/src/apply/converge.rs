@@ -40,6 +40,7 @@ pub async fn apply(
     progress: &(dyn Fn(ObjectOutcome) + Send + Sync),
 ) -> ClusterOutcome {
     let session = Session::new(cluster, &preflight.connection, rules);
+    session.identified(preflight.cluster_id.as_deref());
     let mut work = Work {
         session: &session,
         brought: Brought::by(manifests),

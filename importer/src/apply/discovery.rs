@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::{
     conflict::said,
     connect::ConnectError,
+    object::root,
     session::{Call, Session},
 };
 
@@ -110,10 +111,8 @@ struct ListedResource {
 }
 
 async fn version(session: &Session, api_version: &str) -> Result<Version, ConnectError> {
-    let path = match api_version.split_once('/') {
-        _ if !is_plain(api_version) => return Ok(Version::Known(Vec::new())),
-        Some(_) => format!("/apis/{api_version}"),
-        None => format!("/api/{api_version}"),
+    let Some(path) = root(api_version).ok().filter(|_| is_plain(api_version)) else {
+        return Ok(Version::Known(Vec::new()));
     };
     let answer = match session.send(&Call::get(path)).await {
         Ok(answer) => answer,

@@ -26,10 +26,7 @@ impl Place {
         resource: &Resource,
         default_namespace: &str,
     ) -> Result<Self, String> {
-        let mut path = match manifest.group() {
-            "" => format!("/api/{}", manifest.api_version),
-            _ => format!("/apis/{}", manifest.api_version),
-        };
+        let mut path = root(&manifest.api_version)?;
         let namespace = match &manifest.namespace {
             _ if !resource.namespaced => "",
             Some(own) => own,
@@ -62,6 +59,21 @@ impl Place {
         );
         Call::apply(path, object)
     }
+}
+
+/// Where the kinds of an API version are: `/api/v1`, `/apis/apps/v1`.
+pub(super) fn root(api_version: &str) -> Result<String, String> {
+    let (mut path, parts) = match api_version.split_once('/') {
+        None => ("/api".to_owned(), vec![api_version]),
+        Some((group, version)) if !version.contains('/') => {
+            ("/apis".to_owned(), vec![group, version])
+        }
+        Some(_) => return Err(format!("{api_version:?} cannot be an apiVersion")),
+    };
+    for part in parts {
+        push(&mut path, part)?;
+    }
+    Ok(path)
 }
 
 /// Adds a segment to a path. Some names have colons; a slash in one never leads elsewhere.
@@ -139,5 +151,29 @@ mod tests {
         assert_eq!(push(&mut path, "system:a/../b?c"), Ok(()));
         assert_eq!(path, "/system:a%2F..%2Fb%3Fc");
         assert!(push(&mut path, "..").is_err());
+    }
+
+    #[test]
+    fn an_api_version_stays_two_segments() {
+        for (api_version, path) in [
+            ("v1", "/api/v1"),
+            ("apps/v1", "/apis/apps/v1"),
+            ("v1?x=y#", "/api/v1%3Fx%3Dy%23"),
+            ("a%2f..%2fb/v1", "/apis/a%252f..%252fb/v1"),
+        ] {
+            assert_eq!(root(api_version).as_deref(), Ok(path));
+        }
+        for odd in [
+            "",
+            "/",
+            "apps/",
+            "/v1",
+            "../v1",
+            "apps/..",
+            "apps/v1/namespaces",
+            "apps//v1",
+        ] {
+            assert!(root(odd).is_err(), "{odd:?}");
+        }
     }
 }

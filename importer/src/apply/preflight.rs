@@ -19,7 +19,7 @@ use super::{
     discovery::Served,
     foresee::{Brought, Notes, Survey},
     manifest::{Manifest, Phase},
-    session::{Call, Session},
+    session::{CLUSTER_VERSION, Call, Session},
 };
 
 /// How many requests are under way at a time on one cluster.
@@ -116,6 +116,7 @@ async fn look(
     let cluster_version = cluster_version(&session, &mut warnings).await?;
     let cluster_id = text(cluster_version.as_ref(), "/spec/clusterID");
     check_identity(&session, cluster, cluster_id.as_deref(), &warnings)?;
+    session.identified(cluster_id.as_deref());
     let mut serves = Served::default();
     let api_versions: BTreeSet<String> = manifests
         .iter()
@@ -172,8 +173,6 @@ async fn policies(session: &Session, serves: &Served) -> Result<usize, ConnectEr
 
 /// API versions that are asked for whatever the manifests are: others decide by them what a cluster understands.
 const ALWAYS: [&str; 2] = ["config.openshift.io/v1", "operator.openshift.io/v1alpha1"];
-
-const CLUSTER_VERSION: &str = "/apis/config.openshift.io/v1/clusterversions/version";
 
 /// The ClusterVersion; `None` if there is none, as off OpenShift. It is also what tells whether the cluster answers at all.
 async fn cluster_version(

@@ -5,6 +5,8 @@ Everything sent here may be sent twice: reads, reviews and dry runs change nothi
 what is to be done.
 */
 
+mod same;
+
 use std::{
     sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
@@ -33,6 +35,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(if cfg!(test) { 2 } else { 20
 
 /// The longest wait that a `Retry-After` can impose.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Where an OpenShift cluster says which one it is.
+pub(super) const CLUSTER_VERSION: &str = "/apis/config.openshift.io/v1/clusterversions/version";
 
 /// The most that an answer may hold: a list of kinds or one object, which a cluster takes up to 1.5 MiB.
 const ANSWER_LIMIT: usize = 8 << 20;
@@ -135,6 +140,8 @@ pub(super) struct Session {
     /// Counts the clients, so that of many requests that are refused together only one renews the credentials.
     client: Mutex<(u32, Client)>,
     renewing: tokio::sync::Mutex<()>,
+    /// `spec.clusterID` as it was when the cluster was looked at, where it has one: what it has to be after a renewal.
+    cluster_id: OnceLock<String>,
     /// Set once nobody answers any more: what is left to ask need not wait for its own timeout.
     lost: OnceLock<ConnectError>,
 }
@@ -147,7 +154,15 @@ impl Session {
             server: connection.server.clone(),
             client: Mutex::new((0, connection.client.clone())),
             renewing: tokio::sync::Mutex::default(),
+            cluster_id: OnceLock::new(),
             lost: OnceLock::new(),
+        }
+    }
+
+    /// Keeps the id that the cluster was found to have.
+    pub(super) fn identified(&self, cluster_id: Option<&str>) {
+        if let Some(id) = cluster_id {
+            self.cluster_id.get_or_init(|| id.to_owned());
         }
     }
 
@@ -176,9 +191,13 @@ impl Session {
                     return Err(self.unauthorized(&answer));
                 }
                 Ok(answer) if answer.status == 401 => {
-                    let renewal = self.renew(number).await;
-                    renewal.map_err(|_| self.unauthorized(&answer))?;
-                    renewed = true;
+                    match self.renew(number).await {
+                        Ok(()) => renewed = true,
+                        Err(
+                            error @ (ConnectError::Identity { .. } | ConnectError::Moved { .. }),
+                        ) => return Err(self.give_up(error)),
+                        Err(_) => return Err(self.unauthorized(&answer)),
+                    }
                     continue;
                 }
                 Ok(answer) if answer.is_transient() => Ok(answer),
@@ -278,13 +297,15 @@ impl Session {
         })
     }
 
-    /// Reads the kubeconfig again and logs in again, unless that was done since this client was made.
+    /// Reads the kubeconfig again and logs in again, unless that was done since this client was made. Whatever the kubeconfig
+    /// says by now, it has to be the same cluster.
     async fn renew(&self, number: u32) -> Result<(), ConnectError> {
         let _one_at_a_time = self.renewing.lock().await;
         if self.client().0 != number {
             return Ok(());
         }
         let connection = connect(&self.cluster, &self.rules).await?;
+        self.check_same(&connection).await?;
         tracing::debug!(
             server = self.server,
             "the credentials were refused; renewed"

@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn the_registrys_words_are_quoted_without_control_characters() {
         let body = br#"{"errors":[{"code":"DENIED","message":"no\u001b[31m\npush"}]}"#;
-        assert_eq!(said(body), ": DENIED no[31m push");
+        assert_eq!(said(body), ": DENIED no\\u{1b}[31m push");
         assert_eq!(said(b"<html>login"), "");
         let long = format!(r#"{{"errors":[{{"message":"{}"}}]}}"#, "x".repeat(5000));
         assert!(said(long.as_bytes()).len() < 210);

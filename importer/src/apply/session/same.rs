@@ -1,0 +1,95 @@
+/*! After credentials were renewed: whether what answers is the cluster that was looked at. */
+
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::{
+    super::{
+        connect::{ConnectError, Connection},
+        transport::clean,
+    },
+    CLUSTER_VERSION, Call, Session, waits,
+};
+
+impl Session {
+    /// Compares the address, and the id where the cluster had one.
+    pub(super) async fn check_same(&self, connection: &Connection) -> Result<(), ConnectError> {
+        if connection.server != self.server {
+            return Err(ConnectError::Moved {
+                server: self.server.clone(),
+                now: connection.server.clone(),
+            });
+        }
+        let Some(expected) = self.cluster_id.get() else {
+            return Ok(());
+        };
+        let call = Call::get(CLUSTER_VERSION.to_owned());
+        let mut waits = waits();
+        let answer = loop {
+            match (self.attempt(&connection.client, &call).await, waits.next()) {
+                (Ok(answer), Some(wait)) if answer.is_transient() => sleep(wait).await,
+                (Err(error), Some(wait)) if error.is_transient() => sleep(wait).await,
+                (answer, _) => break answer?,
+            }
+        };
+        let found = answer.body.pointer("/spec/clusterID");
+        let found = found.and_then(Value::as_str).unwrap_or_default();
+        if answer.is_success() && found == expected {
+            return Ok(());
+        }
+        if answer.status == 401 {
+            return Err(self.unauthorized(&answer));
+        }
+        Err(ConnectError::Identity {
+            server: self.server.clone(),
+            expected: expected.clone(),
+            found: match found {
+                "" => format!(
+                    "and with renewed credentials it does not say what it is (HTTP {})",
+                    answer.status
+                ),
+                found => format!("found {} after the credentials were renewed", clean(found)),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        super::super::stand_in::{StandIn, cluster, rules},
+        *,
+    };
+
+    /// A kubeconfig may have been changed, or a name may lead elsewhere, by the time that credentials are renewed.
+    #[tokio::test]
+    async fn after_a_renewal_it_is_still_the_same_cluster() {
+        let stand_in = StandIn::new();
+        let is = |id: &str| {
+            let version = json!({"spec": {"clusterID": id}});
+            let mut state = stand_in.state();
+            state.objects.insert(CLUSTER_VERSION.to_owned(), version);
+        };
+        let connection = stand_in.connection();
+        let session = Session::new(&cluster(), &connection, &rules());
+        assert_eq!(session.check_same(&connection).await, Ok(()));
+        session.identified(Some("one"));
+        is("one");
+        assert_eq!(session.check_same(&connection).await, Ok(()));
+        is("two\u{1b}");
+        let other = session.check_same(&connection).await;
+        let said = other.map_err(|error| error.to_string());
+        assert!(
+            said.as_ref()
+                .is_err_and(|said| said.contains("expected clusterID one, found two\\u{1b}")),
+            "{said:?}"
+        );
+        let moved = Connection::of(connection.client, "https://elsewhere.example:6443");
+        assert!(matches!(
+            session.check_same(&moved).await,
+            Err(ConnectError::Moved { .. })
+        ));
+    }
+}
