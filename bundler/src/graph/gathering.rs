@@ -9,6 +9,8 @@ use std::{
     io::{self, Read},
 };
 
+use schema::text::is_hidden;
+
 use super::{GraphData, GraphError, layer};
 
 /// The most bytes of all files together, and of a tarball on either side of its compression: 256 MiB.
@@ -188,8 +190,8 @@ impl<'a> Gathering<'a> {
 /// A path without the `./` before it and the `/` after it that tar writers add, or what is wrong with it.
 fn relative(raw: &[u8]) -> Result<&str, &'static str> {
     let path = std::str::from_utf8(raw).map_err(|_| "is no UTF-8 text")?;
-    if path.chars().any(char::is_control) {
-        return Err("has a control character in it");
+    if path.chars().any(is_hidden) {
+        return Err("has a control character in it, or another that is not shown");
     }
     if path.starts_with('/') {
         return Err("is absolute");

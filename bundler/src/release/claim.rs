@@ -6,7 +6,10 @@ The format is containers-signature(5), "atomic container signature". It is read 
 case, the same field twice.
 */
 
-use schema::Digest;
+use schema::{
+    Digest,
+    text::{excerpt, is_hidden},
+};
 use serde::Deserialize;
 
 /// A claim about a manifest. Worth as much as the signature it came out of.
@@ -36,7 +39,7 @@ impl Claim {
         if reference.is_empty() {
             return Err(ClaimError::NoReference);
         }
-        if reference.len() > REFERENCE_LIMIT || reference.chars().any(char::is_control) {
+        if reference.len() > REFERENCE_LIMIT || reference.chars().any(is_hidden) {
             return Err(ClaimError::Reference(shown(&reference)));
         }
         Ok(Self { digest, reference })
@@ -87,8 +90,7 @@ struct Optional {
 
 /// The parser quotes names from the body, which may hold anything.
 fn words(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    excerpt(&error.to_string(), 200)
 }
 
 /// Enough of a text from elsewhere to recognise it.

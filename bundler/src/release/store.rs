@@ -68,7 +68,7 @@ impl FromStr for Store {
     fn from_str(text: &str) -> Result<Self, StoreError> {
         let malformed = || StoreError::Malformed(web::shown(text));
         let directory = |path: PathBuf| match path.to_str() {
-            Some(name) if !name.chars().any(char::is_control) => Ok(Self::Directory(path)),
+            Some(name) if !name.chars().any(schema::text::is_hidden) => Ok(Self::Directory(path)),
             _ => Err(malformed()),
         };
         if Path::new(text).is_absolute() {

@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn the_servers_words_cannot_steer_a_terminal() {
         let refused = Answer::of(422, json!({"message": "bad\u{1b}[31m\nname"}));
-        assert_eq!(said(&refused), "the server refuses it: bad[31m name");
+        assert_eq!(said(&refused), "the server refuses it: bad\\u{1b}[31m name");
         assert_eq!(
             said(&Answer::of(502, Value::Null)),
             "the server answered 502"

@@ -4,5 +4,6 @@ a final name, no tag, and no more memory than ever.
 */
 
 mod bundles;
+mod heads;
 mod source;
 mod target;

@@ -6,13 +6,14 @@ contender is a process of its own, so its peak memory is its own too. The *roofl
 sockets and nothing else; nobody can be much faster.
 
 ```text
-cargo run --release -p tests --bin bench -- [--images 40] [--rounds 5] [--only build|push|verify|release|clusters|memory] [--dir DIR]
+cargo run --release -p tests --bin bench -- [--images 40] [--rounds 5] [--only build|push|verify|release|clusters|memory|hostile] [--dir DIR]
 ```
 */
 
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 mod clusters;
+mod hostile;
 mod measure;
 mod memory;
 mod release;
@@ -57,6 +58,7 @@ enum Part {
     Release,
     Clusters,
     Memory,
+    Hostile,
 }
 
 /// What this program runs as processes of their own: rooflines, and the other side.
@@ -115,6 +117,9 @@ fn main() -> Result<()> {
     }
     if wanted(Part::Memory) {
         memory::run(work.path(), &mut report)?;
+    }
+    if wanted(Part::Hostile) {
+        hostile::run(work.path(), &mut report)?;
     }
     println!("\n{report}");
     Ok(())

@@ -1,0 +1,50 @@
+/*! Heads that would cost far more than they weigh. What they do cost, the benchmark shows. */
+
+use std::fs;
+
+use anyhow::Result;
+use tests::heads::{SHAPES, signed};
+
+use crate::producer::{Desk, told};
+
+/// One of them once took eight gigabytes, another ended the program in the middle of a table.
+#[test]
+fn a_head_that_lists_too_much_is_refused_whoever_signed_it() -> Result<()> {
+    let desk = Desk::new()?;
+    let (_, bundle) = desk.small()?;
+    let template = fs::read(bundle)?;
+    for shape in SHAPES.iter().filter(|shape| !shape.honest) {
+        let head = desk.file("head.tar", signed(&template, &shape.index()?, &desk.key)?)?;
+        let unverified = tests::process::Program::importer()?
+            .args(["inspect", "--unverified"])
+            .args([&head]);
+        for program in [unverified, desk.import("verify", &head)?] {
+            let output = program.run()?;
+            told(&output, 11, &[]);
+            assert!(
+                output.stderr.len() < 8 << 10,
+                "{}: {}",
+                shape.name,
+                output.stderr.len()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A table of 150,000 lines and an index of 100,000 manifests are large, and nothing else.
+#[test]
+fn a_large_head_is_read_whatever_there_is_much_of() -> Result<()> {
+    let desk = Desk::new()?;
+    let (_, bundle) = desk.small()?;
+    let template = fs::read(bundle)?;
+    for shape in SHAPES.iter().filter(|shape| shape.honest) {
+        let head = desk.file("head.tar", signed(&template, &shape.index()?, &desk.key)?)?;
+        let inspect = desk.import("inspect", &head)?;
+        let out = desk.path("shown");
+        inspect.stdout_file(&out)?.run()?.expect_code(0)?;
+        let shown = fs::read_to_string(&out)?;
+        assert!(shown.starts_with("VERIFIED"), "{}", shape.name);
+    }
+    Ok(())
+}
