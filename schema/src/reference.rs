@@ -5,7 +5,7 @@ The grammar and the Docker Hub defaults (`nginx` means `docker.io/library/nginx:
 distribution project's reference package, as `oci-spec` implements them; what comes out are our checked types.
 */
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use crate::{Digest, Repository, Tag, digest::DigestError, name::NameError};
 
@@ -45,14 +45,22 @@ impl FromStr for Reference {
         if let Some(stored) = without_plus(bare) {
             return Err(ReferenceError::Plus(text.to_owned(), stored));
         }
-        let parsed: oci_spec::distribution::Reference = bare
-            .parse()
-            .map_err(|error| ReferenceError::Malformed(text.to_owned(), format!("{error}")))?;
+        let malformed = |reason: String| ReferenceError::Malformed(text.to_owned(), reason);
+        // The library does not know IPv6 literals; with another host in its place the rest is the same.
+        let literal = bare.starts_with('[').then(|| ipv6(bare).map_err(malformed));
+        let literal = literal.transpose()?;
+        let parsed: oci_spec::distribution::Reference = match literal {
+            Some((_, rest)) => format!("localhost/{rest}").parse(),
+            None => bare.parse(),
+        }
+        .map_err(|error| malformed(format!("{error}")))?;
         let digest = parsed.digest().map(str::parse).transpose()?;
         // oci-spec adds `latest` only where neither tag nor digest was typed.
         let tag = parsed.tag().map(str::parse).transpose()?;
         Ok(Self {
-            host: parsed.registry().to_owned(),
+            host: literal
+                .map_or(parsed.registry(), |(host, _)| host)
+                .to_owned(),
             repository: parsed.repository().parse()?,
             tag,
             digest,
@@ -69,6 +77,24 @@ fn without_plus(bare: &str) -> Option<String> {
     let (name, tag) = before.rsplit_once(':')?;
     let stored = tag.replace('+', "_");
     (stored != tag && !tag.contains('/')).then(|| format!("{name}:{stored}{digest}"))
+}
+
+/// `[ADDRESS][:PORT]` and what follows the slash after it.
+fn ipv6(bare: &str) -> Result<(&str, &str), String> {
+    let (host, rest) = bare.split_once('/').ok_or("it names no repository")?;
+    let inside = host.strip_prefix('[').and_then(|host| host.split_once(']'));
+    let (address, port) = inside.ok_or("the bracket of its address is not closed")?;
+    if address.parse::<Ipv6Addr>().is_err() {
+        return Err(
+            "what stands in brackets is not an IPv6 address; zones cannot be named".to_owned(),
+        );
+    }
+    let port = port
+        .strip_prefix(':')
+        .unwrap_or(if port.is_empty() { "443" } else { "" });
+    port.parse::<u16>()
+        .map_err(|_| "its port is no number up to 65535")?;
+    Ok((host, rest))
 }
 
 impl fmt::Display for Reference {
@@ -189,6 +215,37 @@ mod tests {
         );
         let parsed = text.parse::<Reference>().and_then(|r| Ok(r.selector()?));
         assert_eq!(parsed, Ok(Selector::Digest(digest)));
+    }
+
+    #[test]
+    fn a_registry_may_be_known_by_its_ipv6_address_only() {
+        let digest = Digest::of(b"");
+        for text in [
+            "[::1]:5000/team/app:v1",
+            "[2001:db8::7]/a:1",
+            &format!("[::1]:5000/a@{digest}"),
+        ] {
+            assert_eq!(shown(text), text);
+        }
+        assert_eq!(shown("docker://[::1]:5000/a"), "[::1]:5000/a:latest");
+        for bad in [
+            "[::1]:5000",
+            "[::1]:5000/",
+            "[::1/a",
+            "[::1]x/a",
+            "[::1]:/a",
+            "[::1]:70000/a",
+            "[fe80::1%eth0]/a",
+            "[a.example]/a",
+            "::1/a",
+            "[::1]/UPPER",
+        ] {
+            assert!(
+                shown(bad).starts_with("error: "),
+                "{bad:?} gave {}",
+                shown(bad)
+            );
+        }
     }
 
     #[test]
