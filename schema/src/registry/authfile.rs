@@ -9,7 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use base64::{Engine as _, engine::general_purpose};
+use base64::{
+    Engine as _,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use serde::Deserialize;
 
 use super::{
@@ -28,16 +32,20 @@ pub(super) struct AuthFile {
     store: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// Go's programs take `null` wherever something may be left out.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Json {
-    #[serde(default)]
-    auths: BTreeMap<String, Entry>,
-    #[serde(default)]
-    cred_helpers: BTreeMap<String, String>,
-    #[serde(default)]
+    auths: Option<BTreeMap<String, Option<Entry>>>,
+    cred_helpers: Option<BTreeMap<String, Option<String>>>,
     creds_store: Option<String>,
 }
+
+/// `auth` as tools and hands leave it: with or without padding.
+const AUTH: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 #[derive(Debug, Default, Deserialize)]
 struct Entry {
@@ -89,27 +97,30 @@ impl AuthFile {
             ))
         };
         let old = path.file_name().is_some_and(|name| name == ".dockercfg");
-        let json = if old {
-            let auths = serde_json::from_slice(bytes).map_err(broken)?;
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let json = if bytes.trim_ascii().is_empty() {
+            // A file that `mktemp` made, or `/dev/null`: nobody is known.
+            Json::default()
+        } else if old {
             Json {
-                auths,
-                cred_helpers: BTreeMap::new(),
-                creds_store: None,
+                auths: serde_json::from_slice(bytes).map_err(broken)?,
+                ..Json::default()
             }
         } else {
-            serde_json::from_slice(bytes).map_err(broken)?
+            let json: Option<Json> = serde_json::from_slice(bytes).map_err(broken)?;
+            json.unwrap_or_default()
         };
+        let auths = json.auths.unwrap_or_default().into_iter();
+        let helpers = json.cred_helpers.unwrap_or_default().into_iter();
         Ok(Self {
             path: path.to_owned(),
-            auths: json
-                .auths
-                .into_iter()
-                .map(|(key, entry)| (normal(&key), entry))
+            auths: auths
+                .filter_map(|(key, entry)| Some((normal(&key), entry?)))
                 .collect(),
-            helpers: json
-                .cred_helpers
-                .into_iter()
-                .map(|(key, name)| (normal(&key), name))
+            helpers: helpers
+                .filter_map(|(key, name)| {
+                    Some((normal(&key), name.filter(|name| !name.is_empty())?))
+                })
                 .collect(),
             store: json.creds_store.filter(|name| !name.is_empty()),
         })
@@ -125,7 +136,10 @@ impl AuthFile {
         let keys = keys(&host, repository);
         for key in &keys {
             if let Some(name) = self.helpers.get(key) {
-                return helper::ask(name, key).await;
+                let found = helper::ask(name, key, &self.path).await?;
+                if found.is_some() {
+                    return Ok(found);
+                }
             }
         }
         for key in &keys {
@@ -139,9 +153,9 @@ impl AuthFile {
         match &self.store {
             // Docker's own tools store Docker Hub under this name.
             Some(name) if host == "docker.io" => {
-                helper::ask(name, "https://index.docker.io/v1/").await
+                helper::ask(name, "https://index.docker.io/v1/", &self.path).await
             }
-            Some(name) => helper::ask(name, &host).await,
+            Some(name) => helper::ask(name, &host, &self.path).await,
             None => Ok(None),
         }
     }
@@ -171,28 +185,37 @@ impl AuthFile {
 }
 
 fn decode(auth: &str) -> Option<Credentials> {
-    let bytes = general_purpose::STANDARD.decode(auth.trim()).ok()?;
+    let one_line: String = auth.split_ascii_whitespace().collect();
+    let bytes = AUTH.decode(one_line).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     let (user, password) = text.split_once(':')?;
     Some(basic(user, password.trim_end_matches('\0')))
 }
 
-/// A key without what docker adds to it: the scheme with any path, and Docker Hub's other names.
+/// A key without what docker and hands add to it: the scheme with any path, `/v1/` or `/v2/`, a slash at the end, capitals in
+/// the host, and Docker Hub's other names.
 fn normal(key: &str) -> String {
     let bare = key
         .strip_prefix("https://")
         .or_else(|| key.strip_prefix("http://"));
-    let bare = bare
-        .map_or(key, |rest| rest.split('/').next().unwrap_or(rest))
-        .trim_end_matches('/');
+    let bare = match bare {
+        Some(rest) => rest.split('/').next().unwrap_or(rest),
+        None => ["/v1/", "/v2/"]
+            .iter()
+            .find_map(|end| key.strip_suffix(end))
+            .unwrap_or(key),
+    };
+    let bare = bare.trim_end_matches('/');
     let (host, path) = bare
         .split_once('/')
         .map_or((bare, None), |(host, path)| (host, Some(path)));
-    match (host, path) {
+    let host = host.to_ascii_lowercase();
+    match (host.as_str(), path) {
         ("index.docker.io" | "registry-1.docker.io" | "docker.io", None | Some("v1" | "v2")) => {
             "docker.io".to_owned()
         }
-        _ => bare.to_owned(),
+        (_, Some(path)) => format!("{host}/{path}"),
+        (_, None) => host,
     }
 }
 
@@ -224,7 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_longest_key_wins_and_docker_hub_has_many_names() -> Result<()> {
-        let b64 = |text: &str| general_purpose::STANDARD.encode(text);
+        let b64 = |text: &str| AUTH.encode(text);
         let json = format!(
             r#"{{"auths":{{"q.io":{{"auth":"{}"}},"q.io/org":{{"auth":"{}"}},"q.io/org/app":{{"username":"app","password":"3"}},
             "https://index.docker.io/v1/":{{"auth":"{}"}},"https://r:5000/v2/":{{"identitytoken":"t"}},"empty.io":{{}},
@@ -255,6 +278,67 @@ mod tests {
                 "{host}/{repository}"
             );
         }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn files_that_say_nothing_are_no_error() -> Result<()> {
+        for json in [
+            "",
+            " \n",
+            "{}",
+            "null",
+            r#"{"auths":null,"credHelpers":null,"credsStore":null}"#,
+            r#"{"auths":{"h":null}}"#,
+            r#"{"credHelpers":{"h":""},"credsStore":""}"#,
+            "\u{feff}{}",
+        ] {
+            assert_eq!(user(json, "h", "a").await?, "nobody", "{json:?}");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn keys_and_secrets_are_taken_as_tools_and_hands_write_them() -> Result<()> {
+        for key in [
+            "h:5",
+            "http://h:5",
+            "https://h:5/v2/",
+            "https://h:5/v1",
+            "h:5/",
+            "h:5/v2/",
+            "H:5",
+            "h:5/team",
+            "h:5/team/",
+            "h:5/team/app",
+        ] {
+            let json = format!(r#"{{"auths":{{"{key}":{{"auth":"dTpw"}}}}}}"#);
+            assert_eq!(user(&json, "h:5", "team/app").await?, "u/p", "{key}");
+            assert_eq!(user(&json, "h", "team/app").await?, "nobody", "{key}");
+        }
+        let secret = AUTH.encode("röbot:pä:ss wörd");
+        let bare = secret.trim_end_matches('=');
+        for auth in [
+            secret.as_str(),
+            bare,
+            &format!("{}\\n{}", &bare[..8], &bare[8..]),
+            &format!(" {secret}\\r\\n"),
+        ] {
+            let json = format!(r#"{{"auths":{{"[::1]:5":{{"auth":"{auth}"}}}}}}"#);
+            assert_eq!(
+                user(&json, "[::1]:5", "a").await?,
+                "röbot/pä:ss wörd",
+                "{auth}"
+            );
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_helper_that_is_gone_leaves_what_the_file_itself_holds() -> Result<()> {
+        let json = r#"{"auths":{"h":{"auth":"dTpw"}},"credHelpers":{"h":"of-no-product"},"credsStore":"of-no-product"}"#;
+        assert_eq!(user(json, "h", "a").await?, "u/p");
+        assert_eq!(user(json, "other", "a").await?, "nobody");
         Ok(())
     }
 

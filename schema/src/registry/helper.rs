@@ -1,6 +1,6 @@
 /*! Credential helpers: `docker-credential-NAME get`, the host on stdin, JSON on stdout (docker-credential-helpers). */
 
-use std::time::Duration;
+use std::{io, path::Path, time::Duration};
 
 use serde::Deserialize;
 use tokio::process::Command;
@@ -10,7 +10,7 @@ use super::{
     credentials::{Credentials, basic},
     error::clean,
 };
-use crate::process::{self, Bounds};
+use crate::process::{self, Bounds, ProcessError};
 
 /// Helpers may ask a cloud service; they may not ask the user. What they answer fits a screen.
 const BOUNDS: Bounds = Bounds {
@@ -25,12 +25,20 @@ struct Answer {
     secret: String,
 }
 
-/// Asks a helper for a server's credentials; `None` where it has none.
-pub(super) async fn ask(name: &str, server: &str) -> Result<Option<Credentials>, Error> {
-    let program = format!("docker-credential-{name}");
+/// Asks a helper that `file` names for a server's credentials; `None` where it has none, or is not there itself: then what
+/// is public can still be had, and whoever is refused finds the warning.
+pub(super) async fn ask(
+    name: &str,
+    server: &str,
+    file: &Path,
+) -> Result<Option<Credentials>, Error> {
+    let program = format!("docker-credential-{}", clean(name));
     let failed = |why: String| Error::Auth {
         host: server.to_owned(),
-        detail: format!("the credential helper {program} named in the credentials file {why}"),
+        detail: format!(
+            "the credential helper {program} named in {} {why}",
+            file.display()
+        ),
     };
     if name.contains('/') {
         return Err(failed("is a path, expected a bare name".to_owned()));
@@ -41,7 +49,16 @@ pub(super) async fn ask(name: &str, server: &str) -> Result<Option<Credentials>,
         &BOUNDS,
     )
     .await;
-    let output = output.map_err(|error| failed(error.to_string()))?;
+    let output = match output {
+        Err(ProcessError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+            tracing::warn!(
+                "{} names the credential helper {program}, which is not installed; {server} is asked without it. Install it, or take it out of the file",
+                file.display()
+            );
+            return Ok(None);
+        }
+        output => output.map_err(|error| failed(error.to_string()))?,
+    };
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stdout);
         if said.contains("credentials not found") {
