@@ -6,15 +6,13 @@ network instead, or the cloud's own, and have it asked from here. So such a stor
 address that was checked is the one that is connected to.
 */
 
-use std::{
-    env,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
 };
+use schema::proxy;
 use tokio::net::lookup_host;
 use url::Host;
 
@@ -79,18 +77,7 @@ impl Resolve for PublicOnly {
 
 /// Whether it is the host of a proxy for https, as the environment names it.
 fn is_proxy(name: &str) -> bool {
-    let variables = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    let values = variables.into_iter().filter_map(|name| env::var(name).ok());
-    values
-        .filter_map(|value| {
-            let url = Url::parse(&value).ok().filter(Url::has_host);
-            url.or_else(|| Url::parse(&format!("http://{value}")).ok())
-        })
-        .any(|proxy| {
-            proxy
-                .host_str()
-                .is_some_and(|host| host.eq_ignore_ascii_case(name))
-        })
+    proxy::environment().is_ok_and(|proxies| proxies.has_https_at(name))
 }
 
 /// Whether an address is one of the public internet (IANA's special-purpose registries, and what clouds use beside them).

@@ -12,7 +12,7 @@ use std::{
 };
 
 use reqwest::{Client, Response, StatusCode, Url, header};
-use schema::{causes, registry, text::excerpt};
+use schema::{causes, proxy, registry, text::excerpt};
 use tokio::time::timeout;
 
 use crate::public::{self, NotPublic, PublicOnly};
@@ -74,6 +74,10 @@ impl Web {
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(None),
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                let told = proxy::of(answer.url()).map(proxy::Proxy::wants_login);
+                return Err(told.map_or(WebError::Status(407), WebError::Unreachable));
+            }
             status => return Err(WebError::Status(status.as_u16())),
         }
         let kind = answer.headers().get(header::CONTENT_TYPE);
@@ -175,6 +179,13 @@ fn is_page(body: &[u8]) -> bool {
 fn failed(error: reqwest::Error) -> WebError {
     if let Some(reason) = causes::find::<NotPublic>(&error) {
         return reason.clone().into();
+    }
+    if let Some(told) = error
+        .url()
+        .and_then(proxy::of)
+        .and_then(|proxy| proxy.refusal(&error))
+    {
+        return WebError::Unreachable(told);
     }
     let detail = excerpt(&causes::root(&error).to_string(), 200);
     match () {

@@ -6,6 +6,7 @@ What both sides of the gap agree on.
 - [`objects`]: Kubernetes documents, read as `kubectl` reads them.
 - [`bundle`]: the file that is carried across (described byte by byte in `schema/README.md`).
 - [`causes`]: what is behind an error of a library.
+- `proxy` (feature `registry`): which proxy the environment asks for.
 - [`text`]: what is shown to people, safe for terminals.
 - `registry` (feature `registry`): the OCI distribution client; `process`: programs that are asked for credentials.
 - `cli` (feature `cli`): the flags, logging and exit codes that both programs share by contract.
@@ -23,6 +24,8 @@ pub mod platform;
 #[cfg(feature = "registry")]
 pub mod process;
 pub mod progress;
+#[cfg(feature = "registry")]
+pub mod proxy;
 pub mod reference;
 #[cfg(feature = "registry")]
 pub mod registry;

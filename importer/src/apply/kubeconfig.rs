@@ -14,11 +14,12 @@ use std::{
     time::SystemTime,
 };
 
-use hyper_util::client::proxy::matcher::Matcher;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use kube::{
     Config,
-    config::{KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError},
+    config::{Kubeconfig, KubeconfigError, LoadDataError},
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::{Rules, cluster::Cluster, connect::ConnectError, plugin, transport::clean};
 
@@ -39,13 +40,8 @@ pub(super) async fn resolve(cluster: &Cluster, rules: &Rules) -> Result<Config, 
     {
         plugin::log_in(user, about_cluster.as_ref(), rules).await?;
     }
-    let options = KubeConfigOptions {
-        context: Some(cluster.context.clone()),
-        ..KubeConfigOptions::default()
-    };
-    let config = Config::from_custom_kubeconfig(one, &options).await;
-    let mut config = config
-        .map_err(|error| wrong(format!("context {:?}: {}", cluster.context, told(&error))))?;
+    let mut config =
+        plain(one).map_err(|detail| wrong(format!("context {:?}: {detail}", cluster.context)))?;
     if config.cluster_url.host().is_none() {
         return Err(wrong(format!(
             "the server of context {:?} is no address; expected https://HOST:PORT",
@@ -55,22 +51,95 @@ pub(super) async fn resolve(cluster: &Cluster, rules: &Rules) -> Result<Config, 
     if config.default_namespace.is_empty() {
         config.default_namespace = "default".to_owned();
     }
-    match proxy {
+    config.proxy_url = match proxy {
         Some(proxy) => {
             let parsed = proxy.parse();
-            config.proxy_url = Some(parsed.map_err(|_| {
+            Some(parsed.map_err(|_| {
                 wrong(
                     "proxy-url is no URL; expected http://HOST:PORT or socks5://HOST:PORT"
                         .to_owned(),
                 )
-            })?);
+            })?)
         }
-        // kube looks the proxy itself up in NO_PROXY, where it should look the server up.
-        None if Matcher::from_env().intercept(&config.cluster_url).is_none() => {
-            config.proxy_url = None
+        None => of_environment(&config.cluster_url)?,
+    };
+    Ok(config)
+}
+
+/// The proxy that the environment names for a server.
+fn of_environment(server: &http::Uri) -> Result<Option<http::Uri>, ConnectError> {
+    let wrong = |error: &dyn std::fmt::Display| ConnectError::Kubeconfig(error.to_string());
+    let proxies = schema::proxy::environment().map_err(|error| wrong(&error))?;
+    let Some(proxy) = server
+        .to_string()
+        .parse()
+        .ok()
+        .and_then(|url| proxies.of(&url))
+    else {
+        return Ok(None);
+    };
+    // kube knows SOCKS by one name only, and lets the proxy look names up.
+    let url = proxy.url().as_str().replacen("socks5h://", "socks5://", 1);
+    let parsed = url
+        .parse()
+        .map_err(|_| wrong(&format!("the proxy {proxy} cannot be used for clusters")))?;
+    Ok(Some(parsed))
+}
+
+/// What a client needs, from a kubeconfig of one context. kube's own way also reads the environment's proxies, by rules of its own,
+/// and fails where it does not understand them.
+fn plain(one: Kubeconfig) -> Result<Config, String> {
+    let about = one
+        .clusters
+        .into_iter()
+        .next()
+        .and_then(|named| named.cluster)
+        .unwrap_or_default();
+    let server = about
+        .server
+        .ok_or_else(|| told(&KubeconfigError::MissingClusterUrl))?;
+    let server = server
+        .parse()
+        .map_err(|error| told(&KubeconfigError::ParseClusterUrl(error)))?;
+    let authority = match (
+        about.certificate_authority_data,
+        about.certificate_authority,
+    ) {
+        (Some(text), _) => {
+            let decoded = STANDARD.decode(text.trim_ascii());
+            Some(decoded.map_err(|_| "certificate-authority-data is not base64")?)
         }
-        None => {}
+        (None, Some(path)) => Some(fs::read(&path).map_err(|error| {
+            told(&KubeconfigError::LoadCertificateAuthority(
+                LoadDataError::ReadFile(error, path.into()),
+            ))
+        })?),
+        (None, None) => None,
+    };
+    let mut config = Config::new(server);
+    if let Some(pem) = authority {
+        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        let list = read.ok().filter(|list| !list.is_empty());
+        let list = list.ok_or("certificate-authority holds no PEM certificate")?;
+        config.root_cert = Some(list.iter().map(|one| one.to_vec()).collect());
     }
+    let context = one
+        .contexts
+        .into_iter()
+        .next()
+        .and_then(|named| named.context);
+    config.default_namespace = context
+        .and_then(|context| context.namespace)
+        .unwrap_or_default();
+    config.auth_info = one
+        .auth_infos
+        .into_iter()
+        .next()
+        .and_then(|named| named.auth_info)
+        .unwrap_or_default();
+    config.accept_invalid_certs = about.insecure_skip_tls_verify.unwrap_or(false);
+    config.disable_compression = about.disable_compression.unwrap_or(false);
+    config.tls_server_name = about.tls_server_name;
     Ok(config)
 }
 
@@ -212,14 +281,8 @@ pub(super) fn told(error: &KubeconfigError) -> String {
         KubeconfigError::ParseClusterUrl(_) => {
             "its server is no address; expected https://HOST:PORT".to_owned()
         }
-        KubeconfigError::ParseProxyUrl(_) => {
-            "the proxy (proxy-url or HTTPS_PROXY) is no URL".to_owned()
-        }
         KubeconfigError::LoadCertificateAuthority(error) => {
             format!("certificate-authority {}", data(error))
-        }
-        KubeconfigError::ParseCertificates(_) => {
-            "certificate-authority holds no PEM certificate".to_owned()
         }
         KubeconfigError::LoadClientCertificate(error) => {
             format!("client-certificate {}", data(error))

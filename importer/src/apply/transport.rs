@@ -32,6 +32,13 @@ pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
         kube::Error::HttpError(_) => return unusable(&server, &detail),
         _ => {}
     }
+    if let Some(detail) = through_proxy(error, &server) {
+        return ConnectError::Unreachable {
+            server,
+            detail,
+            transient: false,
+        };
+    }
     let connecting = causes::find::<hyper_util::client::legacy::Error>(error)
         .is_some_and(hyper_util::client::legacy::Error::is_connect);
     if !connecting {
@@ -65,6 +72,11 @@ pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
         format!("{detail}; check the address, the firewall and the proxy settings"),
         true,
     )
+}
+
+/// What a proxy of the environment made of the request for a tunnel.
+fn through_proxy(error: &kube::Error, server: &str) -> Option<String> {
+    schema::proxy::of(&server.parse().ok()?)?.refusal(error)
 }
 
 fn unusable(server: &str, detail: &str) -> ConnectError {
