@@ -90,6 +90,8 @@ impl Names<'_> {
         name: &str,
         usage: &dyn Fn(&dyn fmt::Display) -> Error,
     ) -> Result<Wanted, Error> {
+        let full = self.registries.full_name(name)?;
+        let name = full.as_deref().unwrap_or(name);
         let reference: Reference = name.parse().map_err(|error| usage(&error))?;
         let selector = reference.selector().map_err(|error| usage(&error))?;
         Ok(Wanted {

@@ -155,7 +155,7 @@ impl Request {
         let from_dir = args.from_dir.as_ref().or(spec.from_dir.as_ref());
         let from_dir = from_dir.map(|path| strip(path));
         let disk = from_dir.map(Disk::open).transpose()?.map(Arc::new);
-        let registries = Registries::new(args.registry.options());
+        let registries = Registries::new(args.registry.options())?;
         let names = Names {
             registries: &registries,
             disk: disk.clone(),

@@ -228,7 +228,10 @@ impl Gathering<'_> {
     /// The host and repository, if the source is a registry.
     fn place(&self) -> Option<(&str, String)> {
         match &self.wanted.source {
-            Source::Registry(remote) => Some((remote.host(), remote.repository().to_string())),
+            Source::Registry(place) => {
+                let remote = place.chosen()?;
+                Some((remote.host(), remote.repository().to_string()))
+            }
             Source::Disk(..) => None,
         }
     }

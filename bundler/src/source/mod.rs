@@ -4,6 +4,7 @@ mod disk;
 mod files;
 mod layout;
 mod mirror;
+mod place;
 mod registries;
 
 use std::{os::unix::fs::FileExt as _, sync::Arc};
@@ -16,10 +17,11 @@ use futures_util::{
 use schema::{
     Digest, Repository, Selector, Tag,
     manifest::Blob,
-    registry::{RawManifest, Remote, Slice},
+    registry::{self, RawManifest, Slice},
 };
 
 pub use disk::Disk;
+pub use place::Place;
 pub use registries::Registries;
 
 use crate::Error;
@@ -29,8 +31,8 @@ use crate::Error;
 pub enum Source {
     /// A directory, and the repository in it.
     Disk(Arc<Disk>, Repository),
-    /// A repository at a registry.
-    Registry(Remote),
+    /// A repository at a registry, or at one of its mirrors.
+    Registry(Place),
 }
 
 impl Source {
@@ -38,7 +40,7 @@ impl Source {
     pub async fn manifest(&self, selector: &Selector) -> Result<RawManifest, Error> {
         match self {
             Self::Disk(disk, repository) => disk.manifest(repository, selector),
-            Self::Registry(remote) => Ok(remote.manifest(selector).await?),
+            Self::Registry(place) => Ok(place.manifest(selector).await?),
         }
     }
 
@@ -46,7 +48,10 @@ impl Source {
     pub async fn find(&self, tag: &Tag) -> Result<Option<Digest>, Error> {
         match self {
             Self::Disk(disk, repository) => Ok(disk.find(repository, tag)),
-            Self::Registry(remote) => Ok(remote.find_manifest(&Selector::Tag(tag.clone())).await?),
+            Self::Registry(place) => {
+                let remote = place.remote().await?;
+                Ok(remote.find_manifest(&Selector::Tag(tag.clone())).await?)
+            }
         }
     }
 
@@ -55,7 +60,7 @@ impl Source {
     pub async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Digest>>, Error> {
         match self {
             Self::Disk(disk, _) => disk.referrers(subject),
-            Self::Registry(remote) => Ok(remote.referrers(subject).await?),
+            Self::Registry(place) => Ok(place.remote().await?.referrers(subject).await?),
         }
     }
 
@@ -63,7 +68,7 @@ impl Source {
     pub fn lookup(&self) -> Self {
         match self {
             Self::Disk(..) => self.clone(),
-            Self::Registry(remote) => Self::Registry(remote.lookup()),
+            Self::Registry(place) => Self::Registry(place.lookup()),
         }
     }
 
@@ -87,7 +92,14 @@ impl Source {
                 });
                 blocks.boxed()
             }
-            Self::Registry(remote) => remote.blob_stream(blob).map_err(Error::from).boxed(),
+            Self::Registry(place) => {
+                let (place, blob) = (place.clone(), *blob);
+                let opened = async move {
+                    Ok::<_, registry::Error>(place.remote().await?.blob_stream(&blob))
+                };
+                let bytes = stream::once(opened).try_flatten();
+                bytes.map_err(Error::from).boxed()
+            }
         }
     }
 
@@ -109,7 +121,10 @@ impl Source {
                     source: error.into(),
                 })?
             }
-            Self::Registry(remote) => Ok(remote.blob_range(blob, offset, length).await?),
+            Self::Registry(place) => {
+                let remote = place.remote().await?;
+                Ok(remote.blob_range(blob, offset, length).await?)
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use schema::{
     Progress,
     bundle::{self, BundlePath, Contents, Entry, Verified},
-    registry::{Options, Registry},
+    registry::{Options, RegistriesConf, Registry},
 };
 
 pub use plan::{BlobStep, ManifestStep, Plan, TagStep};
@@ -96,6 +96,19 @@ fn dry(plan: &Plan, bundle: Contents, config: &dyn ConfigSink) -> Result<Vec<Ref
     Ok(foreseen.all(plan))
 }
 
+/// The target as `registries.conf` has it: blocked repositories are refused, and an insecure registry need not have TLS.
+async fn open(plan: &Plan, target: &Target, options: &Options) -> Result<Registry, Error> {
+    let conf = RegistriesConf::read(options.registries_conf.as_deref())?;
+    let mut insecure = false;
+    for step in &plan.tags {
+        insecure |= conf.target(&target.host, &step.repository)?;
+    }
+    Ok(match insecure {
+        true => Registry::insecure(&target.host, options).await?,
+        false => Registry::new(&target.host, options)?,
+    })
+}
+
 /// Pushes a bundle, or with `dry_run` finds out what that would do.
 pub async fn bundle(
     bundle: Verified,
@@ -106,7 +119,7 @@ pub async fn bundle(
     progress: &Arc<dyn Progress>,
 ) -> Result<Report, Error> {
     let plan = Plan::new(bundle.index(), &target)?;
-    let registry = Registry::new(&target.host, options)?;
+    let registry = open(&plan, &target, options).await?;
     let changes = tags::changes(&plan, &registry, options.concurrency).await?;
     let foresee = |referrers| Lists::foresee(&plan, &registry, referrers, options.concurrency);
     let keep = |lists: &Lists, so_far| match target.keep_tags {
