@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use schema::cli::RegistryArgs;
+use schema::{
+    cli::RegistryArgs,
+    registry::{HostName, Options},
+};
 
 use crate::apply::args::{ClusterArgs, RolloutArgs};
 
@@ -58,6 +61,19 @@ pub struct TargetArgs {
     /// Refuse to push at all if a tag that exists would get other content
     #[arg(long)]
     pub keep_tags: bool,
+    /// Let the registry send uploads to this other host, which gets no credentials; repeatable
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub allow_upload_host: Vec<HostName>,
+}
+
+impl TargetArgs {
+    /// How to reach the target.
+    pub(crate) fn options(&self, registry: &RegistryArgs) -> Options {
+        Options {
+            allow_upload_host: self.allow_upload_host.iter().cloned().collect(),
+            ..registry.options()
+        }
+    }
 }
 
 /// How repositories are named at the registry.

@@ -112,7 +112,7 @@ impl Program for Importer {
                 let report = push::bundle(
                     verified,
                     target,
-                    &args.registry.options(),
+                    &args.target.options(&args.registry),
                     args.dry_run,
                     Arc::new(()),
                     &bars,

@@ -44,6 +44,19 @@ impl Authority {
         })
     }
 
+    /// A server's certificate that is its own authority, as `openssl req -x509` makes it; of the years given.
+    pub fn of_itself(hosts: &[&str], years: std::ops::Range<i32>) -> Result<Identity> {
+        let key = KeyPair::generate()?;
+        let mut params = params("of itself", hosts)?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_before = date_time_ymd(years.start, 1, 1);
+        params.not_after = date_time_ymd(years.end, 1, 1);
+        Ok(Identity {
+            certificate: params.self_signed(&key)?.pem(),
+            key: key.serialize_pem(),
+        })
+    }
+
     /// What `--ca-file` takes.
     pub fn pem(&self) -> &str {
         &self.pem
@@ -63,6 +76,22 @@ impl Authority {
         params.not_before = date_time_ymd(2000, 1, 1);
         params.not_after = date_time_ymd(2001, 1, 1);
         self.issue(params, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// A certificate for a server that is named in its Common Name alone, as was usual once.
+    pub fn nameless_server(&self) -> Result<Identity> {
+        self.issue(
+            params("127.0.0.1", &[])?,
+            ExtendedKeyUsagePurpose::ServerAuth,
+        )
+    }
+
+    /// A certificate for a server at these names.
+    pub fn server_at(&self, hosts: &[&str]) -> Result<Identity> {
+        self.issue(
+            params("server", hosts)?,
+            ExtendedKeyUsagePurpose::ServerAuth,
+        )
     }
 
     /// A certificate that a client shows.

@@ -52,7 +52,10 @@ pub async fn bundle(
         Some(_) => command::every_form(&index, &target, args.mirror_config, configuration.clone())?,
         None => Vec::new(),
     };
-    let (options, place) = (args.registry.options(), args.config_to_dir.as_deref());
+    let (options, place) = (
+        args.target.options(&args.registry),
+        args.config_to_dir.as_deref(),
+    );
     let dry_run = args.dry_run.is_some();
     place.map_or(Ok(()), ConfigDirectory::check)?;
     let directory = begin(place.filter(|_| !dry_run), &configuration)?;

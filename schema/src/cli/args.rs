@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 
 use super::{Bars, Board, LogFormat, logging};
-use crate::registry::Options;
+use crate::registry::{HostName, Hosts, Options};
 
 /// How to reach registries.
 #[derive(Debug, Clone, Args)]
@@ -17,7 +17,7 @@ pub struct RegistryArgs {
     #[arg(long, alias = "registry-config", value_name = "FILE")]
     pub authfile: Option<PathBuf>,
 
-    /// Certificate authorities to trust besides the system's, PEM
+    /// Certificates to trust besides the system's, of authorities or of servers themselves, PEM
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 
@@ -25,7 +25,11 @@ pub struct RegistryArgs {
     #[arg(long, value_name = "DIR")]
     pub cert_dir: Option<PathBuf>,
 
-    /// Client certificate to show to registries, PEM
+    /// Mirrors, insecure and blocked registries, short names, as podman and skopeo read them [default: where they look]
+    #[arg(long, value_name = "FILE")]
+    pub registries_conf: Option<PathBuf>,
+
+    /// Client certificate to show to registries (never to hosts that they lead to), PEM
     #[arg(long, value_name = "FILE", requires = "client_key")]
     pub client_cert: Option<PathBuf>,
 
@@ -33,13 +37,13 @@ pub struct RegistryArgs {
     #[arg(long, value_name = "FILE", requires = "client_cert")]
     pub client_key: Option<PathBuf>,
 
-    /// Talk HTTP without TLS; anybody on the way can read credentials
-    #[arg(long)]
-    pub plain_http: bool,
+    /// Talk HTTP without TLS to that registry, or to all; anybody on the way can read credentials
+    #[arg(long, value_name = "HOST[:PORT]", num_args = 0..=1, require_equals = true, default_missing_value = "*")]
+    pub plain_http: Vec<HostName>,
 
-    /// Accept any server certificate; anybody on the way can read credentials
-    #[arg(long)]
-    pub insecure_skip_tls_verify: bool,
+    /// Accept any certificate of that registry, or of all; anybody on the way can read credentials
+    #[arg(long, value_name = "HOST[:PORT]", num_args = 0..=1, require_equals = true, default_missing_value = "*")]
+    pub insecure_skip_tls_verify: Vec<HostName>,
 
     /// Transfers at a time, 1 to 64
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = concurrency)]
@@ -59,8 +63,10 @@ impl RegistryArgs {
             cert_dir: self.cert_dir.clone(),
             client_cert: self.client_cert.clone(),
             client_key: self.client_key.clone(),
-            plain_http: self.plain_http,
-            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+            registries_conf: self.registries_conf.clone(),
+            plain_http: self.plain_http.iter().cloned().collect(),
+            insecure_skip_tls_verify: self.insecure_skip_tls_verify.iter().cloned().collect(),
+            allow_upload_host: Hosts::default(),
             concurrency: self.concurrency,
             retries: self.retries,
         }
@@ -134,8 +140,41 @@ mod tests {
     #[test]
     fn defaults_are_safe() -> Result<(), clap::Error> {
         let options = options(&[])?;
-        assert!(!options.plain_http && !options.insecure_skip_tls_verify);
+        assert!(!options.plain_http.covers("a") && !options.insecure_skip_tls_verify.covers("a"));
         assert_eq!((options.concurrency, options.retries), (6, 5));
+        Ok(())
+    }
+
+    #[test]
+    fn what_lowers_safety_may_be_said_of_one_registry() -> Result<(), clap::Error> {
+        let one = options(&[
+            "--plain-http=a:5000",
+            "--plain-http=b",
+            "--insecure-skip-tls-verify=c",
+        ])?;
+        for (host, plain, insecure) in [
+            ("a:5000", true, false),
+            ("a", false, false),
+            ("b:1", true, false),
+            ("c", false, true),
+        ] {
+            assert_eq!(
+                (
+                    one.plain_http.covers(host),
+                    one.insecure_skip_tls_verify.covers(host)
+                ),
+                (plain, insecure),
+                "{host}"
+            );
+        }
+        assert!(
+            options(&["--plain-http", "--plain-http=a"])?
+                .plain_http
+                .covers("z")
+        );
+        // What follows after a blank belongs to somebody else.
+        assert!(options(&["--plain-http", "a:5000"]).is_err());
+        assert!(options(&["--plain-http=a/b"]).is_err());
         Ok(())
     }
 

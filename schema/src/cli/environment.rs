@@ -101,6 +101,7 @@ mod tests {
             "TOOL_CONCURRENCY",
             "TOOL_LOG_FORMAT",
             "TOOL_NO_PROGRESS",
+            "TOOL_REGISTRIES_CONF",
             "TOOL_RETRIES",
             "TOOL_VERBOSE",
         ];

@@ -1,13 +1,21 @@
 /*! One registry, one repository there: cheap handles that share connections, tokens and patience. */
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::{
-    Error, Options, access::Access, buffers::Buffers, credentials::Store, retry::Patience,
-    tls::Clients, token::Logins,
+    Error, Options,
+    access::Access,
+    buffers::Buffers,
+    credentials::Store,
+    retry::Patience,
+    tls::{Clients, Traffic},
+    token::Logins,
 };
 use crate::Repository;
 
@@ -19,8 +27,12 @@ pub struct Registry(pub(super) Arc<Shared>);
 pub(super) struct Shared {
     pub host: String,
     pub base: Url,
-    pub clients: Clients,
+    pub clients: Arc<Clients>,
     pub logins: Logins,
+    /// Whether `/v2/` was asked how to log in.
+    pub asked_base: tokio::sync::Mutex<bool>,
+    /// Whether it has answered a request without a login.
+    pub is_open: AtomicBool,
     pub retries: u32,
     /// Places for requests under way, `--concurrency` of them: whatever there is to ask, and whoever asks, no more
     /// connections are open. Uploads apart, of which each caller has so many: their bytes may come from a request.
@@ -36,7 +48,11 @@ impl Registry {
             "docker.io" | "index.docker.io" => "registry-1.docker.io",
             host => host,
         };
-        let scheme = if options.plain_http { "http" } else { "https" };
+        let scheme = if options.plain_http.covers(host) {
+            "http"
+        } else {
+            "https"
+        };
         let plausible = address.bytes().all(|b| {
             b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']')
         });
@@ -48,24 +64,42 @@ impl Registry {
                     "{host:?} is not a registry: expected HOST or HOST:PORT"
                 ))
             })?;
-        let clients = Clients::new(host, options)?;
+        let clients = Arc::new(Clients::new(host, &base, options)?);
         let store = Store::read(options.authfile.as_deref())?;
-        let logins = Logins::new(
-            host,
-            options.plain_http,
-            options.retries,
-            clients.api.clone(),
-            store,
-        );
+        let logins = Logins::new(host, &base, options.retries, Arc::clone(&clients), store);
         Ok(Self(Arc::new(Shared {
             host: host.to_owned(),
             base,
             clients,
             logins,
+            asked_base: tokio::sync::Mutex::default(),
+            is_open: AtomicBool::default(),
             retries: options.retries,
             places: Arc::new(Semaphore::new(options.concurrency.max(1))),
             buffers: Buffers::default(),
         })))
+    }
+
+    /// The same for a host that `registries.conf` calls insecure, as skopeo takes that: TLS with whoever answers, and plain
+    /// HTTP where there is no TLS, which one request to `/v2/` finds out.
+    pub async fn insecure(host: &str, options: &Options) -> Result<Self, Error> {
+        let mut options = options.clone();
+        options.insecure_skip_tls_verify = options.insecure_skip_tls_verify.and(host);
+        let registry = Self::new(host, &options)?;
+        if options.plain_http.covers(host) || registry.ping().await.is_ok() {
+            return Ok(registry);
+        }
+        options.plain_http = options.plain_http.and(host);
+        Self::new(host, &options)
+    }
+
+    /// Whether anything answers there, whatever it says. Asked once, without patience.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let Shared { host, base, .. } = &*self.0;
+        let request = self.0.clients.to(Traffic::Api, base)?.get(base.clone());
+        let sent = request.send().await;
+        sent.map(drop)
+            .map_err(|error| Error::transport(error, host, host))
     }
 
     /// The host as it was given.

@@ -110,6 +110,16 @@ pub enum Error {
         /// What there is too much of, and how much would be taken.
         detail: String,
     },
+    /// The registry wants an upload at another host, which was not allowed. The user's to decide.
+    #[error(
+        "{target}: the registry sends the upload to another host, {host}; if the image may go there, give --allow-upload-host {host}"
+    )]
+    UploadElsewhere {
+        /// What was to be uploaded.
+        target: String,
+        /// `HOST[:PORT]` of the place.
+        host: String,
+    },
     /// Nobody answers there. The network's, or a wrong name.
     #[error("cannot reach {host}: {detail}")]
     Unreachable {

@@ -12,6 +12,15 @@ pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
         && one.port_or_known_default() == other.port_or_known_default()
 }
 
+/// `HOST[:PORT]`, the port where it is not the scheme's own.
+pub(super) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
 /// Resolves a `Location` against the URL that was asked; `None` where it is no place to go.
 ///
 /// A registry behind a proxy that ends TLS often writes `http://` for itself: on the same host that is read as https.

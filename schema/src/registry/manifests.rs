@@ -11,6 +11,7 @@ use reqwest::{
 use super::{
     Error, Remote,
     send::{self, Call, Limit},
+    tls::Traffic,
 };
 use crate::{
     Digest, Manifest, MediaType, Selector,
@@ -93,7 +94,7 @@ impl Remote {
                 .body(bytes.clone())
         };
         let call = Call {
-            client: &self.shared.clients.api,
+            traffic: Traffic::Api,
             method: Method::PUT,
             url: self.url(&format!("manifests/{selector}")),
             access: self.push(),
@@ -116,7 +117,7 @@ impl Remote {
 
     fn ask(&self, method: Method, selector: &Selector) -> Call<'_> {
         Call {
-            client: &self.shared.clients.api,
+            traffic: Traffic::Api,
             method,
             url: self.url(&format!("manifests/{selector}")),
             access: self.pull(),

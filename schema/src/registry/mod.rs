@@ -11,9 +11,11 @@ mod authfile;
 mod buffers;
 mod challenge;
 mod client;
+mod conf;
 mod credentials;
 mod error;
 mod helper;
+mod hosts;
 mod location;
 mod manifests;
 mod pull;
@@ -26,7 +28,9 @@ mod source;
 mod tls;
 mod token;
 mod transport;
+mod trust;
 mod upload;
+mod verify;
 
 #[cfg(test)]
 mod login_tests;
@@ -40,7 +44,9 @@ mod scripted;
 use std::path::PathBuf;
 
 pub use client::{Registry, Remote};
+pub use conf::{Endpoint, RegistriesConf};
 pub use error::Error;
+pub use hosts::{HostName, Hosts};
 pub use manifests::{PutManifest, RawManifest};
 pub use pull::Slice;
 pub use push::Mount;
@@ -54,18 +60,22 @@ pub use upload::Upload;
 pub struct Options {
     /// `--authfile`: the only file credentials are then taken from; it must exist.
     pub authfile: Option<PathBuf>,
-    /// `--ca-file`: PEM certificates trusted besides the system's.
+    /// `--ca-file`: PEM certificates trusted besides the system's, wherever a request goes.
     pub ca_file: Option<PathBuf>,
     /// `--cert-dir`: `*.crt`, `*.cert` and `*.key` files, or a `certs.d` directory of `HOST[:PORT]` directories of them.
     pub cert_dir: Option<PathBuf>,
-    /// `--client-cert`: PEM certificate shown to registries that ask for one.
+    /// `--client-cert`: PEM certificate shown to registries themselves that ask for one, never where they lead.
     pub client_cert: Option<PathBuf>,
     /// `--client-key`: the PEM key of `client_cert`; not needed where that file holds both.
     pub client_key: Option<PathBuf>,
-    /// `--plain-http`: no TLS at all.
-    pub plain_http: bool,
-    /// `--insecure-skip-tls-verify`: TLS with whoever answers.
-    pub insecure_skip_tls_verify: bool,
+    /// `--registries-conf`: the only `registries.conf` that is then read; it must exist.
+    pub registries_conf: Option<PathBuf>,
+    /// `--plain-http`: registries that are talked to without TLS.
+    pub plain_http: Hosts,
+    /// `--insecure-skip-tls-verify`: registries that get TLS with whoever answers.
+    pub insecure_skip_tls_verify: Hosts,
+    /// `--allow-upload-host`: other hosts to which a registry may send uploads.
+    pub allow_upload_host: Hosts,
     /// `--concurrency`: connections kept open for blobs.
     pub concurrency: usize,
     /// `--retries`: further attempts after a failure that may pass.
@@ -80,8 +90,10 @@ impl Default for Options {
             cert_dir: None,
             client_cert: None,
             client_key: None,
-            plain_http: false,
-            insecure_skip_tls_verify: false,
+            registries_conf: None,
+            plain_http: Hosts::default(),
+            insecure_skip_tls_verify: Hosts::default(),
+            allow_upload_host: Hosts::default(),
             concurrency: 6,
             retries: 5,
         }

@@ -14,7 +14,9 @@ use reqwest::{
     header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, RANGE},
 };
 
-use super::{Error, Remote, location, manifests, reply::Reply, retry::Patience, send::Call};
+use super::{
+    Error, Remote, location, manifests, reply::Reply, retry::Patience, send::Call, tls::Traffic,
+};
 use crate::manifest::Blob;
 
 /// A part of a blob.
@@ -38,7 +40,7 @@ impl Remote {
     /// Whether the blob is there (HEAD; distribution-spec, "Checking if content exists"). A size that is told and
     /// differs is [`Error::Protocol`].
     pub async fn has_blob(&self, blob: &Blob) -> Result<bool, Error> {
-        let call = self.blob_call(&self.shared.clients.api, Method::HEAD, blob, None);
+        let call = self.blob_call(Traffic::Api, Method::HEAD, blob, None);
         let response = self.call(&call, &[404]).await?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(false);
@@ -151,7 +153,7 @@ impl Remote {
             Some(range) => request.header(RANGE, range),
             None => request,
         };
-        let call = self.blob_call(&self.shared.clients.bulk, Method::GET, blob, Some(&fill));
+        let call = self.blob_call(Traffic::Bulk, Method::GET, blob, Some(&fill));
         let response = self.call_once(&call, &[]).await?;
         let told = length(response.headers());
         if response.status() == StatusCode::PARTIAL_CONTENT {
@@ -192,7 +194,7 @@ impl Remote {
 
     fn blob_call<'a>(
         &'a self,
-        client: &'a reqwest::Client,
+        traffic: Traffic,
         method: Method,
         blob: &Blob,
         fill: Option<
@@ -200,7 +202,7 @@ impl Remote {
         >,
     ) -> Call<'a> {
         Call {
-            client,
+            traffic,
             method,
             url: self.url(&format!("blobs/{}", blob.digest)),
             access: self.pull(),

@@ -11,8 +11,15 @@ use reqwest::{
 use url::Url;
 
 use super::{
-    BlobSource, Error, Remote, Upload, access::Access, location, manifests, reply::Reply,
-    retry::Patience, send, source::Exact, tls::IDLE, upload::text,
+    BlobSource, Error, Remote, Upload,
+    access::Access,
+    location, manifests,
+    reply::Reply,
+    retry::Patience,
+    send,
+    source::Exact,
+    tls::{IDLE, Traffic},
+    upload::text,
 };
 use crate::{Repository, manifest::Blob};
 
@@ -232,7 +239,7 @@ impl Remote {
                 Some(range),
             )
             .await?;
-        upload.moved(&response);
+        self.moved(upload, &response, blob)?;
         let held =
             text(response.headers(), &RANGE).map(|range| range.trim().trim_start_matches("bytes="));
         match held.and_then(|range| range.strip_prefix("0-")?.parse::<u64>().ok()) {
@@ -300,7 +307,8 @@ impl Remote {
             None
         };
         let (body, watch) = Exact::new(bytes, length);
-        let mut request = self.shared.clients.upload.request(method.clone(), url);
+        let client = self.client(Traffic::Upload, &url, &target)?;
+        let mut request = client.request(method.clone(), url);
         request = request
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_LENGTH, length);

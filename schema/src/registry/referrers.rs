@@ -14,6 +14,7 @@ use url::Url;
 use super::{
     Error, Remote, location, manifests,
     send::{self, Call, Limit},
+    tls::Traffic,
 };
 use crate::{Digest, Manifest, MediaType, manifest::MANIFEST_LIMIT};
 
@@ -59,7 +60,7 @@ impl Remote {
 
     async fn referrers_page(&self, url: Url, subject: &Digest) -> Result<Option<Page>, Error> {
         let call = Call {
-            client: &self.shared.clients.api,
+            traffic: Traffic::Api,
             method: Method::GET,
             url,
             access: self.pull(),

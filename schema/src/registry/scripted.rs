@@ -30,7 +30,7 @@ pub(super) fn remote_with(
     std::fs::write(empty.path(), "{}")?;
     let authfile = authfile.unwrap_or(empty.path()).to_owned();
     let options = Options {
-        plain_http: true,
+        plain_http: super::Hosts::all(),
         authfile: Some(authfile),
         retries: 3,
         ..Options::default()

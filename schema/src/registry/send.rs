@@ -3,6 +3,8 @@ Sending one request: with the login it needs, following redirects ourselves so t
 and reading no more of an answer than was bargained for.
 */
 
+use std::sync::atomic::Ordering;
+
 use reqwest::{
     Client, Method, RequestBuilder, Response, StatusCode,
     header::{AUTHORIZATION, HeaderValue, LOCATION, WWW_AUTHENTICATE},
@@ -10,7 +12,16 @@ use reqwest::{
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::{Error, access::Access, client::Remote, error, location, reply::Reply};
+use super::{
+    Error,
+    access::Access,
+    challenge::{self, Challenge},
+    client::Remote,
+    error, location,
+    reply::Reply,
+    tls::Traffic,
+};
+use crate::proxy;
 
 /// Most redirects that are followed.
 const REDIRECTS: usize = 10;
@@ -30,7 +41,7 @@ pub(super) struct Limit(pub u64);
 
 /// A request whose body, if any, is at hand: it can be sent again.
 pub(super) struct Call<'a> {
-    pub client: &'a Client,
+    pub traffic: Traffic,
     pub method: Method,
     pub url: Url,
     pub access: Access,
@@ -60,6 +71,7 @@ impl Remote {
         let mut logins = 0;
         loop {
             let place = self.place().await;
+            let known = self.shared.logins.are_known();
             let header = self.shared.logins.header(&call.access).await?;
             let response = self.follow(call, header.as_ref()).await?;
             let status = response.status();
@@ -72,6 +84,17 @@ impl Remote {
             {
                 logins += 1;
                 continue;
+            }
+            // Some registries say how to log in at `/v2/` alone, and deny or hide everything else until then.
+            if matches!(status.as_u16(), 401 | 403 | 404)
+                && !known
+                && location::same_origin(response.url(), &self.shared.base)
+                && self.login_at_base(&call.access).await
+            {
+                continue;
+            }
+            if status.is_success() && header.is_none() {
+                self.shared.is_open.store(true, Ordering::Relaxed);
             }
             if status.is_success() || expected.contains(&status.as_u16()) {
                 return Ok(Reply::new(response, place));
@@ -88,13 +111,10 @@ impl Remote {
         access: &Access,
         shown: Option<&HeaderValue>,
     ) -> Result<bool, Error> {
-        let lines = response.headers().get_all(WWW_AUTHENTICATE);
-        let lines: Vec<_> = lines
-            .iter()
-            .filter_map(|line| line.to_str().ok())
-            .map(str::to_owned)
-            .collect();
-        self.shared.logins.challenged(access, &lines, shown).await
+        self.shared
+            .logins
+            .challenged(access, &challenges(response), shown)
+            .await
     }
 
     async fn follow(
@@ -105,7 +125,8 @@ impl Remote {
         let mut url = call.url.clone();
         for _ in 0..=REDIRECTS {
             let ours = location::same_origin(&url, &self.shared.base);
-            let mut request = (call.fill)(call.client.request(call.method.clone(), url.clone()));
+            let client = self.client(call.traffic, &url, &call.target)?;
+            let mut request = (call.fill)(client.request(call.method.clone(), url.clone()));
             if let Some(value) = authorization.filter(|_| ours) {
                 request = request.header(AUTHORIZATION, value.clone());
             }
@@ -140,6 +161,52 @@ impl Remote {
         Err(self.protocol(call, "the registry redirects more than 10 times; refused"))
     }
 
+    /// The connections for an address: without TLS only where that was asked for.
+    pub(super) fn client(
+        &self,
+        traffic: Traffic,
+        url: &Url,
+        target: &str,
+    ) -> Result<Client, Error> {
+        let clients = &self.shared.clients;
+        if clients.may_be_plain(url) {
+            return clients.to(traffic, url);
+        }
+        let host = location::authority(url);
+        Err(Error::Protocol {
+            target: target.to_owned(),
+            detail: format!(
+                "the registry leads to {host} without TLS; refused, unless --plain-http={host} is given"
+            ),
+        })
+    }
+
+    /// Asks `/v2/` for a challenge, once for each registry. Whether a login is known now that was not before. Where requests
+    /// are answered as they are, only who has credentials needs to know.
+    async fn login_at_base(&self, access: &Access) -> bool {
+        let open = self.shared.is_open.load(Ordering::Relaxed);
+        if open && !self.shared.logins.has_credentials(access).await {
+            return false;
+        }
+        let mut asked = self.shared.asked_base.lock().await;
+        if !std::mem::replace(&mut *asked, true) {
+            let base = &self.shared.base;
+            let answer = match self.shared.clients.to(Traffic::Api, base) {
+                Ok(client) => client.get(base.clone()).send().await.ok(),
+                Err(_) => None,
+            };
+            if let Some(answer) =
+                answer.filter(|answer| answer.status() == StatusCode::UNAUTHORIZED)
+            {
+                self.shared
+                    .logins
+                    .volunteer(access, &challenges(&answer))
+                    .await;
+            }
+        }
+        self.shared.logins.are_known()
+    }
+
     fn protocol(&self, call: &Call<'_>, detail: &str) -> Error {
         Error::Protocol {
             target: call.target.clone(),
@@ -148,8 +215,23 @@ impl Remote {
     }
 }
 
+fn challenges(response: &Response) -> Vec<Challenge> {
+    let lines = response.headers().get_all(WWW_AUTHENTICATE);
+    let lines = lines.iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(challenge::parse).collect()
+}
+
 /// The error for an answer that is a refusal, with what the registry says of it.
 pub(super) async fn refusal(method: &Method, mut reply: Reply, target: String) -> Error {
+    if let Some(proxy) = proxy::of(reply.url())
+        && reply.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+    {
+        return Error::Unreachable {
+            host: location::authority(reply.url()),
+            detail: proxy.wants_login(),
+            transient: false,
+        };
+    }
     let mut body = Vec::new();
     while body.len() < ERROR_LIMIT {
         match reply.chunk("", "").await {

@@ -1,240 +1,169 @@
 /*!
-Which certificates count: the system's, `--ca-file`, and the `certs.d` directories that podman, skopeo and docker use.
+The connections of one registry, by what they carry and where they go.
 
-The layout is containers-certs.d(5): in the directory of a `HOST[:PORT]`, `NAME.crt` is a CA, and `NAME.cert` with `NAME.key` a
-client certificate.
+What is said of a registry (client certificate, certs.d, no TLS) is for its own origin. Wherever else it sends us, to an object
+store with a blob, to a token service, to an upload host that was allowed, we go as anybody would.
 */
 
 use std::{
-    fs, io,
-    path::{Path, PathBuf},
+    path::Path,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect};
+use reqwest::{Client, ClientBuilder, Proxy, redirect};
+use rustls::ClientConfig;
+use url::Url;
 
-use super::{Error, Options};
+use super::{Error, Options, error::clean, location, trust::Trust};
+use crate::proxy;
 
 /// Seconds without a byte after which a connection counts as dead.
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 
-/// The connections to one registry, by what they carry.
-#[derive(Debug, Clone)]
-pub(super) struct Clients {
+/// What a request carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Traffic {
     /// Small requests; HTTP/2 where the registry has it.
-    pub api: Client,
+    Api,
     /// Blob downloads: HTTP/1.1, since one HTTP/2 connection would be shared by all of them.
-    pub bulk: Client,
-    /// Blob uploads: as `bulk`, but without a read timeout, which would end any upload that takes longer than it.
-    pub upload: Client,
+    Bulk,
+    /// Blob uploads: as `Bulk`, but without a read timeout, which would end any upload that takes longer than it.
+    Upload,
+}
+
+/// The connections to one registry, and to where it leads.
+#[derive(Debug)]
+pub(super) struct Clients {
+    base: Url,
+    options: Options,
+    own: Set,
+    /// Without and with a look at certificates.
+    others: Mutex<[Option<Set>; 2]>,
+}
+
+#[derive(Debug, Clone)]
+struct Set {
+    api: Client,
+    bulk: Client,
+    upload: Client,
 }
 
 impl Clients {
-    /// Reads the certificates for `host` and sets up the connections.
-    pub(super) fn new(host: &str, options: &Options) -> Result<Self, Error> {
-        let trust = Trust::read(host, options)?;
-        let bulk = |builder: ClientBuilder| {
-            builder
-                .http1_only()
-                .pool_max_idle_per_host(options.concurrency.max(1))
-        };
+    /// Reads the certificates for `host`, whose requests go to `base`, and sets up the connections.
+    pub(super) fn new(host: &str, base: &Url, options: &Options) -> Result<Self, Error> {
         Ok(Self {
-            api: trust.build(|builder| builder.read_timeout(IDLE))?,
-            bulk: trust.build(|builder| bulk(builder).read_timeout(IDLE))?,
-            upload: trust.build(bulk)?,
+            base: base.clone(),
+            options: options.clone(),
+            own: Set::new(Trust::of_registry(host, options)?, options)?,
+            others: Mutex::default(),
         })
     }
+
+    /// The connections for a request to that address. Plain HTTP is for those for which it was asked.
+    pub(super) fn to(&self, traffic: Traffic, url: &Url) -> Result<Client, Error> {
+        if location::same_origin(url, &self.base) {
+            return Ok(self.own.of(traffic));
+        }
+        let host = location::authority(url);
+        let anyone = self.options.insecure_skip_tls_verify.covers(&host);
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let [strict, lax] = &mut *others;
+        let slot = if anyone { lax } else { strict };
+        let set = match slot {
+            Some(set) => set,
+            None => {
+                let trust = Trust::of_others(self.options.ca_file.as_deref(), anyone)?;
+                slot.insert(Set::new(trust, &self.options)?)
+            }
+        };
+        Ok(set.of(traffic))
+    }
+
+    /// Whether a request may go to another place than the registry without TLS.
+    pub(super) fn may_be_plain(&self, url: &Url) -> bool {
+        url.scheme() == "https"
+            || location::same_origin(url, &self.base)
+            || self.options.plain_http.covers(&location::authority(url))
+    }
+
+    /// Whether uploads may go there.
+    pub(super) fn may_upload_to(&self, url: &Url) -> bool {
+        location::same_origin(url, &self.base)
+            || self
+                .options
+                .allow_upload_host
+                .covers(&location::authority(url))
+    }
 }
+
+impl Set {
+    fn new(trust: Trust, options: &Options) -> Result<Self, Error> {
+        let config = trust.config()?;
+        let bulk =
+            |builder: ClientBuilder| builder.pool_max_idle_per_host(options.concurrency.max(1));
+        Ok(Self {
+            api: client(&config, &ALPN_ANY, |builder| builder.read_timeout(IDLE))?,
+            bulk: client(&config, &ALPN_ONE, |builder| {
+                bulk(builder).read_timeout(IDLE)
+            })?,
+            upload: client(&config, &ALPN_ONE, bulk)?,
+        })
+    }
+
+    fn of(&self, traffic: Traffic) -> Client {
+        match traffic {
+            Traffic::Api => self.api.clone(),
+            Traffic::Bulk => self.bulk.clone(),
+            Traffic::Upload => self.upload.clone(),
+        }
+    }
+}
+
+const ALPN_ANY: [&[u8]; 2] = [b"h2", b"http/1.1"];
+const ALPN_ONE: [&[u8]; 1] = [b"http/1.1"];
 
 /// A client for other servers than registries (signature stores, downloads): the same proxies and certificates (`ca_file`
 /// besides the system's), but no client certificate and no credentials. It follows no redirects unless `adjust` says so.
 pub fn anonymous_client(
     ca_file: Option<&Path>,
-    adjust: impl Fn(ClientBuilder) -> ClientBuilder,
+    adjust: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> Result<Client, Error> {
-    let trust = Trust {
-        authorities: ca_file.map_or(Ok(Vec::new()), authorities)?,
-        identity: None,
-        skip_verify: false,
+    client(
+        &Trust::of_others(ca_file, false)?.config()?,
+        &ALPN_ANY,
+        adjust,
+    )
+}
+
+fn client(
+    config: &ClientConfig,
+    protocols: &[&[u8]],
+    adjust: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<Client, Error> {
+    let proxies = proxy::environment().map_err(|error| Error::Config(error.to_string()))?;
+    let mut config = config.clone();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    let builder = Client::builder()
+        .tls_backend_preconfigured(config)
+        .no_proxy()
+        .proxy(Proxy::custom(|url| {
+            proxies.of(url).map(|proxy| proxy.url().clone())
+        }))
+        .user_agent(concat!("airgap-bundle/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(20))
+        .tcp_nodelay(true)
+        .redirect(redirect::Policy::none())
+        .referer(false);
+    let builder = if protocols.len() == 1 {
+        builder.http1_only()
+    } else {
+        builder
     };
-    trust.build(adjust)
-}
-
-struct Trust {
-    authorities: Vec<Certificate>,
-    identity: Option<Identity>,
-    skip_verify: bool,
-}
-
-impl Trust {
-    fn read(host: &str, options: &Options) -> Result<Self, Error> {
-        let mut trust = Self {
-            authorities: Vec::new(),
-            identity: None,
-            skip_verify: options.insecure_skip_tls_verify,
-        };
-        if let Some(file) = &options.ca_file {
-            trust.authorities = authorities(file)?;
-        }
-        for directory in directories(host, options)? {
-            trust.add(&directory)?;
-        }
-        match (&options.client_cert, &options.client_key) {
-            (Some(cert), key) => trust.identity = Some(identity(cert, key.as_deref())?),
-            (None, Some(_)) => {
-                return Err(Error::Config("--client-key needs --client-cert".to_owned()));
-            }
-            (None, None) => {}
-        }
-        Ok(trust)
-    }
-
-    fn add(&mut self, directory: &Path) -> Result<(), Error> {
-        let problem = |error: io::Error| unreadable("certificate directory", directory, &error);
-        let mut files: Vec<PathBuf> = Vec::new();
-        for entry in fs::read_dir(directory).map_err(problem)? {
-            files.push(entry.map_err(problem)?.path());
-        }
-        files.sort();
-        for file in files {
-            match file.extension().and_then(|extension| extension.to_str()) {
-                Some("crt") => self.authorities.extend(authorities(&file)?),
-                Some("cert") if self.identity.is_none() => {
-                    self.identity = Some(identity(&file, Some(&file.with_extension("key")))?);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn build(&self, adjust: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, Error> {
-        let builder = || {
-            let mut builder = Client::builder()
-                .user_agent(concat!("airgap-bundle/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(Duration::from_secs(20))
-                .tcp_nodelay(true)
-                .redirect(redirect::Policy::none())
-                .referer(false)
-                .tls_danger_accept_invalid_certs(self.skip_verify);
-            if let Some(identity) = &self.identity {
-                builder = builder.identity(identity.clone());
-            }
-            adjust(builder)
-        };
-        let merged = builder().tls_certs_merge(self.authorities.clone()).build();
-        // A machine without ca-certificates has no system roots; what was given explicitly must still work there.
-        merged
-            .or_else(|_| builder().tls_certs_only(self.authorities.clone()).build())
-            .map_err(|error| {
-                Error::Config(format!(
-                    "the certificates cannot be used: {}",
-                    super::error::clean(&error.to_string())
-                ))
-            })
-    }
-}
-
-/// The directories that hold files for this host.
-fn directories(host: &str, options: &Options) -> Result<Vec<PathBuf>, Error> {
-    if let Some(given) = &options.cert_dir {
-        if !given.is_dir() {
-            return Err(Error::Config(format!(
-                "--cert-dir {}: not a directory",
-                given.display()
-            )));
-        }
-        let nested = given.join(host);
-        return Ok(if nested.is_dir() {
-            vec![nested]
-        } else {
-            vec![given.clone()]
-        });
-    }
-    let home =
-        std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config/containers/certs.d"));
-    let roots = home
-        .into_iter()
-        .chain(["/etc/containers/certs.d", "/etc/docker/certs.d"].map(PathBuf::from));
-    Ok(roots
-        .map(|root| root.join(host))
-        .filter(|directory| directory.is_dir())
-        .collect())
-}
-
-fn authorities(file: &Path) -> Result<Vec<Certificate>, Error> {
-    let pem = fs::read(file).map_err(|error| unreadable("CA file", file, &error))?;
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(list) if !list.is_empty() => Ok(list),
-        _ => Err(Error::Config(format!(
-            "CA file {}: holds no PEM certificate",
-            file.display()
-        ))),
-    }
-}
-
-fn identity(cert: &Path, key: Option<&Path>) -> Result<Identity, Error> {
-    let mut pem = fs::read(cert).map_err(|error| unreadable("client certificate", cert, &error))?;
-    if let Some(key) = key {
-        pem.push(b'\n');
-        pem.extend(fs::read(key).map_err(|error| unreadable("client key", key, &error))?);
-    }
-    Identity::from_pem(&pem).map_err(|_| {
-        let file = cert.display();
+    adjust(builder).build().map_err(|error| {
         Error::Config(format!(
-            "client certificate {file}: expected a PEM certificate and its unencrypted PEM key"
+            "HTTP cannot be set up: {}",
+            clean(&error.to_string())
         ))
     })
-}
-
-fn unreadable(what: &str, path: &Path, error: &io::Error) -> Error {
-    Error::Config(format!(
-        "{what} {}: cannot be read: {error}",
-        path.display()
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cert_dir_holds_files_or_hosts() -> Result<(), Box<dyn std::error::Error>> {
-        let root = tempfile::tempdir()?;
-        let options = Options {
-            cert_dir: Some(root.path().to_owned()),
-            ..Options::default()
-        };
-        assert_eq!(directories("a:5000", &options)?, [root.path()]);
-        fs::create_dir(root.path().join("a:5000"))?;
-        assert_eq!(
-            directories("a:5000", &options)?,
-            [root.path().join("a:5000")]
-        );
-        let missing = Options {
-            cert_dir: Some(root.path().join("none")),
-            ..Options::default()
-        };
-        assert!(matches!(directories("a", &missing), Err(Error::Config(_))));
-        Ok(())
-    }
-
-    #[test]
-    fn a_file_without_certificates_is_named() -> Result<(), Box<dyn std::error::Error>> {
-        let file = tempfile::NamedTempFile::new()?;
-        let options = Options {
-            ca_file: Some(file.path().to_owned()),
-            ..Options::default()
-        };
-        let told = Clients::new("a", &options)
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default();
-        assert!(
-            told.contains(&file.path().display().to_string())
-                && told.contains("no PEM certificate"),
-            "{told}"
-        );
-        Ok(())
-    }
 }

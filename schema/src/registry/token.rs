@@ -3,7 +3,7 @@ Logging in: which `Authorization` a request needs, learnt from the registry's ch
 
 The token protocol is the distribution project's ("Token Authentication Specification", with its OAuth2 variant). One
 token serves all requests of the same scopes, and however many ask at once, it is fetched once. Secrets go to the
-registry itself and to the https token service it names, nowhere else.
+registry itself and to the https token service it names, nowhere else; who has no secret may ask over plain HTTP.
 */
 
 use std::{
@@ -13,23 +13,32 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose};
-use reqwest::{Method, header::HeaderValue};
+use reqwest::{
+    Method, Response,
+    header::{AUTHORIZATION, HeaderValue, LOCATION},
+};
 use serde::Deserialize;
 use url::Url;
 
 use super::{
     Error,
     access::Access,
-    challenge::{self, Challenge},
+    challenge::Challenge,
     credentials::{Credentials, Secret, Store},
+    error::clean,
+    location,
     reply::Reply,
     retry::Patience,
     send::{self, Limit},
+    tls::{Clients, Traffic},
 };
 use crate::Repository;
 
 /// The most a token service may answer with: 1 MiB.
 const TOKEN_LIMIT: u64 = 1 << 20;
+
+/// Most redirects of a token service that are followed.
+const REDIRECTS: usize = 5;
 
 /// How the registry wants to be shown who we are.
 #[derive(Debug, Clone)]
@@ -55,9 +64,9 @@ struct Token {
 #[derive(Debug)]
 pub(super) struct Logins {
     host: String,
-    plain_http: bool,
+    base: Url,
     retries: u32,
-    client: reqwest::Client,
+    clients: Arc<Clients>,
     store: Store,
     scheme: Mutex<Option<Scheme>>,
     slots: Mutex<HashMap<Access, Arc<tokio::sync::Mutex<Slot>>>>,
@@ -67,16 +76,16 @@ pub(super) struct Logins {
 impl Logins {
     pub(super) fn new(
         host: &str,
-        plain_http: bool,
+        base: &Url,
         retries: u32,
-        client: reqwest::Client,
+        clients: Arc<Clients>,
         store: Store,
     ) -> Self {
         Self {
             host: host.to_owned(),
-            plain_http,
+            base: base.clone(),
             retries,
-            client,
+            clients,
             store,
             scheme: Mutex::default(),
             slots: Mutex::default(),
@@ -86,18 +95,13 @@ impl Logins {
 
     /// The header for a request, as far as is known without asking the registry.
     pub(super) async fn header(&self, access: &Access) -> Result<Option<HeaderValue>, Error> {
-        let scheme = self
-            .scheme
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        match scheme {
+        match self.scheme() {
             None => Ok(None),
             Some(Scheme::Basic) => match self.credentials(access).await? {
                 Some(Credentials::Basic(user, password)) => basic(&user, &password).map(Some),
                 _ => Ok(None),
             },
-            Some(Scheme::Bearer { realm, service }) => {
+            Some(scheme @ Scheme::Bearer { .. }) => {
                 let slot = self.slot(access);
                 // Held while fetching: whoever else wants this token waits for it.
                 let mut slot = slot.lock().await;
@@ -109,12 +113,7 @@ impl Logins {
                     return Ok(Some(token.header.clone()));
                 }
                 let token = self
-                    .fetch(
-                        access,
-                        &realm,
-                        service.as_deref(),
-                        slot.extra_scope.as_deref(),
-                    )
+                    .fetch(access, &scheme, slot.extra_scope.as_deref())
                     .await?;
                 let header = token.header.clone();
                 slot.token = Some(token);
@@ -123,25 +122,30 @@ impl Logins {
         }
     }
 
+    /// Whether the registry has said how it wants to be shown who we are.
+    pub(super) fn are_known(&self) -> bool {
+        self.scheme().is_some()
+    }
+
+    /// Whether there is anything to log in with.
+    pub(super) async fn has_credentials(&self, access: &Access) -> bool {
+        matches!(self.credentials(access).await, Ok(Some(_)))
+    }
+
     /// Takes in a 401. Says whether another attempt makes sense, given what the refused request had shown.
     pub(super) async fn challenged(
         &self,
         access: &Access,
-        lines: &[String],
+        challenges: &[Challenge],
         shown: Option<&HeaderValue>,
     ) -> Result<bool, Error> {
-        let challenges: Vec<_> = lines
-            .iter()
-            .flat_map(|line| challenge::parse(line))
-            .collect();
         let of = |scheme: &str| {
             challenges
                 .iter()
                 .find(|challenge| challenge.scheme == scheme)
         };
         if let Some(bearer) = of("bearer") {
-            let scheme = self.bearer(bearer)?;
-            *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) = Some(scheme);
+            self.learn(self.bearer(bearer)?);
             let slot = self.slot(access);
             let mut slot = slot.lock().await;
             // Only the very token that was refused is dropped; another request may have renewed it meanwhile.
@@ -157,7 +161,7 @@ impl Logins {
             return Ok(true);
         }
         if of("basic").is_some() {
-            *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) = Some(Scheme::Basic);
+            self.learn(Scheme::Basic);
             return match self.credentials(access).await? {
                 Some(Credentials::Basic(..)) => Ok(shown.is_none()),
                 Some(Credentials::Identity(_)) => {
@@ -171,33 +175,53 @@ impl Logins {
         Ok(false)
     }
 
+    /// Takes in a challenge that nothing was refused with: it counts if we have an answer. Much of what is public at a
+    /// registry is so only without a login.
+    pub(super) async fn volunteer(&self, access: &Access, challenges: &[Challenge]) {
+        for challenge in challenges {
+            match challenge.scheme.as_str() {
+                "bearer" => {
+                    let Ok(scheme @ Scheme::Bearer { .. }) = self.bearer(challenge) else {
+                        continue;
+                    };
+                    let Ok(token) = self.fetch(access, &scheme, None).await else {
+                        continue;
+                    };
+                    self.slot(access).lock().await.token = Some(token);
+                    return self.learn(scheme);
+                }
+                "basic"
+                    if matches!(
+                        self.credentials(access).await,
+                        Ok(Some(Credentials::Basic(..)))
+                    ) =>
+                {
+                    return self.learn(Scheme::Basic);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn scheme(&self) -> Option<Scheme> {
+        let scheme = self.scheme.lock().unwrap_or_else(PoisonError::into_inner);
+        scheme.clone()
+    }
+
+    fn learn(&self, scheme: Scheme) {
+        *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) = Some(scheme);
+    }
+
     fn bearer(&self, challenge: &Challenge) -> Result<Scheme, Error> {
         let realm = challenge.get("realm").unwrap_or_default();
-        let url = Url::parse(realm)
-            .map_err(|_| self.error("its challenge names no token service (realm)"))?;
-        let registry_host = url::Url::parse(&format!("http://{}", self.host)).ok();
-        let same_host = registry_host.as_ref().and_then(Url::host_str) == url.host_str();
-        let allowed = match url.scheme() {
-            "https" => true,
-            "http" => self.plain_http && same_host,
-            _ => false,
-        };
-        if !allowed
-            || url.host_str().is_none()
-            || !url.username().is_empty()
-            || url.password().is_some()
-        {
-            let site = super::error::clean(&format!(
-                "{}://{}",
-                url.scheme(),
-                url.host_str().unwrap_or_default()
-            ));
-            return Err(self.error(&format!(
-                "it names the token service {site}, which is not https; no secret is sent there"
-            )));
-        }
+        let realm = Url::parse(realm)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .filter(|url| url.username().is_empty() && url.password().is_none())
+            .ok_or_else(|| self.error("its challenge names no token service (realm)"))?;
         Ok(Scheme::Bearer {
-            realm: url,
+            // On the registry's own host `http://` is read as https where the registry has TLS, as in a `Location`.
+            realm: location::resolve(&self.base, realm.as_str()).unwrap_or(realm),
             service: challenge.get("service").map(str::to_owned),
         })
     }
@@ -205,11 +229,19 @@ impl Logins {
     async fn fetch(
         &self,
         access: &Access,
-        realm: &Url,
-        service: Option<&str>,
+        scheme: &Scheme,
         extra: Option<&str>,
     ) -> Result<Token, Error> {
+        let Scheme::Bearer { realm, service } = scheme else {
+            return Err(self.error("its challenge names no token service (realm)"));
+        };
         let credentials = self.credentials(access).await?;
+        if credentials.is_some() && !self.may_see_secrets(realm) {
+            let site = clean(&location::authority(realm));
+            return Err(self.error(&format!(
+                "it names the token service http://{site}, which is not https; no secret is sent there"
+            )));
+        }
         let scopes: Vec<&str> = access
             .scopes
             .iter()
@@ -219,13 +251,19 @@ impl Logins {
         let mut patience = Patience::new(self.retries);
         loop {
             match self
-                .ask(credentials.as_ref(), realm, service, &scopes)
+                .ask(credentials.as_ref(), realm, service.as_deref(), &scopes)
                 .await
             {
                 Ok(token) => return Ok(token),
                 Err(error) => patience.wait(error).await?,
             }
         }
+    }
+
+    /// https anywhere, and the host of a registry that is itself talked to without TLS.
+    fn may_see_secrets(&self, realm: &Url) -> bool {
+        realm.scheme() == "https"
+            || (self.base.scheme() == "http" && realm.host_str() == self.base.host_str())
     }
 
     async fn ask(
@@ -237,7 +275,8 @@ impl Logins {
     ) -> Result<Token, Error> {
         let site = realm.host_str().unwrap_or_default();
         let target = format!("token service {site} of {}", self.host);
-        let request = match credentials {
+        let asked_at = Instant::now();
+        let sent = match credentials {
             Some(Credentials::Identity(token)) => {
                 let scope = scopes.join(" ");
                 let form = [
@@ -247,27 +286,22 @@ impl Logins {
                     ("scope", &scope),
                     ("refresh_token", &token.0),
                 ];
-                self.client.post(realm.clone()).form(&form)
+                let client = self.clients.to(Traffic::Api, realm)?;
+                client.post(realm.clone()).form(&form).send().await
             }
             other => {
                 let mut url = realm.clone();
                 url.query_pairs_mut()
                     .extend_pairs(service.map(|service| ("service", service)))
                     .extend_pairs(scopes.iter().map(|scope| ("scope", scope)));
-                let request = self.client.get(url);
-                match other {
-                    Some(Credentials::Basic(user, password)) => {
-                        request.header(reqwest::header::AUTHORIZATION, basic(user, password)?)
-                    }
-                    _ => request,
-                }
+                let login = match other {
+                    Some(Credentials::Basic(user, password)) => Some(basic(user, password)?),
+                    _ => None,
+                };
+                self.get(url, login).await?
             }
         };
-        let asked_at = Instant::now();
-        let response = request
-            .send()
-            .await
-            .map_err(|error| Error::transport(error, site, &target))?;
+        let response = sent.map_err(|error| Error::transport(error, site, &target))?;
         if matches!(response.status().as_u16(), 400 | 401 | 403) {
             let who = match credentials {
                 Some(_) => {
@@ -290,19 +324,52 @@ impl Logins {
         self.token(&body, asked_at)
     }
 
+    /// Follows redirects; the password stays at the first place.
+    async fn get(
+        &self,
+        first: Url,
+        login: Option<HeaderValue>,
+    ) -> Result<reqwest::Result<Response>, Error> {
+        let mut url = first.clone();
+        for _ in 0..REDIRECTS {
+            let mut request = self.clients.to(Traffic::Api, &url)?.get(url.clone());
+            if let Some(login) = login
+                .as_ref()
+                .filter(|_| location::same_origin(&url, &first))
+            {
+                request = request.header(AUTHORIZATION, login);
+            }
+            let response = match request.send().await {
+                Ok(response) => response,
+                Err(error) => return Ok(Err(error)),
+            };
+            let next = response
+                .headers()
+                .get(LOCATION)
+                .filter(|_| response.status().is_redirection())
+                .and_then(|place| location::resolve(&url, place.to_str().ok()?));
+            match next {
+                Some(next) => url = next,
+                None => return Ok(Ok(response)),
+            }
+        }
+        Err(self.error("its token service redirects without end"))
+    }
+
     fn token(&self, body: &[u8], asked_at: Instant) -> Result<Token, Error> {
         #[derive(Deserialize)]
         struct Answer {
             token: Option<String>,
             access_token: Option<String>,
-            expires_in: Option<f64>,
+            /// A number by the specification; some write it as a text, or null.
+            expires_in: Option<serde_json::Value>,
         }
         let unusable = || self.error("its token service answered without a usable token");
         let answer: Answer = serde_json::from_slice(body).map_err(|_| unusable())?;
         let token = answer
             .token
             .filter(|token| !token.is_empty())
-            .or(answer.access_token)
+            .or(answer.access_token.filter(|token| !token.is_empty()))
             .ok_or_else(unusable)?;
         let mut header =
             HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| unusable())?;
@@ -310,6 +377,10 @@ impl Logins {
         // The specification's default, where none is given, is 60 seconds.
         let lifetime = answer
             .expires_in
+            .and_then(|value| match value {
+                serde_json::Value::String(text) => text.trim().parse().ok(),
+                value => value.as_f64(),
+            })
             .filter(|seconds| (1.0..1e9).contains(seconds))
             .unwrap_or(60.0);
         let lifetime = Duration::from_secs_f64(lifetime);

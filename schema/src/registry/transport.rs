@@ -7,16 +7,16 @@ use std::{error::Error as StdError, io};
 
 use rustls::{AlertDescription, CertificateError};
 
-use super::{Error, error::clean};
-use crate::causes;
+use super::{Error, error::clean, location, verify::Explained};
+use crate::{causes, proxy};
 
 impl Error {
     /// Sorts out what the transport reports for a request about `target` at `host`.
     pub(super) fn transport(error: reqwest::Error, host: &str, target: &str) -> Self {
+        let proxy = error.url().and_then(proxy::of);
         let host = error
             .url()
-            .and_then(authority)
-            .unwrap_or_else(|| host.to_owned());
+            .map_or_else(|| host.to_owned(), location::authority);
         let error = error.without_url();
         let detail = root_cause(&error);
         if let Some(tls) = causes::find::<rustls::Error>(&error) {
@@ -26,6 +26,13 @@ impl Error {
         if causes::of_kind(&error, io::ErrorKind::InvalidData) {
             let detail = format!("the TLS connection failed ({detail}); {CLIENT_CERT}");
             return Self::Tls { host, detail };
+        }
+        if let Some(detail) = proxy.and_then(|proxy| proxy.refusal(&error)) {
+            return Self::Unreachable {
+                host,
+                detail,
+                transient: false,
+            };
         }
         if error.is_dns() {
             let transient = detail.contains("emporary");
@@ -48,8 +55,12 @@ impl Error {
                     transient: true,
                 };
             }
-            let detail =
-                format!("{detail}; check the address, the firewall and the proxy settings");
+            let detail = match proxy {
+                Some(proxy) => format!(
+                    "through the proxy {proxy}: {detail}; check the proxy, or name the host in NO_PROXY"
+                ),
+                None => format!("{detail}; check the address, the firewall and the proxy settings"),
+            };
             return Self::Unreachable {
                 host,
                 detail,
@@ -68,14 +79,6 @@ impl Error {
 }
 
 const CLIENT_CERT: &str = "it may want a client certificate: --client-cert and --client-key";
-
-fn authority(url: &url::Url) -> Option<String> {
-    let host = url.host_str()?;
-    Some(
-        url.port()
-            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
-    )
-}
 
 fn tls_error(error: &rustls::Error, host: String) -> Error {
     let ca = "give the issuing CA with --ca-file, or put it in certs.d";
@@ -99,10 +102,23 @@ fn tls_error(error: &rustls::Error, host: String) -> Error {
             CertificateError::UnknownIssuer => {
                 format!("its certificate is signed by an unknown CA; {ca}")
             }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+                "its certificate names no host in a subjectAltName (a Common Name alone no longer counts); have it made anew with one".to_owned()
+            }
+            CertificateError::NotValidForNameContext { presented, .. } => {
+                format!("its certificate is for another name; use one that stands in it: {}", listed(presented))
+            }
+            CertificateError::NotValidForName => {
                 "its certificate is for another name; use the name that stands in the certificate"
                     .to_owned()
             }
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                "its certificate is not for servers (extendedKeyUsage); have it made anew with serverAuth".to_owned()
+            }
+            CertificateError::BadEncoding => {
+                "its certificate is malformed; have it made anew".to_owned()
+            }
+            CertificateError::Other(other) if other.0.is::<Explained>() => other.0.to_string(),
             other => format!("its certificate is refused ({other}); {ca}"),
         },
         rustls::Error::AlertReceived(
@@ -116,6 +132,23 @@ fn tls_error(error: &rustls::Error, host: String) -> Error {
         other => format!("the TLS handshake failed ({other})"),
     };
     Error::Tls { host, detail }
+}
+
+/// The names of a certificate, which the library writes `DnsName("a")` and `IpAddress(…)`; at most five of them.
+fn listed(presented: &[String]) -> String {
+    let bare = |name: &String| {
+        let inside = name
+            .split_once('(')
+            .map_or(name.as_str(), |(_, inside)| inside);
+        clean(inside.trim_matches(['"', ')']))
+    };
+    let names: Vec<_> = presented.iter().take(5).map(bare).collect();
+    let more = if presented.len() > names.len() {
+        ", …"
+    } else {
+        ""
+    };
+    format!("{}{more}", names.join(", "))
 }
 
 /// The text of what is at the bottom.

@@ -10,7 +10,7 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{Error, Remote, access::Access, location, reply::Reply, send::Call};
+use super::{Error, Remote, access::Access, location, reply::Reply, send::Call, tls::Traffic};
 use crate::{Digest, manifest::Blob};
 
 /// A session that a registry has opened. Dropping it unused is fine: registries clear such sessions away.
@@ -22,8 +22,8 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Reads the session out of the answer to a request for `asked`; `None` without a usable `Location`.
-    pub(super) fn of(response: &Response) -> Option<Self> {
+    /// Reads the session out of an answer; `None` without a usable `Location`.
+    fn of(response: &Response) -> Option<Self> {
         let place = text(response.headers(), &LOCATION)?;
         let chunk_min = text(
             response.headers(),
@@ -45,14 +45,6 @@ impl Upload {
         };
         url.set_query(Some(&query));
         url
-    }
-
-    /// Takes over the new location of an answer, if it has one.
-    pub(super) fn moved(&mut self, response: &Response) {
-        if let Some(next) = Self::of(response) {
-            self.url = next.url;
-            self.chunk_min = self.chunk_min.max(next.chunk_min);
-        }
     }
 }
 
@@ -82,7 +74,7 @@ impl Remote {
             url.query_pairs_mut().extend_pairs(query);
         }
         let call = Call {
-            client: &self.shared.clients.api,
+            traffic: Traffic::Api,
             method: Method::POST,
             url,
             access,
@@ -94,16 +86,43 @@ impl Remote {
 
     /// The session that an answer opened.
     pub(super) fn session(&self, response: &Response, blob: &Blob) -> Result<Upload, Error> {
-        Upload::of(response).ok_or_else(|| Error::Protocol {
+        let upload = Upload::of(response).ok_or_else(|| Error::Protocol {
             target: self.target(&blob.digest),
             detail: "the registry opened an upload without a usable Location".to_owned(),
+        })?;
+        self.allowed(upload, blob)
+    }
+
+    /// Takes over the new location of an answer, if it has one.
+    pub(super) fn moved(
+        &self,
+        upload: &mut Upload,
+        response: &Response,
+        blob: &Blob,
+    ) -> Result<(), Error> {
+        if let Some(next) = Upload::of(response) {
+            let next = self.allowed(next, blob)?;
+            upload.url = next.url;
+            upload.chunk_min = upload.chunk_min.max(next.chunk_min);
+        }
+        Ok(())
+    }
+
+    /// An upload goes to the registry itself, or to a host that was allowed by name.
+    fn allowed(&self, upload: Upload, blob: &Blob) -> Result<Upload, Error> {
+        if self.shared.clients.may_upload_to(&upload.url) {
+            return Ok(upload);
+        }
+        Err(Error::UploadElsewhere {
+            target: self.target(&blob.digest),
+            host: location::authority(&upload.url),
         })
     }
 
     /// Asks what the registry has of an upload; the offset to go on from, where it can be continued.
     pub(super) async fn upload_status(&self, upload: &mut Upload, blob: &Blob) -> Option<u64> {
         let call = Call {
-            client: &self.shared.clients.api,
+            traffic: Traffic::Api,
             method: Method::GET,
             url: upload.url.clone(),
             access: self.push(),
@@ -111,7 +130,7 @@ impl Remote {
             fill: &|request| request,
         };
         let response = self.call_once(&call, &[]).await.ok()?;
-        upload.moved(&response);
+        self.moved(upload, &response, blob).ok()?;
         location::upload_offset(text(response.headers(), &RANGE)?, blob.size)
     }
 }

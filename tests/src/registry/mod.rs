@@ -19,7 +19,7 @@ mod tls;
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -63,8 +63,11 @@ impl Embedded {
         );
         let acceptor = settings.tls.as_ref().map(tls::acceptor).transpose()?;
         let scheme = if acceptor.is_some() { "https" } else { "http" };
-        let front = listen()?;
-        let objects = settings.redirect_blobs.then(listen).transpose()?;
+        let front = listen(settings.ipv6)?;
+        let objects = settings
+            .redirect_blobs
+            .then(|| listen(settings.ipv6))
+            .transpose()?;
         let addr = front.local_addr()?;
         let redirect_port = objects.as_ref().map(TcpListener::local_addr).transpose()?;
         let shared = Arc::new(Shared {
@@ -274,9 +277,13 @@ impl Drop for Embedded {
     }
 }
 
-fn listen() -> Result<TcpListener> {
+fn listen(ipv6: bool) -> Result<TcpListener> {
+    let address = match ipv6 {
+        true => IpAddr::from(Ipv6Addr::LOCALHOST),
+        false => IpAddr::from(Ipv4Addr::LOCALHOST),
+    };
     let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on 127.0.0.1")?;
+        TcpListener::bind((address, 0)).with_context(|| format!("cannot listen on {address}"))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

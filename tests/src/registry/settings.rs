@@ -17,6 +17,8 @@ pub struct Settings {
     pub directory: Option<PathBuf>,
     /// Speak TLS.
     pub tls: Option<Tls>,
+    /// Listen on `::1` and not on `127.0.0.1`.
+    pub ipv6: bool,
     /// Who may do what.
     pub auth: Auth,
     /// Answer blob GETs with a redirect to a second listener, `localhost:OTHER_PORT`.
@@ -107,6 +109,7 @@ impl Default for Settings {
         Self {
             directory: None,
             tls: None,
+            ipv6: false,
             auth: Auth::Open,
             redirect_blobs: false,
             referrers: true,
