@@ -3,6 +3,8 @@ The bytes of a bundle, pinned: what was written by one version is read by every 
 same can compare hashes.
 */
 
+mod broken;
+mod independent;
 mod releases;
 mod rules;
 

@@ -9,7 +9,7 @@ use schema::{
 use super::golden_index;
 
 /// The golden index with its tagged image said to be a release.
-fn with_release() -> Result<Index> {
+pub(super) fn with_release() -> Result<Index> {
     let (mut index, _) = golden_index()?;
     let image = index.images.iter().find(|image| !image.tags.is_empty());
     let image = image.context("no image with a tag")?;
