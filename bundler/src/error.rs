@@ -68,8 +68,8 @@ pub enum Error {
     Images {
         /// How many were asked for.
         total: usize,
-        /// What became of each that failed.
-        failures: Vec<Error>,
+        /// Those that failed, and why.
+        failures: Vec<(String, Error)>,
     },
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
@@ -236,7 +236,7 @@ impl Fault for Error {
             },
             Self::Unverified(_) => Exit::NoTrustedSignature,
             Self::Images { failures, .. } => {
-                let mut exits = failures.iter().map(Fault::exit);
+                let mut exits = failures.iter().map(|(_, error)| error.exit());
                 let other = exits.find(|exit| *exit != Exit::Source);
                 other.unwrap_or(Exit::Source)
             }

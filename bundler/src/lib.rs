@@ -106,9 +106,9 @@ async fn gather(request: &Request) -> Result<Parts, Error> {
         images.push(image);
     }
     if images.is_empty() && config.is_empty() && !missing.is_empty() {
-        let failures = missing.into_iter().map(|one| Error::Missing {
-            image: one.source,
-            reason: one.reason,
+        let failures = missing.into_iter().map(|one| {
+            let (image, reason) = (one.source.clone(), one.reason);
+            (one.source, Error::Missing { image, reason })
         });
         return Err(Error::Images {
             total: wanted.len(),

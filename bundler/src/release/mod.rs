@@ -46,8 +46,8 @@ pub struct Gathered {
     pub config: Vec<ConfigFile>,
     /// Tags of a source directory that turned out to be parts of a verified release, and are among `images`.
     pub claimed: BTreeSet<(Repository, Tag)>,
-    /// Releases that their source could not give.
-    pub failures: Vec<Error>,
+    /// Releases that their source could not give, and why.
+    pub failures: Vec<(String, Error)>,
 }
 
 /// Reads and verifies every release, several at once. One that nobody vouches for ends the build here; one that cannot be had
@@ -55,19 +55,21 @@ pub struct Gathered {
 pub async fn gather(request: &Request) -> Result<Gathered, Error> {
     let mut candidates = named(request);
     candidates.extend(directory::candidates(request).await?);
-    let verified = candidates
-        .into_iter()
-        .map(|candidate| candidate.verified(request));
-    let verified: Vec<Result<Verified, Error>> = stream::iter(verified.collect::<Vec<_>>())
-        .buffered(request.concurrency)
-        .collect()
-        .await;
+    let verified = candidates.into_iter().map(|candidate| async {
+        let shown = candidate.shown.clone();
+        (shown, candidate.verified(request).await)
+    });
+    let verified: Vec<(String, Result<Verified, Error>)> =
+        stream::iter(verified.collect::<Vec<_>>())
+            .buffered(request.concurrency)
+            .collect()
+            .await;
     let mut gathered = Gathered::default();
     let mut images = Images::new();
-    for release in verified {
+    for (shown, release) in verified {
         match release {
             Ok(release) => release.into(request, &mut gathered, &mut images)?,
-            Err(error @ Error::Registry(_)) => gathered.failures.push(error),
+            Err(error @ Error::Registry(_)) => gathered.failures.push((shown, error)),
             Err(error) => return Err(error),
         }
     }

@@ -92,7 +92,7 @@ pub fn settle(
     request: &Request,
     failures: Vec<(&Wanted, Error)>,
     required: Option<&Wanted>,
-    earlier: Vec<Error>,
+    earlier: Vec<(String, Error)>,
     asked: usize,
 ) -> Result<BTreeSet<Missing>, Error> {
     let may_lack = |(wanted, error): &(&Wanted, Error)| {
@@ -107,15 +107,16 @@ pub fn settle(
     };
     let total = earlier.len() + asked;
     if !earlier.is_empty() || !failures.iter().all(may_lack) {
-        let named = failures
-            .into_iter()
-            .map(|(wanted, error)| match &wanted.part {
+        let named = failures.into_iter().map(|(wanted, error)| {
+            let error = match &wanted.part {
                 Some(part) => Error::Part(part.clone(), Box::new(error)),
                 None => error,
-            });
-        let mut all: Vec<Error> = earlier.into_iter().chain(named).collect();
+            };
+            (wanted.shown.clone(), error)
+        });
+        let mut all: Vec<(String, Error)> = earlier.into_iter().chain(named).collect();
         return Err(match all.len() {
-            1 => all.remove(0),
+            1 => all.remove(0).1,
             _ => Error::Images {
                 total,
                 failures: all,
@@ -147,15 +148,21 @@ fn left_out(wanted: &Wanted, image: &str, reason: &str) -> Missing {
 }
 
 /// Every failure in one sentence, and what can be done about all of them.
-pub fn told(total: usize, failures: &[Error]) -> String {
-    let each: Vec<String> = failures.iter().map(reason).collect();
-    let gone = |error: &Error| match error {
+pub fn told(total: usize, failures: &[(String, Error)]) -> String {
+    let each: Vec<String> = failures
+        .iter()
+        .map(|(image, error)| match reason(error) {
+            text if text.contains(image.as_str()) => text,
+            text => format!("{image}: {text}"),
+        })
+        .collect();
+    let gone = |(_, error): &(String, Error)| match error {
         Error::Part(_, inner) => matches!(**inner, Error::Missing { .. }),
         other => matches!(other, Error::Missing { .. }),
     };
     let parts = failures
         .iter()
-        .any(|error| matches!(error, Error::Part(..)));
+        .any(|(_, error)| matches!(error, Error::Part(..)));
     let advice = match failures.iter().all(gone) {
         true if parts => {
             "check the names; --skip-missing leaves out what is gone, and releases that are not whole need --allow-incomplete-release"

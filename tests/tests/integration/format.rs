@@ -7,6 +7,7 @@ mod broken;
 mod independent;
 mod releases;
 mod rules;
+mod spellings;
 
 use std::{fs, os::unix::fs::FileExt as _, path::Path};
 

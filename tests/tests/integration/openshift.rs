@@ -6,6 +6,7 @@ mod directory;
 mod flows;
 mod graph;
 mod hostile;
+mod incomplete;
 mod refused;
 mod release;
 

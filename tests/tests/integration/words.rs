@@ -6,6 +6,7 @@ Every wrong input here gets one sentence (what, where, expected, found, what to 
 
 mod input;
 mod keys;
+mod missing;
 mod names;
 mod network;
 mod output;

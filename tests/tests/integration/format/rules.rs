@@ -6,8 +6,9 @@ use anyhow::Result;
 use schema::bundle::{Error, FORMAT, Index};
 
 use super::{
-    broken::{resealed, rules, spellings},
+    broken::{resealed, rules},
     golden_index,
+    spellings::spellings,
 };
 
 #[test]
