@@ -200,6 +200,11 @@ pub(super) fn rules() -> Vec<(&'static str, &'static str, Change)> {
             Box::new(|index| index.objects[0].path = index.files[1].path.clone()),
         ),
         (
+            "an endless text",
+            "a text of",
+            Box::new(|index| index.creator = "x".repeat(4097)),
+        ),
+        (
             "a year of five digits",
             "created is",
             Box::new(|index| index.created = "+010000-01-01T00:00:00Z".to_owned()),
