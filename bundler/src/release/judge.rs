@@ -152,14 +152,13 @@ async fn ask_stores(
     }
 }
 
+/// Stores that are asked, with what asks them; and those that are not, with why.
+type Named<'p> = (Vec<(&'p Store, Web)>, Vec<(&'p Store, String)>);
+
 /// The payload's stores that are asked, each in the way that is fit for it; and those that are not, with why. Nothing that
 /// an unverified payload says leads into this network, unless the operator named the same server.
-fn theirs<'p>(
-    operator: &OperatorTrust,
-    payload: Option<&'p PayloadTrust>,
-    web: &Web,
-) -> (Vec<(&'p Store, Web)>, Vec<(&'p Store, String)>) {
-    let (mut asked, mut idle) = (Vec::new(), Vec::new());
+fn theirs<'p>(operator: &OperatorTrust, payload: Option<&'p PayloadTrust>, web: &Web) -> Named<'p> {
+    let (mut asked, mut idle) = Named::default();
     let mut strangers = None;
     for (_, store) in payload.into_iter().flat_map(|payload| &payload.stores) {
         if operator.stores.contains(store) {

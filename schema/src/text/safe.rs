@@ -40,7 +40,7 @@ impl<W: Write> Safe<W> {
             .char_indices()
             .filter(|(_, c)| *c != '\n' && is_hidden(*c))
         {
-            self.out.write_all(text[start..at].as_bytes())?;
+            self.out.write_all(&text.as_bytes()[start..at])?;
             start = at + c.len_utf8();
             match self.form {
                 Form::Text => write!(self.out, "{}", c.escape_default())?,
@@ -51,7 +51,7 @@ impl<W: Write> Safe<W> {
                 }
             }
         }
-        self.out.write_all(text[start..].as_bytes())
+        self.out.write_all(&text.as_bytes()[start..])
     }
 
     fn no_text(&mut self, bytes: &[u8]) -> io::Result<()> {
