@@ -35,7 +35,7 @@ impl GraphData {
     }
 
     /// Reads a tarball: plain, gzip or zstd, by its first bytes. `name` says in errors where it came from, so it holds
-    /// no credentials. At most 256 MiB are read, and at most as much comes out of them.
+    /// no credentials. At most 64 MiB are read, and at most as much comes out of them.
     pub fn from_tarball(name: &str, tarball: impl Read) -> Result<Self, GraphError> {
         let mut gathering = Gathering::new(name);
         tarball::read(tarball, &mut gathering)?;

@@ -13,7 +13,7 @@ use crate::{
 
 /// What is taken of a download. The real tarball has about 100 KB.
 const LIMITS: Limits = Limits {
-    bytes: 64 << 20,
+    bytes: 32 << 20,
     idle: Duration::from_secs(30),
     whole: Duration::from_secs(30 * 60),
 };

@@ -13,8 +13,8 @@ use schema::text::is_hidden;
 
 use super::{GraphData, GraphError, layer};
 
-/// The most bytes of all files together, and of a tarball on either side of its compression: 256 MiB.
-pub(super) const TOTAL_LIMIT: u64 = 256 << 20;
+/// The most bytes of all files together, and of a tarball on either side of its compression: 64 MiB.
+pub(super) const TOTAL_LIMIT: u64 = 64 << 20;
 /// The most bytes of a file: 16 MiB.
 const FILE_LIMIT: u64 = 16 << 20;
 /// The most files and directories, hidden ones included.
@@ -76,7 +76,7 @@ impl<'a> Gathering<'a> {
         }
         self.total += bytes.len() as u64;
         if self.total > TOTAL_LIMIT {
-            return Err(self.too_large("the files have", "256 MiB"));
+            return Err(self.too_large("the files have", "64 MiB"));
         }
         match self.files.insert(path.clone(), bytes) {
             None => Ok(()),
@@ -160,7 +160,7 @@ impl<'a> Gathering<'a> {
         let name = self.name();
         match source.kind() {
             _ if source.raw_os_error().is_some() => GraphError::Io { name, source },
-            io::ErrorKind::FileTooLarge => self.too_large("there are", "256 MiB"),
+            io::ErrorKind::FileTooLarge => self.too_large("there are", "64 MiB"),
             io::ErrorKind::UnexpectedEof => self.damaged("it ends too early"),
             _ => self.damaged(&source.to_string()),
         }

@@ -9,6 +9,7 @@ must have its end marker, and nothing after it.
 use std::io::{self, Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
+use schema::bundle::ZSTD_WINDOW_LOG;
 use tar::{EntryType, Header};
 
 use super::{
@@ -30,7 +31,10 @@ pub(super) fn read(tarball: impl Read, gathering: &mut Gathering<'_>) -> Result<
     let plain: Box<dyn Read + '_> = match Form::of(&head) {
         Form::Gzip => Box::new(MultiGzDecoder::new(whole)),
         Form::Zstd => {
-            let decoder = zstd::stream::read::Decoder::new(whole);
+            let decoder = zstd::stream::read::Decoder::new(whole).and_then(|mut decoder| {
+                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+                Ok(decoder)
+            });
             Box::new(decoder.map_err(|error| gathering.unreadable(error))?)
         }
         Form::Tar => Box::new(whole),

@@ -1,6 +1,6 @@
 /*! The writer that everything goes through on its way to a terminal, a log or a report. */
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
@@ -35,6 +35,10 @@ impl<W: Write> Safe<W> {
     }
 
     fn text(&mut self, text: &str) -> io::Result<()> {
+        // Nearly all there is, and by far the quickest to look at.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
+            return self.out.write_all(text.as_bytes());
+        }
         let mut start = 0;
         for (at, c) in text
             .char_indices()
@@ -98,7 +102,7 @@ impl<W: Write> Write for Safe<W> {
 
 /// Writes a value as JSON for people to read, with a line feed at the end.
 pub fn json(value: &impl Serialize, out: impl Write) -> io::Result<()> {
-    let mut safe = Safe::new(out, Form::Json);
+    let mut safe = BufWriter::with_capacity(64 << 10, Safe::new(out, Form::Json));
     serde_json::to_writer_pretty(&mut safe, value)?;
     safe.write_all(b"\n")?;
     safe.flush()
