@@ -101,6 +101,8 @@ pub struct Manifest {
     pub children: Vec<Child>,
     /// Config, layers and other blobs, in order; of an index, what it lists and is no manifest, as in BuildKit's caches.
     pub blobs: Vec<Blob>,
+    /// Those of the blobs that are meant to come from elsewhere than the registry, so that it may not hold them.
+    pub foreign: Vec<Foreign>,
     /// The manifest this one is about, if it is a referrer (image-spec, `subject`).
     pub subject: Option<Digest>,
     /// `artifactType`, or else the config's media type, as a referrers list shows it (distribution-spec, "Listing Referrers").
@@ -129,6 +131,20 @@ pub struct Blob {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
+}
+
+/// Addresses of one layer that are kept, and the most bytes of each.
+const URLS_LIMIT: usize = 8;
+const URL_LIMIT: usize = 2048;
+
+/// A layer whose makers do not let others distribute it ("foreign", "non-distributable"; image-spec, "Non-Distributable
+/// Layers"), or any blob that a manifest gives addresses for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// The blob.
+    pub blob: Blob,
+    /// Where it can be had, as the manifest says.
+    pub urls: Vec<String>,
 }
 
 impl Manifest {
@@ -215,6 +231,11 @@ impl Body {
             |field: &str| ManifestError::Malformed(format!("a {media_type} without {field:?}"));
         let mut children = Vec::new();
         let mut blobs = Vec::new();
+        let mut foreign = Vec::new();
+        let entries = self.layers.iter().chain(&self.blobs).flatten();
+        for entry in entries.filter(|_| !media_type.is_index()) {
+            foreign.extend(foreign_layer(entry)?);
+        }
         match media_type {
             MediaType::DockerList | MediaType::OciIndex => {
                 for entry in self
@@ -257,6 +278,7 @@ impl Body {
             media_type,
             children,
             blobs,
+            foreign,
             subject: self.subject.as_ref().map(digest).transpose()?,
             artifact_type: self
                 .artifact_type
@@ -272,6 +294,23 @@ fn blob(entry: &OciDescriptor) -> Result<Blob, ManifestError> {
         digest: digest(entry)?,
         size: entry.size(),
     })
+}
+
+fn foreign_layer(entry: &OciDescriptor) -> Result<Option<Foreign>, ManifestError> {
+    let kind = entry.media_type().to_string();
+    let urls = entry
+        .urls()
+        .iter()
+        .flatten()
+        .filter(|url| url.len() <= URL_LIMIT);
+    let urls: Vec<String> = urls.take(URLS_LIMIT).cloned().collect();
+    let named = kind == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+        || kind.starts_with("application/vnd.oci.image.layer.nondistributable.v1.");
+    if !named && urls.is_empty() {
+        return Ok(None);
+    }
+    let blob = blob(entry)?;
+    Ok(Some(Foreign { blob, urls }))
 }
 
 fn digest(entry: &OciDescriptor) -> Result<Digest, ManifestError> {
@@ -336,6 +375,32 @@ mod tests {
         let manifest = Manifest::parse(image("").as_bytes(), MediaType::OciManifest);
         let sizes = manifest.map(|m| m.blobs.iter().map(|b| b.size).collect::<Vec<_>>());
         assert_eq!(sizes, Ok(vec![2, 7]));
+    }
+
+    #[test]
+    fn layers_from_elsewhere_are_known_by_their_type_or_their_addresses() {
+        let layer = "application/vnd.oci.image.layer.v1.tar+gzip";
+        let foreign = |text: String| {
+            let manifest = Manifest::parse(text.as_bytes(), MediaType::OciManifest);
+            manifest.map(|m| {
+                let foreign = m.foreign.into_iter();
+                foreign
+                    .map(|layer| (layer.blob.size, layer.urls))
+                    .collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(foreign(image("")), Ok(Vec::new()));
+        for kind in [
+            "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+            "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+        ] {
+            assert_eq!(
+                foreign(image("").replace(layer, kind)),
+                Ok(vec![(7, Vec::new())])
+            );
+        }
+        let urls = image("").replace(r#""size":7"#, r#""size":7,"urls":["https://h/l"]"#);
+        assert_eq!(foreign(urls), Ok(vec![(7, vec!["https://h/l".to_owned()])]));
     }
 
     #[test]

@@ -53,6 +53,10 @@ pub struct Account {
     pub manifests: usize,
     /// Blobs and manifests that are not where they should be, with the reason.
     pub failed: HashMap<(Repository, Digest), String>,
+    /// Those of the reasons that hold for everything in a repository, or at the registry.
+    pub closed: HashSet<String>,
+    /// What was logged of them.
+    told: HashSet<String>,
     /// Tags and lists that were refused.
     pub refused: BTreeSet<String>,
     /// Releases that are not published alone: the repository, a manifest that gets no tag there, and the reason.
@@ -117,7 +121,7 @@ impl Upload {
             match Error::from(error) {
                 altered @ Error::Bundle(_) => return Err(altered),
                 error => {
-                    let reason = format!("blob {digest}: {error}");
+                    let reason = self.reason(&format!("blob {digest}"), &error);
                     let others = missing.by_ref().take(if ends { usize::MAX } else { 0 });
                     for repository in std::iter::once(repository).chain(others) {
                         self.fail(repository, digest, reason.clone());
@@ -182,13 +186,16 @@ impl Upload {
                 needs.iter().find(lacks).copied()
             };
             if let Some(broken) = broken {
-                let reason = format!("{} rests on {broken}", self.named(repository, step));
-                self.fail(repository, step.digest, reason);
+                let why = self.closed_for(repository, &broken);
+                let why = why.unwrap_or_else(|| {
+                    format!("{} rests on {broken}", self.named(repository, step))
+                });
+                self.fail(repository, step.digest, why);
                 continue;
             }
             if missing.is_some_and(|missing| missing.contains(repository)) {
                 if let Err(error) = self.put(repository, step, &manifest, &bytes).await {
-                    let reason = format!("{}: {error}", self.named(repository, step));
+                    let reason = self.reason(&self.named(repository, step), &error.into());
                     self.fail(repository, step.digest, reason);
                     continue;
                 }
@@ -277,10 +284,31 @@ impl Upload {
         self.account().referrers.extend(referrer);
     }
 
+    /// Why something is not there. What the registry says of everything is told once, and not for each thing anew.
+    fn reason(&self, what: &str, error: &Error) -> String {
+        if !matches!(error, Error::Registry(registry::Error::Closed { .. })) {
+            return format!("{what}: {error}");
+        }
+        let reason = error.to_string();
+        self.account().closed.insert(reason.clone());
+        reason
+    }
+
+    /// The reason for which something is not there, if it holds for everything.
+    fn closed_for(&self, repository: &Repository, digest: &Digest) -> Option<String> {
+        let account = self.account();
+        let reason = account.failed.get(&(repository.clone(), *digest));
+        reason
+            .filter(|reason| account.closed.contains(*reason))
+            .cloned()
+    }
+
     /// Writes down that a blob or a manifest is not in a repository.
     pub fn fail(&self, repository: &Repository, digest: Digest, reason: String) {
-        tracing::warn!("{reason}");
         let mut account = self.account();
+        if account.told.insert(reason.clone()) {
+            tracing::warn!("{reason}");
+        }
         account.first_failure.get_or_insert_with(|| reason.clone());
         let place = (repository.clone(), digest);
         account.failed.entry(place).or_insert(reason);

@@ -157,6 +157,10 @@ impl BlobSource for Window {
         });
         Ok(chunks.boxed())
     }
+
+    fn repeatable(&self) -> bool {
+        false
+    }
 }
 
 fn gone(offset: u64) -> io::Error {

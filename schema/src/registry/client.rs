@@ -12,10 +12,12 @@ use super::{
     Error, Options,
     access::Access,
     buffers::Buffers,
+    closed::Closed,
     credentials::Store,
     retry::Patience,
     tls::{Clients, Traffic},
     token::Logins,
+    way::Habits,
 };
 use crate::Repository;
 
@@ -38,6 +40,8 @@ pub(super) struct Shared {
     /// connections are open. Uploads apart, of which each caller has so many: their bytes may come from a request.
     pub places: Arc<Semaphore>,
     pub buffers: Buffers,
+    pub habits: Habits,
+    pub closed: Closed,
 }
 
 impl Registry {
@@ -77,6 +81,8 @@ impl Registry {
             retries: options.retries,
             places: Arc::new(Semaphore::new(options.concurrency.max(1))),
             buffers: Buffers::default(),
+            habits: Habits::default(),
+            closed: Closed::default(),
         })))
     }
 

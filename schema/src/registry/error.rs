@@ -8,6 +8,7 @@ use std::{io, time::Duration};
 
 use reqwest::{Method, StatusCode, header};
 
+use super::retry::{LONGEST_WAIT, spelled};
 use crate::{Digest, text::excerpt};
 
 /// Why a registry could not be used. Each message names the host, and the repository and selector where there is one.
@@ -20,6 +21,15 @@ pub enum Error {
         /// Registry host.
         host: String,
         /// What happened and what to do.
+        detail: String,
+    },
+    /// What is said of every blob or manifest there, so that no more of them are sent in this run. The registry's
+    /// operator's to mend.
+    #[error("{target}: {detail}")]
+    Closed {
+        /// The host, or `HOST/REPOSITORY` if others there may still be written to.
+        target: String,
+        /// What the registry said and what to do.
         detail: String,
     },
     /// A flag, a certificate file or a credentials file is wrong. The user's to mend.
@@ -62,7 +72,7 @@ pub enum Error {
         found: Digest,
     },
     /// Any other refusal. The registry's; 408, 429 and 5xx may pass.
-    #[error("{target}: the registry answered {status}{detail}")]
+    #[error("{target}: the registry answered {status}{detail}{}", too_long(*retry_after))]
     Http {
         /// What was asked for.
         target: String,
@@ -72,6 +82,21 @@ pub enum Error {
         detail: String,
         /// How long it asked to be left alone.
         retry_after: Option<Duration>,
+    },
+    /// A tag exists with other content, and the registry does not let it move. The registry's operator's to decide.
+    #[error(
+        "{target}: the tag exists there as {found}, is to be {expected}, and the registry does not let it change ({said}); \
+         remove the tag there or let it be changed, or keep what is there with --keep-tags"
+    )]
+    Immutable {
+        /// The tag.
+        target: String,
+        /// What it points to.
+        found: Digest,
+        /// What it should point to.
+        expected: Digest,
+        /// What the registry answered.
+        said: String,
     },
     /// 404 for something that has to be there. The user's to check.
     #[error("{target}: not found{detail}; {hint}")]
@@ -137,8 +162,14 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Cut { .. } => true,
-            Self::Http { status, .. } => {
-                matches!(status, 408 | 429 | 500..=599) && !matches!(status, 501 | 505)
+            Self::Http {
+                status,
+                retry_after,
+                ..
+            } => {
+                matches!(status, 408 | 429 | 500..=599)
+                    && !matches!(status, 501 | 505 | 507)
+                    && retry_after.is_none_or(|wait| wait <= LONGEST_WAIT)
             }
             Self::Unreachable { transient, .. } => *transient,
             _ => false,
@@ -151,6 +182,7 @@ impl Error {
         matches!(
             self,
             Self::Auth { .. }
+                | Self::Closed { .. }
                 | Self::Denied { .. }
                 | Self::Digest { .. }
                 | Self::Http { .. }
@@ -168,6 +200,25 @@ impl Error {
                 ..
             }
         )
+    }
+
+    /// Says more where a request was refused.
+    pub(super) fn with_hint(mut self, hint: Option<&str>) -> Self {
+        if let (Self::Http { detail, .. } | Self::Denied { detail, .. }, Some(hint)) =
+            (&mut self, hint)
+        {
+            detail.push_str(hint);
+        }
+        self
+    }
+
+    /// The status of an answer that is a refusal.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Http { status, .. } | Self::Denied { status, .. } => Some(*status),
+            Self::NotFound { .. } => Some(404),
+            _ => None,
+        }
     }
 
     /// How long the registry asked to wait, where it did.
@@ -213,6 +264,14 @@ pub(super) fn refused(
                 hint: if reading { pulling } else { pushing },
             }
         }
+        413 => Error::Http {
+            target,
+            status: 413,
+            detail: format!(
+                "{detail}; it, or a proxy before it, takes no larger requests (nginx: client_max_body_size)"
+            ),
+            retry_after: None,
+        },
         status => Error::Http {
             target,
             status,
@@ -254,7 +313,19 @@ fn said(body: &[u8]) -> String {
     String::new()
 }
 
-/// `Retry-After` in seconds or as a date; the wait is capped where it is used.
+/// What to do where a registry wants to be left alone for longer than anybody waits.
+pub(super) fn too_long(retry_after: Option<Duration>) -> String {
+    match retry_after.filter(|wait| *wait > LONGEST_WAIT) {
+        Some(wait) => format!(
+            "; it asks to be left alone for {}, and this program waits for {} at most: run it again after that",
+            spelled(wait),
+            spelled(LONGEST_WAIT)
+        ),
+        None => String::new(),
+    }
+}
+
+/// `Retry-After` in seconds or as a date.
 fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
@@ -288,7 +359,7 @@ mod tests {
         for status in [408, 429, 500, 502, 503, 504] {
             assert!(http(status).is_transient(), "{status}");
         }
-        for status in [400, 405, 409, 413, 501] {
+        for status in [400, 405, 409, 413, 501, 507] {
             assert!(!http(status).is_transient(), "{status}");
         }
     }

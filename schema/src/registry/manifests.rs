@@ -10,6 +10,7 @@ use reqwest::{
 
 use super::{
     Error, Remote,
+    closed::Asked,
     send::{self, Call, Limit},
     tls::Traffic,
 };
@@ -81,7 +82,8 @@ impl Remote {
         }
     }
 
-    /// Puts a manifest, bytes as they are. What the registry then calls it must be their digest.
+    /// Puts a manifest, bytes as they are. What the registry then calls it must be their digest. A tag that the registry
+    /// does not let move is [`Error::Immutable`], unless it is right already.
     pub async fn put_manifest(
         &self,
         selector: &Selector,
@@ -101,8 +103,21 @@ impl Remote {
             target: self.target(selector),
             fill: &fill,
         };
-        let response = self.call(&call, &[]).await?;
         let expected = Digest::of(&bytes);
+        self.still_open()?;
+        let response = match self.call(&call, &[]).await {
+            Ok(response) => response,
+            Err(error) if self.is_there(&error, selector, expected).await? => {
+                tracing::debug!(%error, "it is there already");
+                return Ok(PutManifest {
+                    subject_handled: false,
+                });
+            }
+            Err(error) => {
+                let error = error.with_hint(foreign_hint(&bytes, media_type));
+                return Err(self.refused_for_good(error, Asked::Storing));
+            }
+        };
         match declared(&response) {
             Some(found) if found != expected => Err(Error::Digest {
                 target: call.target,
@@ -113,6 +128,42 @@ impl Remote {
                 subject_handled: response.headers().contains_key("oci-subject"),
             }),
         }
+    }
+
+    /// Whether what was refused is there all the same: registries that keep tags or manifests from changing refuse even
+    /// what changes nothing.
+    async fn is_there(
+        &self,
+        error: &Error,
+        selector: &Selector,
+        expected: Digest,
+    ) -> Result<bool, Error> {
+        let status = error.status().unwrap_or_default();
+        if !matches!(status, 400 | 403 | 405 | 409 | 412) {
+            return Ok(false);
+        }
+        let found = self.find_manifest(selector).await.ok().flatten();
+        let Some(found) = found.filter(|found| *found != expected) else {
+            return Ok(found.is_some());
+        };
+        let said = error.to_string();
+        let words = said.to_ascii_lowercase();
+        let immutable = [
+            "immutab",
+            "overwrit",
+            "already exist",
+            "updating asset",
+            "protected",
+        ];
+        if matches!(status, 409 | 412) || immutable.iter().any(|word| words.contains(word)) {
+            return Err(Error::Immutable {
+                target: self.target(selector),
+                found,
+                expected,
+                said,
+            });
+        }
+        Ok(false)
     }
 
     fn ask(&self, method: Method, selector: &Selector) -> Call<'_> {
@@ -184,6 +235,16 @@ impl Remote {
             digest,
         })
     }
+}
+
+/// What may be behind the refusal of a manifest with foreign layers, whatever the registry calls it.
+fn foreign_hint(bytes: &[u8], media_type: MediaType) -> Option<&'static str> {
+    let manifest = Manifest::parse(bytes, media_type).ok()?;
+    (!manifest.foreign.is_empty()).then_some(
+        "; it has foreign layers, which are meant to come from elsewhere (`urls`), and many registries refuse those: \
+         docker-registry takes them once their addresses are allowed (validation.manifests.urls.allow in its \
+         configuration, or validation.disabled: true); else bundle the image for another platform (--platform)",
+    )
 }
 
 /// `Content-Type` in lower case, fit for a message; empty where there is none.

@@ -11,9 +11,12 @@ mod authfile;
 mod buffers;
 mod challenge;
 mod client;
+mod closed;
+mod commit;
 mod conf;
 mod credentials;
 mod error;
+mod exists;
 mod helper;
 mod hosts;
 mod location;
@@ -27,11 +30,15 @@ mod send;
 mod source;
 mod tls;
 mod token;
+mod transfer;
 mod transport;
 mod trust;
 mod upload;
 mod verify;
+mod way;
 
+#[cfg(test)]
+mod exists_tests;
 #[cfg(test)]
 mod login_tests;
 #[cfg(test)]
@@ -40,6 +47,8 @@ mod pull_tests;
 mod push_tests;
 #[cfg(test)]
 mod scripted;
+#[cfg(test)]
+mod upload_tests;
 
 use std::path::PathBuf;
 

@@ -29,7 +29,7 @@ pub enum Slice {
 }
 
 /// What a GET from an offset gave.
-enum Answer {
+pub(super) enum Answer {
     /// The bytes from the offset up to and including that one, or nearer.
     Part(Reply, u64),
     /// The whole blob, from its first byte.
@@ -37,22 +37,6 @@ enum Answer {
 }
 
 impl Remote {
-    /// Whether the blob is there (HEAD; distribution-spec, "Checking if content exists"). A size that is told and
-    /// differs is [`Error::Protocol`].
-    pub async fn has_blob(&self, blob: &Blob) -> Result<bool, Error> {
-        let call = self.blob_call(Traffic::Api, Method::HEAD, blob, None);
-        let response = self.call(&call, &[404]).await?;
-        if response.status() == StatusCode::NOT_FOUND {
-            return Ok(false);
-        }
-        match length(response.headers()) {
-            Some(found) if found != blob.size => {
-                Err(self.lies(blob, &format!("has {found} bytes")))
-            }
-            _ => Ok(true),
-        }
-    }
-
     /// `len` bytes from `offset`, both within the blob. Continues where it was cut; progress renews the retries.
     pub async fn blob_range(&self, blob: &Blob, offset: u64, len: u64) -> Result<Slice, Error> {
         let end = offset
@@ -146,7 +130,7 @@ impl Remote {
     }
 
     /// Asks for the bytes from `from` to before `end`; without a range where that is everything.
-    async fn get(&self, blob: &Blob, from: u64, end: u64) -> Result<Answer, Error> {
+    pub(super) async fn get(&self, blob: &Blob, from: u64, end: u64) -> Result<Answer, Error> {
         let range = (from > 0 || end < blob.size)
             .then(|| format!("bytes={from}-{}", end.saturating_sub(1)));
         let fill = |request: reqwest::RequestBuilder| match &range {
@@ -192,7 +176,7 @@ impl Remote {
         }
     }
 
-    fn blob_call<'a>(
+    pub(super) fn blob_call<'a>(
         &'a self,
         traffic: Traffic,
         method: Method,
@@ -301,7 +285,7 @@ impl Reading {
 }
 
 /// `Content-Length` as it was sent, which for HEAD is not that of the answer's own body.
-fn length(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
     headers
         .get(CONTENT_LENGTH)?
         .to_str()

@@ -6,8 +6,11 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use super::{Error, reply::FLOOR};
 
-/// The longest wait a `Retry-After` can impose.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The longest wait a `Retry-After` can impose; what asks for more is told to the user instead of being waited for.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+
+/// A wait that people are told of, since nothing else moves meanwhile.
+const LONG_WAIT: Duration = Duration::from_secs(10);
 
 /// The first wait.
 const FIRST_WAIT: Duration = Duration::from_millis(if cfg!(test) { 2 } else { 250 });
@@ -61,8 +64,12 @@ impl Patience {
         let Some(wait) = self.waits.next() else {
             return Err(error);
         };
-        let wait = wait.max(error.retry_after().unwrap_or_default().min(LONGEST_WAIT));
-        tracing::debug!(%error, ?wait, "trying again");
+        let wait = wait.max(error.retry_after().unwrap_or_default());
+        if wait > LONG_WAIT && error.retry_after() == Some(wait) {
+            tracing::info!("{error}; going on in {}", spelled(wait));
+        } else {
+            tracing::debug!(%error, ?wait, "trying again");
+        }
         tokio::time::sleep(wait).await;
         Ok(())
     }
@@ -83,6 +90,29 @@ impl Patience {
     }
 }
 
+/// A time for people: the two largest units that matter.
+pub(super) fn spelled(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ];
+    let shown: Vec<_> = units
+        .iter()
+        .skip_while(|(number, _)| *number == 0)
+        .take(2)
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, unit)| format!("{number} {unit}"))
+        .collect();
+    if shown.is_empty() {
+        "0 s".to_owned()
+    } else {
+        shown.join(" ")
+    }
+}
+
 fn waits(retries: u32) -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(FIRST_WAIT)
@@ -90,4 +120,63 @@ fn waits(retries: u32) -> ExponentialBackoff {
         .with_max_times(usize::try_from(retries).unwrap_or(usize::MAX))
         .with_jitter()
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn busy(retry_after: Option<Duration>) -> Error {
+        Error::Http {
+            target: "r/a:v1".to_owned(),
+            status: 429,
+            detail: String::new(),
+            retry_after,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_registry_that_asks_for_minutes_gets_them_and_for_hours_is_named_at_once() {
+        let begun = Instant::now();
+        let mut patience = Patience::new(2);
+        let waited = patience.wait(busy(Some(LONGEST_WAIT))).await;
+        assert!(
+            waited.is_ok() && begun.elapsed() >= LONGEST_WAIT,
+            "{waited:?}"
+        );
+        let begun = Instant::now();
+        let told = patience.wait(busy(Some(Duration::from_secs(7500)))).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let told = told
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        assert!(
+            told.contains("answered 429") && told.contains("2 h 5 min"),
+            "{told}"
+        );
+        let begun = Instant::now();
+        assert!(patience.wait(busy(None)).await.is_ok());
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "without a header, back-off is enough"
+        );
+    }
+
+    #[test]
+    fn times_are_spelled_for_people() {
+        let table = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3601, "1 h"),
+            (7500, "2 h 5 min"),
+            (180_000, "2 d 2 h"),
+        ];
+        for (seconds, text) in table {
+            assert_eq!(spelled(Duration::from_secs(seconds)), text);
+        }
+    }
 }

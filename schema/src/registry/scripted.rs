@@ -86,6 +86,8 @@ pub(super) enum Say {
     Endless(&'static str),
     /// Reads only so many bytes of the request's body, then ends the connection.
     Hang(usize),
+    /// Reads the request's body, and never answers.
+    Silence,
 }
 
 /// An answer with a right `Content-Length`.
@@ -186,6 +188,7 @@ async fn converse(
             Say::Raw(bytes) => stream.get_mut().write_all(&bytes).await?,
             Say::Cut(bytes) => return stream.get_mut().write_all(&bytes).await,
             Say::Hang(_) => return Ok(()),
+            Say::Silence => std::future::pending().await,
             Say::Endless(head) => {
                 stream.get_mut().write_all(head.as_bytes()).await?;
                 let chunk = [b"1000\r\n".as_slice(), &[0; 4096], b"\r\n"].concat();

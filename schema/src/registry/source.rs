@@ -10,7 +10,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use futures_util::{
     Stream, StreamExt,
     stream::{self, BoxStream},
 };
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Error;
 
@@ -28,6 +29,11 @@ pub trait BlobSource: Send + Sync {
     /// An error means that they cannot be had (again) from there. The stream itself verifies the digest, and yields an
     /// error in place of the last chunk when it differs. Every error comes out of the push as [`Error::Source`].
     fn open(&self, offset: u64) -> Result<BoxStream<'static, io::Result<Bytes>>, io::Error>;
+
+    /// Whether it can be opened at 0 again however far it was read.
+    fn repeatable(&self) -> bool {
+        true
+    }
 }
 
 impl BlobSource for Bytes {
@@ -57,7 +63,12 @@ struct State {
     failure: Option<io::Error>,
     moved: Instant,
     left: u64,
+    /// The source has no byte at hand: that nothing moves is not the registry's doing.
+    starved: bool,
 }
+
+/// Bytes handed to the connection at a time: small enough to show that a slow one still moves.
+const PIECE: usize = 32 << 10;
 
 impl Watch {
     /// The caller's error, if there was one.
@@ -65,19 +76,41 @@ impl Watch {
         self.state().failure.take().map(Error::Source)
     }
 
-    /// Returns once nothing has moved for `idle`, or for `commit` after the last byte went out.
-    pub(super) async fn stalled(&self, idle: Duration, commit: Duration) {
+    /// Returns once the registry has taken nothing for `idle`, or has not answered for `answer` after the last byte went
+    /// out; which of the two it was.
+    pub(super) async fn stalled(&self, idle: Duration, answer: Duration) -> bool {
         loop {
-            let (moved, left) = {
+            let (moved, all_sent, starved) = {
                 let state = self.state();
-                (state.moved, state.left)
+                (state.moved, state.left == 0, state.starved)
             };
-            let until = moved + if left == 0 { commit } else { idle };
-            if Instant::now() >= until {
-                return;
+            let until = moved + if all_sent { answer } else { idle };
+            if starved {
+                sleep(idle).await;
+            } else if Instant::now() >= until {
+                return all_sent;
+            } else {
+                // Bytes that leave meanwhile change what is waited for.
+                sleep_until(until.min(Instant::now() + idle)).await;
             }
-            tokio::time::sleep_until(until.into()).await;
         }
+    }
+
+    /// Returns once the last byte has been out for so long.
+    pub(super) async fn silent_for(&self, time: Duration) {
+        loop {
+            match self.standing() {
+                (0, silence) if silence >= time => return,
+                (0, silence) => sleep(time - silence).await,
+                _ => sleep(time).await,
+            }
+        }
+    }
+
+    /// Bytes that have not left, and how long nothing has moved.
+    pub(super) fn standing(&self) -> (u64, Duration) {
+        let state = self.state();
+        (state.left, state.moved.elapsed())
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -88,6 +121,7 @@ impl Watch {
 /// Exactly `length` bytes of a source, or an error; the [`Watch`] tells which.
 pub(super) struct Exact {
     inner: BoxStream<'static, io::Result<Bytes>>,
+    rest: Bytes,
     watch: Watch,
 }
 
@@ -97,10 +131,12 @@ impl Exact {
             failure: None,
             moved: Instant::now(),
             left: length,
+            starved: false,
         })));
         (
             Self {
                 inner,
+                rest: Bytes::new(),
                 watch: watch.clone(),
             },
             watch,
@@ -118,18 +154,28 @@ impl Stream for Exact {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = match self.inner.poll_next_unpin(cx) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(next) => next,
+        let next = match self.rest.is_empty() {
+            false => Some(Ok(std::mem::take(&mut self.rest))),
+            true => match self.inner.poll_next_unpin(cx) {
+                Poll::Pending => {
+                    self.watch.state().starved = true;
+                    return Poll::Pending;
+                }
+                Poll::Ready(next) => next,
+            },
         };
         let invalid = |text| io::Error::new(io::ErrorKind::InvalidData, text);
         match next {
             Some(Err(error)) => self.fail(error),
-            Some(Ok(chunk)) => {
+            Some(Ok(mut chunk)) => {
+                if chunk.len() > PIECE {
+                    self.rest = chunk.split_off(PIECE);
+                }
                 let length = chunk.len() as u64;
                 let left = {
                     let mut state = self.watch.state();
                     state.moved = Instant::now();
+                    state.starved = false;
                     state
                         .left
                         .checked_sub(length)

@@ -2,15 +2,17 @@
 An upload session: where its next request goes, and how to ask the registry what it has of it.
 */
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use reqwest::{
-    Method, Response,
+    Method, Response, StatusCode,
     header::{CONTENT_LENGTH, HeaderMap, HeaderName, LOCATION, RANGE},
 };
 use url::Url;
 
-use super::{Error, Remote, access::Access, location, reply::Reply, send::Call, tls::Traffic};
+use super::{
+    Error, Remote, access::Access, closed::Asked, location, reply::Reply, send::Call, tls::Traffic,
+};
 use crate::{Digest, manifest::Blob};
 
 /// A session that a registry has opened. Dropping it unused is fine: registries clear such sessions away.
@@ -19,7 +21,37 @@ pub struct Upload {
     pub(super) url: Url,
     /// Smallest chunk the registry takes, bytes.
     pub(super) chunk_min: u64,
+    /// Bytes that the registry has said it took, by our count.
+    pub(super) taken: u64,
+    /// Bytes that may have got there.
+    pub(super) sent: u64,
 }
+
+/// What beginning an upload gave.
+#[derive(Debug)]
+pub(super) enum Begun {
+    /// A session for the bytes.
+    Session(Upload),
+    /// The blob was there already.
+    There,
+}
+
+/// What a registry says of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// It has so many bytes. Registries are often wrong about it.
+    Bytes(u64),
+    /// There is no such upload, or no longer.
+    Gone,
+    /// It does not say, or not in a way that makes sense.
+    Unknown,
+}
+
+/// Chunks are held in memory, so a registry cannot ask for larger ones: 16 MiB.
+const CHUNK_MIN_LIMIT: u64 = 16 << 20;
+
+/// The longest that a registry is given to clear an upload away.
+const CLEARING: Duration = Duration::from_secs(5);
 
 impl Upload {
     /// Reads the session out of an answer; `None` without a usable `Location`.
@@ -31,7 +63,12 @@ impl Upload {
         );
         Some(Self {
             url: location::resolve(response.url(), place)?,
-            chunk_min: chunk_min.and_then(|text| text.parse().ok()).unwrap_or(0),
+            chunk_min: chunk_min
+                .and_then(|text| text.trim().parse().ok())
+                .filter(|least| *least <= CHUNK_MIN_LIMIT)
+                .unwrap_or(0),
+            taken: 0,
+            sent: 0,
         })
     }
 
@@ -56,10 +93,21 @@ impl fmt::Debug for Upload {
 }
 
 impl Remote {
-    /// Opens a session (distribution-spec, "POST then PUT").
-    pub(super) async fn start_upload(&self, blob: &Blob) -> Result<Upload, Error> {
-        let response = self.post_uploads(blob, &[], self.push()).await?;
-        self.session(&response, blob)
+    /// Opens a session (distribution-spec, "POST then PUT"). A refusal of it holds for all blobs of the repository.
+    pub(super) async fn begin_upload(&self, blob: &Blob) -> Result<Begun, Error> {
+        let response = self
+            .post_uploads(blob, &[], self.push())
+            .await
+            .map_err(|error| self.refused_for_good(error, Asked::Opening))?;
+        let (status, session) = (response.status(), self.session(&response, blob));
+        // It keeps a place among the requests under way as long as it is there.
+        drop(response);
+        if status == StatusCode::CREATED && self.has_blob(blob).await? {
+            return Ok(Begun::There);
+        }
+        session
+            .map(Begun::Session)
+            .map_err(|error| self.refused_for_good(error, Asked::Opening))
     }
 
     /// `POST uploads/` with a query.
@@ -119,19 +167,42 @@ impl Remote {
         })
     }
 
-    /// Asks what the registry has of an upload; the offset to go on from, where it can be continued.
-    pub(super) async fn upload_status(&self, upload: &mut Upload, blob: &Blob) -> Option<u64> {
-        let call = Call {
+    /// Asks what the registry has of an upload.
+    pub(super) async fn upload_status(&self, upload: &mut Upload, blob: &Blob) -> Held {
+        let call = self.upload_call(Method::GET, upload, blob);
+        let response = match self.call_once(&call, &[404, 410]).await {
+            Ok(response) if response.status().is_success() => response,
+            Ok(_) => return Held::Gone,
+            Err(_) => return Held::Unknown,
+        };
+        if self.moved(upload, &response, blob).is_err() {
+            return Held::Unknown;
+        }
+        text(response.headers(), &RANGE)
+            .and_then(|range| location::upload_offset(range, blob.size))
+            .map_or(Held::Unknown, Held::Bytes)
+    }
+
+    /// Clears away an upload that is given up (distribution-spec, "Canceling a blob upload"): it would count against the
+    /// quota for days. Where the registry does not let us, it does so itself one day.
+    pub(super) async fn abandon(&self, upload: Upload, blob: &Blob) {
+        let call = self.upload_call(Method::DELETE, &upload, blob);
+        match tokio::time::timeout(CLEARING, self.call_once(&call, &[])).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "an upload is left behind"),
+            Err(_) => tracing::debug!("an upload is left behind: no answer"),
+        }
+    }
+
+    fn upload_call<'a>(&'a self, method: Method, upload: &Upload, blob: &Blob) -> Call<'a> {
+        Call {
             traffic: Traffic::Api,
-            method: Method::GET,
+            method,
             url: upload.url.clone(),
             access: self.push(),
             target: self.target(&blob.digest),
             fill: &|request| request,
-        };
-        let response = self.call_once(&call, &[]).await.ok()?;
-        self.moved(upload, &response, blob).ok()?;
-        location::upload_offset(text(response.headers(), &RANGE)?, blob.size)
+        }
     }
 }
 

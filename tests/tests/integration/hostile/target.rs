@@ -244,6 +244,43 @@ fn a_proxy_that_refuses_large_bodies_is_worked_around_or_named() -> Result<()> {
     Ok(())
 }
 
+/// What a registry says of everything is told once, and not asked again for each blob: read-only, or hours to wait.
+#[test]
+fn a_registry_that_takes_nothing_is_told_once() -> Result<()> {
+    let desk = Desk::new()?;
+    shared(&desk)?;
+    for (status, retry_after, words) in [
+        (405, None, "read-only or maintenance mode"),
+        (429, Some(7200), "left alone for 2 h"),
+    ] {
+        for pipe in [false, true] {
+            let target = Embedded::start(Settings::default())?;
+            let answer = Action::Answer {
+                status,
+                retry_after,
+            };
+            target.fault(Fault::on("POST", "/blobs/uploads/").does(answer));
+            let push = match pipe {
+                true => desk
+                    .push(std::path::Path::new("-"), &target)?
+                    .stdin_file(&desk.path("a.tar"))?,
+                false => desk.push(&desk.path("a.tar"), &target)?,
+            };
+            let pushed = push
+                .args(["--concurrency", "2", "--format", "json"])
+                .run()?;
+            told(&pushed, 30, &[words]);
+            let failures = json(&pushed)?["failures"].as_array().map(Vec::len);
+            ensure!(failures == Some(1), "{failures:?}: {}", pushed.stderr);
+            let posts = target.requests();
+            let posts = posts.iter().filter(|request| request.method == "POST");
+            ensure!(posts.count() <= 2);
+            ensure!(!target.has_tags());
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn immutable_tags_that_differ_fail_that_tag_alone() -> Result<()> {
     let desk = Desk::new()?;
