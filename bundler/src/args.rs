@@ -53,6 +53,13 @@ pub struct BuildArgs {
     /// Leave out images that their source does not have; the bundle lists which and why
     #[arg(long)]
     pub skip_missing: bool,
+    /// Layers that are not meant to be distributed, as of Windows images: taken from the registry or from the address in the
+    /// manifest where they can be had, else left out; or left out in any case. The bundle lists what is left out
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "include")]
+    pub foreign_layers: ForeignLayers,
+    /// Ask this host for foreign layers even by plain HTTP or at an address inside; repeatable
+    #[arg(long = "allow-foreign-host", value_name = "HOST[:PORT]")]
+    pub allow_foreign_hosts: Vec<String>,
     /// The private key to sign with, PKCS#8 PEM
     #[arg(long, value_name = "KEY.pem", required_unless_present = "dry_run")]
     pub signing_key: Option<PathBuf>,
@@ -111,6 +118,15 @@ pub struct ReleaseArgs {
     /// The image that the update graph is put on: a small one with bash and cp
     #[arg(long, value_name = "REF")]
     pub graph_base_image: Option<String>,
+}
+
+/// What becomes of foreign layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ForeignLayers {
+    /// Taken, where they can be had.
+    Include,
+    /// Left out.
+    Skip,
 }
 
 /// How results are shown.

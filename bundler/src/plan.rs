@@ -68,6 +68,7 @@ pub fn plan(parts: Parts, without_config: bool, created: Timestamp) -> Result<Pl
     for image in parts.images {
         gathered.add(image)?;
     }
+    gathered.settle_left_out();
     let mut files = gathered.blob_files();
     let manifests = gathered.manifest_files(&mut files);
     gathered.tag_files(&mut files);
@@ -88,6 +89,7 @@ pub fn plan(parts: Parts, without_config: bool, created: Timestamp) -> Result<Pl
             name: object.name.clone(),
         }));
     }
+    let missing: BTreeSet<Missing> = parts.missing.into_iter().chain(gathered.left_out).collect();
     let index = Index {
         format: FORMAT.to_owned(),
         created: created.strftime(CREATED_FORMAT).to_string(),
@@ -99,7 +101,7 @@ pub fn plan(parts: Parts, without_config: bool, created: Timestamp) -> Result<Pl
         assumes: Vec::new(),
         releases: parts.releases,
         update_graph: parts.update_graph,
-        missing: parts.missing,
+        missing: missing.into_iter().collect(),
     };
     let (index, sums) = index.seal().map_err(SignError::Unreadable)?;
     contents.insert(Digest::of(&sums), Content::Memory(Bytes::from(sums)));
@@ -126,16 +128,34 @@ struct Gathered {
     manifests: BTreeMap<Digest, (Carried, BTreeSet<Repository>)>,
     tags: BTreeMap<(Repository, Tag), (u64, Digest)>,
     contents: HashMap<Digest, Content>,
+    left_out: BTreeSet<Missing>,
 }
 
 impl Gathered {
+    /// A layer that one image leaves out and another one brings is there for both.
+    fn settle_left_out(&mut self) {
+        let blobs = &mut self.blobs;
+        self.left_out.retain(|layer| {
+            let brought = layer.blob.and_then(|digest| blobs.get_mut(&digest));
+            let Some((_, repositories)) = brought else {
+                return true;
+            };
+            repositories.insert(layer.repository.clone());
+            false
+        });
+    }
+
     fn add(&mut self, resolved: Resolved) -> Result<(), Error> {
         let Resolved {
             image,
             source,
             manifests,
             made,
+            elsewhere,
+            left_out,
         } = resolved;
+        let absent: BTreeSet<Digest> = left_out.iter().filter_map(|layer| layer.blob).collect();
+        self.left_out.extend(left_out);
         let size = |digest: &Digest| {
             manifests
                 .get(digest)
@@ -160,7 +180,8 @@ impl Gathered {
             }
         }
         for (digest, carried) in manifests {
-            for blob in &carried.parsed.blobs {
+            let blobs = carried.parsed.blobs.iter();
+            for blob in blobs.filter(|blob| !absent.contains(&blob.digest)) {
                 let (size, repositories) = self
                     .blobs
                     .entry(blob.digest)
@@ -175,7 +196,10 @@ impl Gathered {
                 repositories.insert(image.repository.clone());
                 let content = || match made.get(&blob.digest) {
                     Some(bytes) => Content::Memory(bytes.clone()),
-                    None => Content::Source(source.clone(), *blob, image.source.clone()),
+                    None => {
+                        let source = elsewhere.get(&blob.digest).unwrap_or(&source);
+                        Content::Source(source.clone(), *blob, image.source.clone())
+                    }
                 };
                 self.contents.entry(blob.digest).or_insert_with(content);
             }

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use reqwest::{Client, Response, StatusCode, Url, header};
 use schema::{causes, proxy, registry, text::excerpt};
 use tokio::time::timeout;
@@ -68,9 +69,29 @@ impl Web {
         whole.unwrap_or(Err(WebError::Slow(limits.whole)))
     }
 
+    /// The answer, its body not yet read, and the byte that this begins with: `offset`, or 0 where the server knows no ranges.
+    pub async fn open(
+        &self,
+        url: &Url,
+        offset: u64,
+        idle: Duration,
+    ) -> Result<(Response, u64), WebError> {
+        let answer = self.follow(url, offset, idle).await?;
+        let begins = match answer.status() {
+            StatusCode::OK => 0,
+            StatusCode::PARTIAL_CONTENT if begins_at(&answer, offset) => offset,
+            status => return Err(WebError::Status(status.as_u16())),
+        };
+        let kind = answer.headers().get(header::CONTENT_TYPE);
+        if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
+            return Err(WebError::Page);
+        }
+        Ok((answer, begins))
+    }
+
     async fn fetch(&self, url: &Url, limits: &Limits) -> Result<Option<Vec<u8>>, WebError> {
         let slow = |_| WebError::Slow(limits.idle);
-        let mut answer = self.follow(url, limits).await?;
+        let mut answer = self.follow(url, 0, limits.idle).await?;
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(None),
@@ -110,18 +131,21 @@ impl Web {
 }
 
 impl Web {
-    /// The answer at the end of at most five redirects, none of them off TLS or to an address that is not to be asked.
-    async fn follow(&self, url: &Url, limits: &Limits) -> Result<Response, WebError> {
+    /// The answer at the end of at most five redirects, none of them off TLS or to an address that is not to be asked. The
+    /// body is asked for from `offset` on.
+    async fn follow(&self, url: &Url, offset: u64, idle: Duration) -> Result<Response, WebError> {
         let mut url = url.clone();
         for _ in 0..=REDIRECTS {
             if self.public_only {
-                let checked = timeout(limits.idle, public::check(&url)).await;
+                let checked = timeout(idle, public::check(&url)).await;
                 checked.unwrap_or(Ok(()))?;
             }
-            let request = self.client.get(url.clone()).send();
-            let answer = timeout(limits.idle, request).await;
-            let answer = answer.map_err(|_| WebError::Slow(limits.idle))?;
-            let answer = answer.map_err(failed)?;
+            let mut request = self.client.get(url.clone());
+            if offset > 0 {
+                request = request.header(header::RANGE, format!("bytes={offset}-"));
+            }
+            let answer = timeout(idle, request.send()).await;
+            let answer = answer.map_err(|_| WebError::Slow(idle))?.map_err(failed)?;
             let Some(next) = redirected(&answer) else {
                 return Ok(answer);
             };
@@ -149,6 +173,21 @@ fn redirected(answer: &Response) -> Option<String> {
     codes
         .contains(&answer.status().as_u16())
         .then(|| String::from_utf8_lossy(location.as_bytes()).into_owned())
+}
+
+/// The next bytes of a body.
+pub async fn next(answer: &mut Response, idle: Duration) -> Result<Option<Bytes>, WebError> {
+    let chunk = timeout(idle, answer.chunk()).await;
+    chunk.map_err(|_| WebError::Slow(idle))?.map_err(failed)
+}
+
+/// Whether a part of a body is the part that was asked for.
+fn begins_at(answer: &Response, offset: u64) -> bool {
+    let range = answer.headers().get(header::CONTENT_RANGE);
+    let text = range
+        .and_then(|range| range.to_str().ok())
+        .unwrap_or_default();
+    text.starts_with(&format!("bytes {offset}-"))
 }
 
 /// An address as it may be shown: without the user, password, query and fragment that it may have, and at most 200 characters.

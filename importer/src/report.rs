@@ -36,7 +36,8 @@ pub fn missing(index: &Index) -> Vec<String> {
         .map(|one| {
             format!(
                 "{} is MISSING from the bundle, since its source did not have it: {}",
-                one.source, one.reason
+                one.named(),
+                one.reason
             )
         })
         .collect()

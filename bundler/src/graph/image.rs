@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use schema::{
     Digest, Manifest, MediaType, Repository,
-    bundle::Image,
+    bundle::{Image, Missing},
     manifest::{Blob, MANIFEST_LIMIT, ManifestError},
     name::NameError,
     registry::{RawManifest, Slice},
@@ -58,7 +58,13 @@ pub async fn image(
     let tag = tag
         .parse()
         .map_err(|error: NameError| Error::Usage(error.to_string()))?;
+    let left_out = base.left_out.into_iter().map(|layer| Missing {
+        repository: repository.clone(),
+        ..layer
+    });
     Ok(Resolved {
+        left_out: left_out.collect(),
+        elsewhere: base.elsewhere,
         image: Image {
             repository,
             digest,

@@ -222,7 +222,7 @@ impl Verified {
             let part = format!("component {:?} of {of_release}", component.name);
             let from = match &source {
                 Source::Disk(disk, repository) => Source::Disk(disk.clone(), repository.clone()),
-                Source::Registry(_) => {
+                Source::Elsewhere(_) | Source::Registry(_) => {
                     let remote = request.registries.repository(&component.reference);
                     Source::Registry(
                         remote

@@ -18,7 +18,7 @@ pub use openshift::{GraphInput, ReleaseRules, WantedRelease};
 
 use crate::{
     Error,
-    args::BuildArgs,
+    args::{BuildArgs, ForeignLayers},
     config::{self, ConfigFile},
     keygen,
     names::{Names, split_name},
@@ -53,6 +53,10 @@ pub struct Request {
     pub held: Held,
     /// Leave out images that their source does not have, and say so in the bundle.
     pub skip_missing: bool,
+    /// What becomes of layers that are not meant to be distributed.
+    pub foreign_layers: ForeignLayers,
+    /// `HOST[:PORT]`s that may be asked for such layers wherever they are.
+    pub allow_foreign_hosts: Vec<String>,
     /// The manifests.
     pub config: Vec<ConfigFile>,
     /// A directory of their own for the manifests.
@@ -195,6 +199,8 @@ impl Request {
             }),
             held: Held::default(),
             skip_missing: args.skip_missing,
+            foreign_layers: args.foreign_layers,
+            allow_foreign_hosts: args.allow_foreign_hosts.clone(),
             config: config::gather(&paths, args.allow_secrets)?,
             config_to_dir: args.config_to_dir.clone(),
             signing_key: args.signing_key.as_ref().map(load).transpose()?,

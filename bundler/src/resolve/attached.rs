@@ -232,7 +232,7 @@ impl Gathering<'_> {
                 let remote = place.chosen()?;
                 Some((remote.host(), remote.repository().to_string()))
             }
-            Source::Disk(..) => None,
+            Source::Disk(..) | Source::Elsewhere(_) => None,
         }
     }
 

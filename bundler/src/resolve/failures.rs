@@ -82,7 +82,7 @@ impl Silent {
 fn host(wanted: &Wanted) -> Option<&str> {
     match wanted.source {
         Source::Registry(_) => wanted.shown.split('/').next(),
-        Source::Disk(..) => None,
+        Source::Disk(..) | Source::Elsewhere(_) => None,
     }
 }
 
@@ -144,6 +144,7 @@ fn left_out(wanted: &Wanted, image: &str, reason: &str) -> Missing {
         source: Missing::plain(image),
         reason: Missing::plain(&reason),
         releases: wanted.releases.clone(),
+        blob: None,
     }
 }
 

@@ -7,6 +7,7 @@ tag and by the referrers API and travels with it.
 
 mod attached;
 pub mod failures;
+mod foreign;
 mod held;
 mod refused;
 
@@ -19,7 +20,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use schema::{
     Digest, Manifest, MediaType, Platform, Selector,
-    bundle::Image,
+    bundle::{Image, Missing},
     manifest::{Blob, Child, ManifestError},
     registry::{RawManifest, Slice},
 };
@@ -45,6 +46,10 @@ pub struct Resolved {
     pub manifests: HashMap<Digest, Carried>,
     /// Blobs that are at hand: made here, or small and fetched already.
     pub made: HashMap<Digest, Bytes>,
+    /// Foreign layers that come from other places than `source`.
+    pub elsewhere: HashMap<Digest, Source>,
+    /// Foreign layers that are left out.
+    pub left_out: Vec<Missing>,
 }
 
 /// A manifest that goes into the bundle.
@@ -88,6 +93,7 @@ pub async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> 
         Wish::Skip => Vec::new(),
         Wish::Require | Wish::Take => gathering.attached().await?,
     };
+    let foreign = gathering.foreign().await?;
     Ok(Resolved {
         image: Image {
             repository: wanted.repository.clone(),
@@ -101,6 +107,8 @@ pub async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> 
         source: wanted.source.clone(),
         manifests: gathering.manifests,
         made: gathering.made,
+        elsewhere: foreign.elsewhere,
+        left_out: foreign.left_out,
     })
 }
 

@@ -85,7 +85,12 @@ fn table(plan: &Plan, request: &Request) -> Page {
     text.line(format_args!(
         "{verb} {place}: {}{}, {}, {}, {}",
         counted(index.images.len(), "image"),
-        match index.missing.len() {
+        match index
+            .missing
+            .iter()
+            .filter(|one| one.blob.is_none())
+            .count()
+        {
             0 => String::new(),
             gone => format!(" ({gone} more are MISSING)"),
         },

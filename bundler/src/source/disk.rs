@@ -166,11 +166,7 @@ impl Disk {
     }
 
     /// A blob of the size its manifest says; its digest is checked when it is written into the bundle.
-    pub(super) fn blob(
-        &self,
-        repository: &Repository,
-        blob: &Blob,
-    ) -> Result<(PathBuf, fs::File), Error> {
+    pub fn blob(&self, repository: &Repository, blob: &Blob) -> Result<(PathBuf, fs::File), Error> {
         let path = self.blob_path(repository, &blob.digest);
         let file = files::open(&path)?;
         let metadata = file.metadata();

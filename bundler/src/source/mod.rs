@@ -1,6 +1,7 @@
 /*! Where images come from: a repository at a registry, or a directory on disk. Both give manifests, tags and slices. */
 
 mod disk;
+mod elsewhere;
 mod files;
 mod layout;
 mod mirror;
@@ -21,6 +22,7 @@ use schema::{
 };
 
 pub use disk::Disk;
+pub use elsewhere::Elsewhere;
 pub use place::Place;
 pub use registries::Registries;
 
@@ -31,6 +33,8 @@ use crate::Error;
 pub enum Source {
     /// A directory, and the repository in it.
     Disk(Arc<Disk>, Repository),
+    /// An address that a manifest gives for one of its layers; it has no manifests.
+    Elsewhere(Elsewhere),
     /// A repository at a registry, or at one of its mirrors.
     Registry(Place),
 }
@@ -40,6 +44,7 @@ impl Source {
     pub async fn manifest(&self, selector: &Selector) -> Result<RawManifest, Error> {
         match self {
             Self::Disk(disk, repository) => disk.manifest(repository, selector),
+            Self::Elsewhere(place) => Err(place.no_manifests()),
             Self::Registry(place) => Ok(place.manifest(selector).await?),
         }
     }
@@ -48,6 +53,7 @@ impl Source {
     pub async fn find(&self, tag: &Tag) -> Result<Option<Digest>, Error> {
         match self {
             Self::Disk(disk, repository) => Ok(disk.find(repository, tag)),
+            Self::Elsewhere(_) => Ok(None),
             Self::Registry(place) => {
                 let remote = place.remote().await?;
                 Ok(remote.find_manifest(&Selector::Tag(tag.clone())).await?)
@@ -60,6 +66,7 @@ impl Source {
     pub async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Digest>>, Error> {
         match self {
             Self::Disk(disk, _) => disk.referrers(subject),
+            Self::Elsewhere(_) => Ok(None),
             Self::Registry(place) => Ok(place.remote().await?.referrers(subject).await?),
         }
     }
@@ -67,7 +74,7 @@ impl Source {
     /// The same source, for questions that may well be answered with no.
     pub fn lookup(&self) -> Self {
         match self {
-            Self::Disk(..) => self.clone(),
+            Self::Disk(..) | Self::Elsewhere(_) => self.clone(),
             Self::Registry(place) => Self::Registry(place.lookup()),
         }
     }
@@ -92,6 +99,7 @@ impl Source {
                 });
                 blocks.boxed()
             }
+            Self::Elsewhere(place) => place.stream(blob).boxed(),
             Self::Registry(place) => {
                 let (place, blob) = (place.clone(), *blob);
                 let opened = async move {
@@ -121,6 +129,7 @@ impl Source {
                     source: error.into(),
                 })?
             }
+            Self::Elsewhere(_) => Ok(Slice::Unsupported),
             Self::Registry(place) => {
                 let remote = place.remote().await?;
                 Ok(remote.blob_range(blob, offset, length).await?)

@@ -33,7 +33,7 @@ pub struct Plan {
     pub missing: Vec<Missing>,
     /// Tags, those of the releases included.
     pub tags: Vec<TagStep>,
-    /// Every digest that is in the bundle, or that a delta says is at the target.
+    /// Every digest that is in the bundle, or that the index says is not.
     pub known: HashSet<Digest>,
 }
 
@@ -140,7 +140,8 @@ impl Plan {
                 }
             }
         }
-        let known = needed.keys().copied().collect();
+        let left_out = index.missing.iter().filter_map(|missing| missing.blob);
+        let known = needed.keys().copied().chain(left_out).collect();
         let tags = tags.steps();
         let (mut blobs, mut manifests) = (Vec::new(), Vec::new());
         for (digest, (position, size, repositories)) in needed {

@@ -235,7 +235,7 @@ impl Report {
             text.line(format_args!("failed     {failure}"));
         }
         for one in &self.missing {
-            text.line(format_args!("missing    {}: {}", one.source, one.reason));
+            text.line(format_args!("missing    {}: {}", one.named(), one.reason));
         }
         let unchanged = self
             .tags

@@ -43,7 +43,8 @@ pub struct Index {
     /// The image that brings an update service its graph; left out where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_graph: Option<UpdateGraph>,
-    /// Images that were asked for and that their source did not have, sorted; left out where there is none.
+    /// Images that were asked for and that their source did not have, and foreign layers that could not be had, sorted; left out
+    /// where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing>,
 }
@@ -259,11 +260,23 @@ pub struct Missing {
     /// If it is a component of releases in the same repository: their tags, sorted. Those releases are not whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<Tag>,
+    /// If the image is there, and only a layer of it is missing that its manifest does not mean to be distributed ("foreign"):
+    /// the digest of that layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blob: Option<Digest>,
 }
 
 impl Missing {
     /// The most bytes of `source`, and of `reason`.
     pub const TEXT_LIMIT: usize = 512;
+
+    /// What is missing, for people.
+    pub fn named(&self) -> String {
+        match &self.blob {
+            Some(digest) => format!("foreign layer {digest} of {}", self.source),
+            None => self.source.clone(),
+        }
+    }
 
     /// Text from elsewhere made fit for `source` and `reason`: what is not printable ASCII becomes `?`, what is too long
     /// is cut.

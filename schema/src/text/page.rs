@@ -116,7 +116,7 @@ pub fn missing(missing: &[Missing]) -> Table {
     let mut table = Table::new(columns);
     for one in missing {
         let repository = one.repository.to_string();
-        table.row([&one.source, &repository, &joined(&one.tags), &one.reason]);
+        table.row([&one.named(), &repository, &joined(&one.tags), &one.reason]);
     }
     table
 }

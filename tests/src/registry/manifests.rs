@@ -11,7 +11,10 @@ use hyper::{
     Method, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, LINK, LOCATION},
 };
-use schema::{Digest, Manifest, MediaType, Repository, Selector, manifest::MANIFEST_LIMIT};
+use schema::{
+    Digest, Manifest, MediaType, Repository, Selector,
+    manifest::{Blob, MANIFEST_LIMIT},
+};
 use serde_json::json;
 
 use super::{
@@ -117,11 +120,17 @@ fn write(
     if settings.immutable_tags && tag.as_ref().is_some_and(exists) {
         return invalid("TAG_INVALID", "the tag exists and tags are immutable here");
     }
-    if let Some(blob) = manifest
-        .blobs
-        .iter()
-        .find(|blob| store.blob(repository, &blob.digest).is_none())
-    {
+    if !settings.foreign_layers && !manifest.foreign.is_empty() {
+        // As docker-registry says it, with its 500.
+        return Answer::error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "MANIFEST_BLOB_UNKNOWN",
+            "blob unknown to registry",
+        );
+    }
+    let foreign = |blob: &&Blob| manifest.foreign.iter().any(|layer| layer.blob == **blob);
+    let mut own = manifest.blobs.iter().filter(|blob| !foreign(blob));
+    if let Some(blob) = own.find(|blob| store.blob(repository, &blob.digest).is_none()) {
         return invalid(
             "MANIFEST_BLOB_UNKNOWN",
             &format!("{} is not in {repository}", blob.digest),

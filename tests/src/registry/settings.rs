@@ -35,6 +35,8 @@ pub struct Settings {
     pub keep_cut_uploads: bool,
     /// Give upload locations with scheme and host; else only path and query.
     pub absolute_locations: bool,
+    /// Take manifests with foreign layers, whose blobs need not be there; docker-registry refuses them unless told otherwise.
+    pub foreign_layers: bool,
     /// Refuse any PUT to a tag that exists, even with the same digest.
     pub immutable_tags: bool,
     /// Refuse repositories with more path components than this.
@@ -118,6 +120,7 @@ impl Default for Settings {
             monolithic_post: true,
             keep_cut_uploads: true,
             absolute_locations: false,
+            foreign_layers: true,
             immutable_tags: false,
             max_components: None,
             max_body: None,

@@ -8,6 +8,7 @@ mod support;
 // What is promised, on real components.
 mod demo;
 mod end_to_end;
+mod foreign;
 mod openshift;
 mod recipe;
 

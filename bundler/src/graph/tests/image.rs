@@ -101,6 +101,8 @@ impl Base {
             source: Source::Disk(disk, "ubi9".parse()?),
             manifests: self.manifests.clone(),
             made: HashMap::new(),
+            elsewhere: HashMap::new(),
+            left_out: Vec::new(),
         })
     }
 }

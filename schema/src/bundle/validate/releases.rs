@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{broken, out_of_place};
+use super::{super::path::BundlePath, broken, out_of_place};
 use crate::{
     Digest, Repository, Tag,
     bundle::{
@@ -106,6 +106,12 @@ fn missing(index: &Index) -> Result<(), Error> {
             return broken(format!(
                 "a list of the missing {source} is not sorted, or holds something twice"
             ));
+        }
+        if let Some(digest) = one.blob {
+            let path = BundlePath::Blob(repository.clone(), digest);
+            if index.files.iter().any(|file| file.path == path) {
+                return broken(format!("{path} is both listed and missing"));
+            }
         }
         let mut tags = one.releases.iter();
         if let Some(tag) = tags.find(|tag| !releases.contains(&(repository, tag))) {
