@@ -27,6 +27,7 @@ fn gone(index: &Index) -> Missing {
         source: "registry.example/shop/gone:v1".to_owned(),
         reason: "not found: MANIFEST_UNKNOWN".to_owned(),
         releases: Vec::new(),
+        blob: None,
     }
 }
 
