@@ -42,6 +42,8 @@ mod exists_tests;
 #[cfg(test)]
 mod login_tests;
 #[cfg(test)]
+mod origin_tests;
+#[cfg(test)]
 mod pull_tests;
 #[cfg(test)]
 mod push_tests;

@@ -22,6 +22,9 @@ mod clusters;
 mod format;
 mod tamper;
 
+// The way to registries, as Go's programs go it.
+mod network;
+
 // What registries and media do to harm, what an interruption leaves, and what is said.
 mod hostile;
 mod interrupted;
