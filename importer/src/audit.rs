@@ -17,8 +17,10 @@ pub fn concerns(file: &File) -> bool {
 
 /// Compares the objects in a configuration file with those the index lists for it.
 pub fn check(index: &Index, path: &BundlePath, bytes: &[u8]) -> Result<(), bundle::Error> {
-    let read =
-        objects::read(bytes).map_err(|error| bundle::Error::Invalid(format!("{path}: {error}")))?;
+    let read = objects::read(bytes).map_err(|error| bundle::Error::Unfit {
+        path: path.to_string(),
+        reason: error.to_string(),
+    })?;
     let mut found = read.into_iter().map(|object| ObjectRecord {
         path: path.clone(),
         document: object.document,

@@ -3,7 +3,8 @@ What both sides of the gap agree on.
 
 - [`digest`], [`name`], [`mod@reference`], [`platform`]: the words, parsed once at the edge and safe to use from there on.
 - [`manifest`]: what an OCI or Docker manifest refers to; its bytes are never re-serialised.
-- [`objects`]: Kubernetes documents, read as `kubectl` reads them.
+- [`objects`]: Kubernetes documents, read as `kubectl` and any other program reads them.
+- [`readings`]: documents of registries that could be read in two ways.
 - [`bundle`]: the file that is carried across (described byte by byte in `schema/README.md`).
 - [`causes`]: what is behind an error of a library.
 - `proxy` (feature `registry`): which proxy the environment asks for.
@@ -26,9 +27,11 @@ pub mod process;
 pub mod progress;
 #[cfg(feature = "registry")]
 pub mod proxy;
+pub mod readings;
 pub mod reference;
 #[cfg(feature = "registry")]
 pub mod registry;
+mod spelling;
 pub mod text;
 
 pub use digest::Digest;

@@ -3,7 +3,8 @@ What a manifest refers to.
 
 Manifests are carried as the bytes the registry gave. This reader only finds their children, blobs and subject, and
 refuses a body that two readers could take for two different things (CVE-2021-41190): one whose own `mediaType`
-differs from the declared one, or that mixes `manifests` with `config` or `layers`.
+differs from the declared one, that mixes `manifests` with `config` or `layers`, or whose keys are repeated or differ from
+known ones by case.
 */
 
 mod entry;
@@ -13,7 +14,11 @@ use std::{collections::BTreeMap, fmt};
 use oci_spec::image::Descriptor as OciDescriptor;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Platform, digest::DigestError};
+use crate::{
+    Digest, Platform,
+    digest::DigestError,
+    readings::{self, Shape},
+};
 use entry::Entry;
 
 /// The most a registry need accept as a manifest (distribution-spec, "Pushing Manifests"), and the most we read: 4 MiB.
@@ -78,6 +83,16 @@ impl MediaType {
         Self::ALL
             .into_iter()
             .find(|known| known.as_str().eq_ignore_ascii_case(bare))
+    }
+
+    /// Reads a `mediaType` that stands in a document, where no spelling but the one is the type for everybody.
+    fn written(text: &str) -> Result<Option<Self>, ManifestError> {
+        match Self::from_header(text) {
+            Some(known) if known.as_str() != text => Err(ManifestError::TwoReadings(format!(
+                "the media type {text:?} is {known} for some readers, and unknown to others"
+            ))),
+            found => Ok(found),
+        }
     }
 
     /// Whether it lists other manifests.
@@ -152,7 +167,7 @@ impl Manifest {
     pub fn parse(bytes: &[u8], declared: MediaType) -> Result<Self, ManifestError> {
         let body = Body::read(bytes)?;
         if let Some(own) = &body.media_type
-            && MediaType::from_header(own) != Some(declared)
+            && MediaType::written(own)? != Some(declared)
         {
             return Err(ManifestError::Disagrees {
                 declared,
@@ -191,6 +206,9 @@ impl Body {
         if bytes.len() as u64 > MANIFEST_LIMIT {
             return Err(ManifestError::TooLarge(bytes.len() as u64));
         }
+        if let Some(reason) = readings::differ(bytes, Shape::Manifest) {
+            return Err(ManifestError::TwoReadings(reason));
+        }
         let body: Self = serde_json::from_slice(bytes)
             .map_err(|error| ManifestError::Malformed(error.to_string()))?;
         match body.schema_version {
@@ -212,7 +230,7 @@ impl Body {
 
     fn guess(&self) -> Result<MediaType, ManifestError> {
         if let Some(own) = &self.media_type {
-            return MediaType::from_header(own).ok_or_else(|| ManifestError::Unknown(own.clone()));
+            return MediaType::written(own)?.ok_or_else(|| ManifestError::Unknown(own.clone()));
         }
         let config = self
             .config
@@ -251,7 +269,7 @@ impl Body {
                     children.push(Child {
                         digest,
                         size,
-                        media_type: entry.media_type(),
+                        media_type: entry.media_type()?,
                         platform: entry.platform(),
                     });
                 }
@@ -349,6 +367,11 @@ pub enum ManifestError {
     /// More than [`MANIFEST_LIMIT`].
     #[error("the manifest has {0} bytes, more than the 4 MiB that registries accept")]
     TooLarge(u64),
+    /// Programs would see different things in it.
+    #[error(
+        "two programs could read the manifest differently, so it is refused: {0}; rebuild or re-push the image"
+    )]
+    TwoReadings(String),
     /// A type nobody here knows.
     #[error("the manifest calls itself {0:?}, which is not a manifest type this program carries")]
     Unknown(String),
@@ -418,8 +441,23 @@ mod tests {
             matches!(refused, Err(ManifestError::Disagrees { .. })),
             "{refused:?}"
         );
-        let twice = image(r#","config":null"#);
-        assert!(Manifest::parse(twice.as_bytes(), MediaType::OciManifest).is_err());
+        let layers = |key: &str| image(&format!(r#","{key}":[]"#));
+        let shouted = r#","mediaType":"application/VND.oci.image.manifest.v1+json""#;
+        for body in [
+            image(r#","config":null"#),
+            layers("Layers"),
+            layers("layer\u{17f}"),
+            layers("Manifests"),
+            image(shouted),
+            image("").replace(r#""size":7"#, r#""size":7,"Size":9"#),
+            image("").replace(r#""size":7"#, r#""size":7,"annotations":{"a":"","a":""}"#),
+        ] {
+            let refused = Manifest::parse(body.as_bytes(), MediaType::OciManifest);
+            assert!(
+                matches!(refused, Err(ManifestError::TwoReadings(_))),
+                "{body}: {refused:?}"
+            );
+        }
     }
 
     #[test]

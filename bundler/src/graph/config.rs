@@ -3,7 +3,10 @@ The config of an image (image-spec, "Image Configuration"; Docker's is the same 
 command that an update service runs. Everything else in it stays, known or not.
 */
 
-use schema::Digest;
+use schema::{
+    Digest,
+    readings::{self, Shape},
+};
 use serde_json::{Value, json};
 
 /// Copies the data to where the graph builder beside it reads.
@@ -20,6 +23,11 @@ pub(super) fn with_layer(
     diff_id: &Digest,
     version: &str,
 ) -> Result<Vec<u8>, String> {
+    if let Some(reason) = readings::differ(base, Shape::ImageConfig) {
+        return Err(format!(
+            "two programs could read its config differently: {reason}"
+        ));
+    }
     let mut config: Value =
         serde_json::from_slice(base).map_err(|error| format!("its config is no JSON: {error}"))?;
     if config["config"]["Cmd"] == json!(COMMAND) {

@@ -11,6 +11,7 @@ use schema::{
     Digest, Manifest, Selector,
     manifest::{Blob, Child},
     objects,
+    readings::{self, Shape},
     registry::{RawManifest, Slice},
 };
 
@@ -260,6 +261,11 @@ impl Reader<'_> {
         if found != blob.digest {
             let expected = blob.digest;
             return Err(self.refused(format!("its config has digest {found}, its manifest says {expected}; check the source or a proxy on the way")));
+        }
+        if let Some(reason) = readings::differ(&bytes, Shape::ImageConfig) {
+            return Err(self.refused(format!(
+                "two programs could read its config differently: {reason}"
+            )));
         }
         // What is no image has another config.
         Ok(serde_json::from_slice(&bytes).ok())

@@ -22,6 +22,7 @@ use schema::{
     Digest, Manifest, MediaType, Platform, Selector,
     bundle::{Image, Missing},
     manifest::{Blob, Child, ManifestError},
+    readings::{self, Shape},
     registry::{RawManifest, Slice},
 };
 
@@ -326,6 +327,12 @@ impl Gathering<'_> {
         let Slice::Bytes(bytes) = self.wanted.source.slice(config, 0, *size).await? else {
             return Ok(None);
         };
+        if let Some(reason) = readings::differ(&bytes, Shape::ImageConfig) {
+            return Err(Error::Manifest {
+                image: format!("{} ({})", self.wanted.shown, config.digest),
+                source: ManifestError::TwoReadings(format!("in its config, {reason}")),
+            });
+        }
         let parsed = serde_json::from_slice::<Config>(&bytes).ok();
         let text =
             parsed.map(

@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use schema::{Digest, Reference, Repository, manifest::MANIFEST_LIMIT};
+use schema::{
+    Digest, Reference, Repository,
+    manifest::MANIFEST_LIMIT,
+    readings::{self, Shape},
+};
 use serde::Deserialize;
 
 use super::files::{Found, read_limited};
@@ -38,7 +42,13 @@ impl Layout {
             path: path.clone(),
             reason,
         };
-        let index: Index = serde_json::from_slice(&read_limited(&path, MANIFEST_LIMIT)?)
+        let bytes = read_limited(&path, MANIFEST_LIMIT)?;
+        if let Some(reason) = readings::differ(&bytes, Shape::Manifest) {
+            return Err(broken(format!(
+                "two programs could read it differently, so it is refused: {reason}"
+            )));
+        }
+        let index: Index = serde_json::from_slice(&bytes)
             .map_err(|error| broken(format!("not the index of an OCI layout: {error}")))?;
         let own_name = std::path::absolute(root).ok();
         let own_name = own_name

@@ -70,6 +70,16 @@ pub enum Error {
         /// Why it cannot be had, and what to do.
         reason: &'static str,
     },
+    /// A manifest that the index lists in good faith, and that programs could read differently or no cluster takes.
+    #[error(
+        "{path}: {reason}. The list of objects cannot be relied on for such a file; the bundle comes from an older or another program: mend the file, and build the bundle again"
+    )]
+    Unfit {
+        /// The path inside the bundle.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No trusted key made the signature.
     #[error("no trusted signature: bundle.json carries a signature that says it is by key {claimed}, and none of the trusted keys ({}) made it; ask the producer for the public key, or for a bundle that was not altered", list(.trusted))]
     Untrusted {
@@ -108,6 +118,7 @@ impl Error {
             | Self::Extra { .. }
             | Self::Head { .. }
             | Self::Invalid(_)
+            | Self::Unfit { .. }
             | Self::Version(_) => Blame::Integrity,
         }
     }

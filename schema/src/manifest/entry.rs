@@ -13,6 +13,7 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
+use super::ManifestError;
 use crate::{MediaType, Platform};
 
 /// A descriptor in an index.
@@ -29,8 +30,8 @@ pub(super) struct Entry {
 
 impl Entry {
     /// Its type, where that is a manifest type we know.
-    pub(super) fn media_type(&self) -> Option<MediaType> {
-        MediaType::from_header(&self.media_type)
+    pub(super) fn media_type(&self) -> Result<Option<MediaType>, ManifestError> {
+        MediaType::written(&self.media_type)
     }
 
     /// Whether it is a layer, a config or another blob. What is called a manifest or an index, of whatever kind, is asked

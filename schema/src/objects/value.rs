@@ -1,14 +1,16 @@
 /*!
-The values that `kubectl` would send.
+The values that `kubectl` would send, from JSON or from what another reader makes of YAML.
 
-It turns YAML into JSON by way of Go's types: keys become strings by the *meaning* of the key (`on: x` is `"true": "x"`),
-an integral float becomes an integer, an integer beyond 64 bits a float. A repeated key is an error here.
+Keys become strings by the *meaning* of the key, an integral float becomes an integer. A repeated key is an error here, and so is
+a number that readers would round.
 */
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
-use serde_json::{Map, Number, Value, map::Entry};
+use serde_json::{Map, Value, map::Entry};
+
+use super::scalar;
 
 /// A JSON value, read as described above: for what stands in a file of another kind, a patch for example.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,25 +40,22 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        i64::try_from(value).map_or_else(|_| self.visit_f64(value as f64), |value| Ok(value.into()))
+        whole(value)
     }
 
     fn visit_i128<E: Error>(self, value: i128) -> Result<Value, E> {
-        i64::try_from(value).map_or_else(|_| self.visit_f64(value as f64), |value| Ok(value.into()))
+        whole(value)
     }
 
     fn visit_u128<E: Error>(self, value: u128) -> Result<Value, E> {
-        i64::try_from(value).map_or_else(|_| self.visit_f64(value as f64), |value| Ok(value.into()))
+        whole(value)
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
-        if value.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(&value) {
-            return Ok((value as i64).into());
-        }
-        let number = Number::from_f64(value)
-            .ok_or_else(|| E::invalid_value(Unexpected::Float(value), &self))?;
-        Ok(Value::Number(number))
+        scalar::from_float(value).ok_or_else(|| match value {
+            0.0 => E::custom("a negative zero, which readers keep or drop; write 0"),
+            _ => E::invalid_value(Unexpected::Float(value), &self),
+        })
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -109,6 +108,14 @@ impl<'de> Visitor<'de> for ValueVisitor {
         }
         Ok(Value::Object(map))
     }
+}
+
+fn whole<E: Error, N: TryInto<i64> + Copy + fmt::Display>(value: N) -> Result<Value, E> {
+    value.try_into().map(Value::from).map_err(|_| {
+        E::custom(format!(
+            "{value} is beyond what readers can hold exactly (64 bits); put it in quotes"
+        ))
+    })
 }
 
 /// The key of a mapping, by meaning.

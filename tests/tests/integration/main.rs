@@ -15,8 +15,9 @@ mod recipe;
 // OpenShift releases, on the air-gapped side.
 mod openshift_import;
 
-// Clusters, real ones and many.
+// Clusters, real ones and many; and what kubectl reads.
 mod clusters;
+mod readers;
 
 // The bytes of a bundle, and what happens when one of them is another.
 mod format;
