@@ -149,7 +149,8 @@ impl Count {
 
 /// Whether a line says nothing: empty, or a comment.
 fn is_idle(line: &str) -> bool {
-    let line = line.trim_matches([' ', '\t', '\r']);
+    // A tab alone is an error to some.
+    let line = line.trim_matches([' ', '\r']);
     line.is_empty() || line.starts_with('#')
 }
 

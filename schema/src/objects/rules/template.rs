@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Fault, What, group};
 use crate::objects::{Object, ObjectsError, Place, text::line_and_column};
 
-/// What Helm puts behind `{{`, a dash and white space.
+/// What stands in the expressions of Helm alone.
 const OBJECTS: [&str; 7] = [
     ".Values",
     ".Release.",
@@ -18,11 +18,6 @@ const OBJECTS: [&str; 7] = [
     ".Template.",
     "include \"",
     "template \"",
-];
-
-/// What begins a line of a template: text that YAML itself cannot hold there.
-const STATEMENTS: [&str; 8] = [
-    "if ", "range ", "with ", "end", "else", "define ", "/*", "$",
 ];
 
 /// A broken file that is a Helm template is called one, at its first expression.
@@ -35,7 +30,7 @@ pub(in crate::objects) fn instead(text: &str, error: ObjectsError) -> ObjectsErr
         | ObjectsError::Refused { place, .. } => place.document,
         _ => return error,
     };
-    match first(text, true) {
+    match first(text) {
         None => error,
         Some(at) => ObjectsError::Template {
             place: Place {
@@ -47,13 +42,11 @@ pub(in crate::objects) fn instead(text: &str, error: ObjectsError) -> ObjectsErr
 }
 
 /// Where the first expression of Helm's begins.
-fn first(text: &str, statements: bool) -> Option<usize> {
-    let found = text.match_indices("{{").map(|(at, _)| at);
-    found.into_iter().find(|&at| {
-        let inside = text[at + 2..].trim_start_matches('-').trim_start();
-        let line = text[..at].rsplit('\n').next().unwrap_or_default();
-        let begins = |words: &[&str]| words.iter().any(|word| inside.starts_with(word));
-        begins(&OBJECTS) || statements && line.trim().is_empty() && begins(&STATEMENTS)
+fn first(text: &str) -> Option<usize> {
+    let mut found = text.match_indices("{{").map(|(at, _)| at);
+    found.find(|&at| {
+        let expression = text[at..].split("}}").next().unwrap_or_default();
+        OBJECTS.iter().any(|object| expression.contains(object))
     })
 }
 
@@ -92,7 +85,7 @@ fn expression(value: &Value, path: &mut Vec<String>) -> bool {
         found
     };
     match value {
-        Value::String(text) => first(text, false).is_some(),
+        Value::String(text) => first(text).is_some(),
         Value::Array(items) => (0..)
             .zip(items)
             .any(|(index, item): (usize, _)| enter(index.to_string(), item)),

@@ -105,6 +105,8 @@ fn documents_are_cut_only_where_every_reader_cuts() {
         (format!("{ONE}f: *nobody\n"), "(line 4, column 4)"),
         (format!("{ONE}f: &a [*a]\n"), "(line 4, column "),
         ("null\n".to_owned(), "found nothing"),
+        ("\t\n".to_owned(), "(line 1, column "),
+        (format!("{ONE}---\n\t# c\n"), "document 2 (line "),
     ] {
         assert!(
             message(&text).contains(expected),
