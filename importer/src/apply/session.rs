@@ -20,6 +20,8 @@ use kube::{Client, client::Body};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
+pub(super) use same::CLUSTER_VERSION;
+
 use super::{
     Rules,
     cluster::Cluster,
@@ -35,9 +37,6 @@ const FIRST_WAIT: Duration = Duration::from_millis(if cfg!(test) { 2 } else { 20
 
 /// The longest wait that a `Retry-After` can impose.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-
-/// Where an OpenShift cluster says which one it is.
-pub(super) const CLUSTER_VERSION: &str = "/apis/config.openshift.io/v1/clusterversions/version";
 
 /// The most that an answer may hold: a list of kinds or one object, which a cluster takes up to 1.5 MiB.
 const ANSWER_LIMIT: usize = 8 << 20;
@@ -156,13 +155,6 @@ impl Session {
             renewing: tokio::sync::Mutex::default(),
             cluster_id: OnceLock::new(),
             lost: OnceLock::new(),
-        }
-    }
-
-    /// Keeps the id that the cluster was found to have.
-    pub(super) fn identified(&self, cluster_id: Option<&str>) {
-        if let Some(id) = cluster_id {
-            self.cluster_id.get_or_init(|| id.to_owned());
         }
     }
 

@@ -1,6 +1,6 @@
 /*! Log lines: on stderr, above the progress bars and never through them. */
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::ValueEnum;
 use tracing_subscriber::{EnvFilter, field::MakeExt as _, fmt::format::debug_fn};
@@ -42,7 +42,7 @@ pub(super) fn init(format: LogFormat, verbose: u8) {
     drop(match (format, verbose) {
         (LogFormat::Json, _) => lines
             .json()
-            .with_writer(|| Safe::new(AboveBars, Form::Json))
+            .with_writer(|| Safe::new(BufWriter::new(AboveBars), Form::Json))
             .try_init(),
         (LogFormat::Text, verbose) => {
             let lines = lines

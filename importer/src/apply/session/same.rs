@@ -8,10 +8,21 @@ use super::{
         connect::{ConnectError, Connection},
         transport::clean,
     },
-    CLUSTER_VERSION, Call, Session, waits,
+    Call, Session, waits,
 };
 
+/// Where an OpenShift cluster says which one it is.
+pub(in crate::apply) const CLUSTER_VERSION: &str =
+    "/apis/config.openshift.io/v1/clusterversions/version";
+
 impl Session {
+    /// Keeps the id that the cluster was found to have.
+    pub(in crate::apply) fn identified(&self, cluster_id: Option<&str>) {
+        if let Some(id) = cluster_id {
+            self.cluster_id.get_or_init(|| id.to_owned());
+        }
+    }
+
     /// Compares the address, and the id where the cluster had one.
     pub(super) async fn check_same(&self, connection: &Connection) -> Result<(), ConnectError> {
         if connection.server != self.server {
