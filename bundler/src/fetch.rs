@@ -1,28 +1,34 @@
 /*!
-Pulls the contents of a bundle as one long sequence of slices, several under way at once, delivered in order.
+Pulls the contents of a bundle as one long sequence of pieces, several under way at once, delivered in order.
 
-Large blobs are cut, so one 5 GB layer is fetched by many connections; what is fetched ahead of the writer never
-exceeds [`WINDOW`]. A registry without ranges is read blob by blob when its turn comes.
+A blob comes by one request, unless it is so large that several connections do better; what is fetched ahead of the writer
+never exceeds [`WINDOW`], however it is cut. A registry without ranges is read blob by blob when its turn comes.
 */
 
-use std::collections::HashSet;
+mod piece;
+
+use std::{
+    collections::{HashSet, VecDeque},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use bytes::Bytes;
-use futures_util::{
-    Stream, StreamExt, TryStreamExt,
-    stream::{self, BoxStream},
-};
-use schema::{
-    bundle::{Kind, Tape},
-    manifest::Blob,
-    registry::Slice,
-};
-use tokio::task::JoinHandle;
+use futures_util::{FutureExt, Stream, future::BoxFuture, stream};
+use schema::bundle::{Kind, Tape};
 
-use crate::{Error, Plan, plan::Content, source::Source};
+use crate::{Error, Plan, plan::Content};
+use piece::{Begun, Limits, Piece, Step};
 
 /// The most that is held ahead of the writer: 24 MiB.
 pub const WINDOW: u64 = 24 << 20;
+
+/// A blob up to this size is never cut: 8 MiB.
+const UNCUT: u64 = 8 << 20;
+
+/// Pieces that are begun ahead of the one that is read. Only the smallest come to so many within the window.
+const AHEAD: usize = 64;
 
 /// Some bytes of a file of the bundle, in order.
 #[derive(Debug)]
@@ -49,8 +55,8 @@ pub fn contents<'a>(
     start: Start,
     concurrency: usize,
 ) -> impl Stream<Item = Result<Chunk, Error>> + Send + 'a {
-    // Besides those under way, three are between here and the medium.
-    let slice = (WINDOW / (concurrency as u64 + 3)).min(2 << 20);
+    let concurrency = concurrency.max(1);
+    let slice = (WINDOW / concurrency as u64).clamp(1 << 20, UNCUT);
     let pieces =
         tape.placements()
             .enumerate()
@@ -67,46 +73,17 @@ pub fn contents<'a>(
                 };
                 pieces(position, content, offset, slice)
             });
-    let mut whole = HashSet::new();
-    let under_way = stream::iter(pieces)
-        .map(Piece::begin)
-        .buffered(concurrency.max(1));
-    let in_order = under_way.map(
-        move |fetched| -> Result<BoxStream<'static, Result<Chunk, Error>>, Error> {
-            Ok(match fetched? {
-                // A registry that changes its mind may still have cut slices of a blob that then comes whole.
-                Fetched::Bytes(position, _) if whole.contains(&position) => stream::empty().boxed(),
-                Fetched::Bytes(position, bytes) => {
-                    stream::once(async move { Ok(Chunk { position, bytes }) }).boxed()
-                }
-                // The first slice that a registry will not cut brings the rest of the blob; its other slices bring nothing.
-                Fetched::Whole(piece) if whole.insert(piece.position) => piece.rest().boxed(),
-                Fetched::Whole(_) => stream::empty().boxed(),
-            })
-        },
-    );
-    in_order.try_flatten()
+    let mut fetching = Fetching {
+        pieces: Box::new(pieces),
+        limits: Arc::new(Limits::new(concurrency)),
+        beginning: None,
+        begun: VecDeque::new(),
+        whole: HashSet::new(),
+    };
+    stream::poll_fn(move |context| fetching.poll_next(context))
 }
 
-/// One slice of a blob, or bytes that are at hand.
-enum Piece {
-    Memory(usize, Bytes),
-    Slice(SlicePiece),
-}
-
-struct SlicePiece {
-    position: usize,
-    source: Source,
-    blob: Blob,
-    offset: u64,
-    length: u64,
-}
-
-enum Fetched {
-    Bytes(usize, Bytes),
-    Whole(SlicePiece),
-}
-
+/// A file's content from `start` on, in pieces of at most `slice` bytes and about the same size.
 fn pieces(
     position: usize,
     content: Option<&Content>,
@@ -120,78 +97,83 @@ fn pieces(
             Box::new(std::iter::once(Piece::Memory(position, rest)))
         }
         Some(Content::Source(source, blob, _)) => {
-            let offsets = (start..blob.size).step_by(slice as usize);
+            let left = blob.size.saturating_sub(start);
+            let count = if left > UNCUT {
+                left.div_ceil(slice)
+            } else {
+                1
+            };
+            let length = left.div_ceil(count).max(1);
+            let offsets = (start..blob.size).step_by(length as usize);
             Box::new(offsets.map(move |offset| {
-                let length = slice.min(blob.size - offset);
-                Piece::Slice(SlicePiece {
-                    position,
-                    source: source.clone(),
-                    blob: *blob,
-                    offset,
-                    length,
-                })
+                let length = length.min(blob.size - offset);
+                Piece::of_blob(position, source, blob, offset, length)
             }))
         }
     }
 }
 
-impl Piece {
-    /// Runs on the runtime's threads at once, not only when it is polled.
-    async fn begin(self) -> Result<Fetched, Error> {
-        match self {
-            Self::Memory(position, bytes) => Ok(Fetched::Bytes(position, bytes)),
-            Self::Slice(piece) => {
-                let task = Aborting(tokio::spawn(async move {
-                    Ok(
-                        match piece
-                            .source
-                            .slice(&piece.blob, piece.offset, piece.length)
-                            .await?
-                        {
-                            Slice::Bytes(bytes) => Fetched::Bytes(piece.position, bytes),
-                            Slice::Unsupported => Fetched::Whole(piece),
-                        },
-                    )
-                }));
-                task.result().await
+/// The pieces that are still to come, and those under way.
+struct Fetching<'a> {
+    pieces: Box<dyn Iterator<Item = Piece> + Send + 'a>,
+    limits: Arc<Limits>,
+    /// The next piece, while there is no room for it.
+    beginning: Option<BoxFuture<'static, Begun>>,
+    /// In order; the first is being read.
+    begun: VecDeque<Begun>,
+    /// Files of which one piece brings all the rest.
+    whole: HashSet<usize>,
+}
+
+impl Fetching<'_> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Chunk, Error>>> {
+        loop {
+            self.begin(context);
+            let Some(first) = self.begun.front_mut() else {
+                return match self.beginning {
+                    Some(_) => Poll::Pending,
+                    None => Poll::Ready(None),
+                };
+            };
+            let position = first.position();
+            // A registry that changes its mind may still have cut slices of a blob that then comes whole.
+            if !first.is_rest() && self.whole.contains(&position) {
+                self.begun.pop_front();
+                continue;
+            }
+            match ready!(first.poll(context)) {
+                Step::Bytes(bytes) => return Poll::Ready(Some(Ok(Chunk { position, bytes }))),
+                Step::Failed(error) => return Poll::Ready(Some(Err(error))),
+                // The first slice that a registry will not cut brings the rest of the blob.
+                Step::Whole(rest) => {
+                    self.whole.insert(position);
+                    *first = rest;
+                }
+                Step::Over => {
+                    self.begun.pop_front();
+                }
             }
         }
     }
-}
 
-/// A task that ends when nobody waits for it any more.
-struct Aborting<T>(JoinHandle<T>);
-
-impl<T> Aborting<Result<T, Error>>
-where
-    T: Send + 'static,
-{
-    async fn result(mut self) -> Result<T, Error> {
-        let joined = (&mut self.0).await;
-        joined.map_err(|error| Error::Io {
-            path: "fetch".into(),
-            source: error.into(),
-        })?
-    }
-}
-
-impl<T> Drop for Aborting<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl SlicePiece {
-    /// The blob from this slice's offset to its end, as one stream.
-    fn rest(self) -> impl Stream<Item = Result<Chunk, Error>> + Send {
-        let (position, mut skip) = (self.position, self.offset);
-        self.source.stream(&self.blob).map_ok(move |mut bytes| {
-            let past = skip.min(bytes.len() as u64);
-            skip -= past;
-            Chunk {
-                position,
-                bytes: bytes.split_off(past as usize),
+    /// Begins pieces, in order, as long as there is room: an earlier one never waits for a later one.
+    fn begin(&mut self, context: &mut Context<'_>) {
+        while self.begun.len() < AHEAD {
+            let beginning = match &mut self.beginning {
+                Some(beginning) => beginning,
+                None => {
+                    let Some(piece) = self.pieces.next() else {
+                        return;
+                    };
+                    let limits = Arc::clone(&self.limits);
+                    self.beginning.insert(piece.begin(limits).boxed())
+                }
+            };
+            match Pin::new(beginning).poll_unpin(context) {
+                Poll::Ready(begun) => self.begun.push_back(begun),
+                Poll::Pending => return,
             }
-        })
+            self.beginning = None;
+        }
     }
 }

@@ -9,6 +9,7 @@ client under test beyond the parsed words of `schema`, so that one mistake canno
 
 pub mod certificates;
 pub mod cluster;
+pub mod delay;
 pub mod faults;
 pub mod heads;
 pub mod images;

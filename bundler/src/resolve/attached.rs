@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use bytes::Bytes;
 use futures_util::{
     StreamExt, TryStreamExt,
-    future::{try_join, try_join_all},
+    future::{join, try_join, try_join_all},
     stream,
 };
 use schema::{
@@ -28,10 +28,11 @@ use super::{
 use crate::{Error, source::Source};
 
 /// The tags that cosign gives signatures, attestations and SBOMs.
-const SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
+const SUFFIXES: [&str; 3] = [SIGNATURE, "att", "sbom"];
+const SIGNATURE: &str = "sig";
 
 /// Blobs of attachments up to this size, 64 KiB, are taken when they are found: signatures have a few hundred bytes.
-const SMALL: u64 = 64 << 10;
+pub(super) const SMALL: u64 = 64 << 10;
 
 /// An attachment that is there whole.
 struct Whole {
@@ -41,8 +42,9 @@ struct Whole {
 }
 
 impl Gathering<'_> {
-    /// Finds and takes what is about the manifests taken so far, and about what is found.
-    pub(super) async fn attached(&mut self) -> Result<Vec<Attached>, Error> {
+    /// Finds and takes what is about the manifests taken so far (`image` is the one that was asked for), and about what is
+    /// found.
+    pub(super) async fn attached(&mut self, image: Digest) -> Result<Vec<Attached>, Error> {
         let mut attached = BTreeSet::new();
         let mut asked: HashSet<Digest> = HashSet::new();
         let mut left = Vec::new();
@@ -53,7 +55,9 @@ impl Gathering<'_> {
                 .filter(|digest| asked.insert(*digest))
                 .collect();
             let this = &*self;
-            let questions = level.iter().map(|digest| this.about(*digest));
+            let questions = level
+                .iter()
+                .map(|digest| this.about(*digest, *digest == image));
             let named: Vec<Vec<Attached>> = stream::iter(questions.collect::<Vec<_>>())
                 .buffer_unordered(this.concurrency)
                 .try_collect()
@@ -88,9 +92,21 @@ impl Gathering<'_> {
         Ok(attached.into_iter().collect())
     }
 
-    /// What is about one manifest: all questions at once, since each costs a round trip.
-    pub(super) async fn about(&self, subject: Digest) -> Result<Vec<Attached>, Error> {
-        let tagged = SUFFIXES.map(|suffix| self.tagged(subject, suffix));
+    /// What is about one manifest. What the repository's list of tags lacks is not asked for; what is left, at once.
+    pub(super) async fn about(&self, subject: Digest, image: bool) -> Result<Vec<Attached>, Error> {
+        let signature = match image {
+            true => Some(self.signature(subject).await?),
+            false => None,
+        };
+        let tagged = SUFFIXES.map(|suffix| {
+            let known = signature.clone().filter(|_| suffix == SIGNATURE);
+            async move {
+                match known {
+                    Some(found) => Ok(found),
+                    None => self.tagged(subject, suffix).await,
+                }
+            }
+        });
         let (tagged, referrers) = try_join(try_join_all(tagged), self.referrers(&subject)).await?;
         let untagged = referrers
             .into_iter()
@@ -103,7 +119,7 @@ impl Gathering<'_> {
     /// Says what stays behind with an index that one image is selected from.
     pub(super) async fn leave_behind(&self, index: &Carried) -> Result<(), Error> {
         let digest = index.raw.digest;
-        let about = self.about(digest).await?;
+        let about = self.about(digest, true).await?;
         if about.is_empty() {
             return Ok(());
         }
@@ -112,14 +128,40 @@ impl Gathering<'_> {
         attachments.left_behind(&self.wanted.shown, &digest, &names)
     }
 
+    /// What is found under the tag of an image's signature.
+    ///
+    /// Caches that pull through list only what somebody has pulled. So the signature of each image is asked for whatever
+    /// the list says, and a list that lacks it, or the very image, is believed no longer.
+    async fn signature(&self, image: Digest) -> Result<Option<Attached>, Error> {
+        let Some(tag) = attached_tag(&image, SIGNATURE) else {
+            return Ok(None);
+        };
+        let asked = self.asked(tag.clone(), SIGNATURE);
+        let (signature, listed) = join(asked, self.lookup.tags()).await;
+        let signature = signature?;
+        let own = match &self.wanted.selector {
+            Selector::Tag(own) => Some(own),
+            Selector::Digest(_) => None,
+        };
+        let there = own.into_iter().chain(signature.is_some().then_some(&tag));
+        if there.into_iter().any(|tag| listed.lacks(tag)) {
+            self.lookup.distrust_tags();
+        }
+        Ok(signature)
+    }
+
     async fn tagged(
         &self,
         subject: Digest,
         suffix: &'static str,
     ) -> Result<Option<Attached>, Error> {
-        let Ok(tag) = format!("sha256-{}.{suffix}", subject.hex()).parse::<Tag>() else {
-            return Ok(None);
-        };
+        match attached_tag(&subject, suffix) {
+            Some(tag) if !self.lookup.tags().await.lacks(&tag) => self.asked(tag, suffix).await,
+            _ => Ok(None),
+        }
+    }
+
+    async fn asked(&self, tag: Tag, suffix: &'static str) -> Result<Option<Attached>, Error> {
         match self.lookup.find(&tag).await {
             Ok(found) => Ok(found.map(|digest| Attached {
                 digest,
@@ -142,8 +184,9 @@ impl Gathering<'_> {
                 self.refused(Kind::Referrers, &format!("referrers/{subject}"), error)?;
             }
         }
-        let Ok(tag) = format!("sha256-{}", subject.hex()).parse::<Tag>() else {
-            return Ok(Vec::new());
+        let tag = match format!("sha256-{}", subject.hex()).parse::<Tag>() {
+            Ok(tag) if !self.lookup.tags().await.lacks(&tag) => tag,
+            _ => return Ok(Vec::new()),
         };
         match self.listed(subject, &tag).await {
             Ok(found) => Ok(found),
@@ -288,4 +331,9 @@ fn name(attached: &Attached) -> String {
         || format!("referrer {}", attached.digest),
         ToString::to_string,
     )
+}
+
+/// `sha256-<hex>.SUFFIX`.
+fn attached_tag(digest: &Digest, suffix: &str) -> Option<Tag> {
+    format!("sha256-{}.{suffix}", digest.hex()).parse().ok()
 }

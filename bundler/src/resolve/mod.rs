@@ -30,6 +30,7 @@ pub use held::{Held, LIMIT as MANIFESTS_LIMIT};
 pub use refused::{Attachments, Wish};
 
 use crate::{Error, Request, request::Wanted, source::Source};
+use attached::SMALL;
 use failures::Silent;
 use held::Unheld;
 
@@ -92,7 +93,7 @@ pub async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> 
     let (digest, selected_from, platforms) = own.map_err(|error| failures::gone(wanted, error))?;
     let attached = match request.attachments.wish {
         Wish::Skip => Vec::new(),
-        Wish::Require | Wish::Take => gathering.attached().await?,
+        Wish::Require | Wish::Take => gathering.attached(digest).await?,
     };
     let foreign = gathering.foreign().await?;
     Ok(Resolved {
@@ -113,6 +114,9 @@ pub async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> 
     })
 }
 
+/// An image config that was read.
+type Config = (Digest, Bytes);
+
 /// One image on its way to being [`Resolved`].
 struct Gathering<'a> {
     wanted: &'a Wanted,
@@ -130,7 +134,8 @@ impl Gathering<'_> {
         let named = self.fetch(&self.wanted.selector, None).await?;
         let (top, selected_from) = self.select(named).await?;
         let digest = top.raw.digest;
-        let platforms = self.platforms(&top).await?;
+        let (platforms, config) = self.platforms(&top).await?;
+        self.made.extend(config);
         self.take(top).await?;
         Ok((digest, selected_from, platforms))
     }
@@ -288,26 +293,29 @@ impl Gathering<'_> {
         }
     }
 
-    /// From the index, or from the image's config (image-spec, "Image Configuration").
-    async fn platforms(&self, top: &Carried) -> Result<Vec<Platform>, Error> {
+    /// From the index, or from the image's config (image-spec, "Image Configuration"), which then comes along.
+    async fn platforms(&self, top: &Carried) -> Result<(Vec<Platform>, Option<Config>), Error> {
+        let mut config = None;
         let mut platforms: Vec<Platform> = if top.raw.media_type.is_index() {
             self.wanted_children(&top.parsed)?
                 .filter_map(|child| child.platform.clone())
                 .collect()
         } else {
-            self.config_platform(&top.parsed)
-                .await?
-                .into_iter()
-                .collect()
+            let platform;
+            (platform, config) = self.config_platform(&top.parsed).await?;
+            platform.into_iter().collect()
         };
         platforms.sort();
         platforms.dedup();
-        Ok(platforms)
+        Ok((platforms, config))
     }
 
-    async fn config_platform(&self, manifest: &Manifest) -> Result<Option<Platform>, Error> {
+    async fn config_platform(
+        &self,
+        manifest: &Manifest,
+    ) -> Result<(Option<Platform>, Option<Config>), Error> {
         #[derive(serde::Deserialize)]
-        struct Config {
+        struct Read {
             os: String,
             architecture: String,
             variant: Option<String>,
@@ -322,10 +330,15 @@ impl Gathering<'_> {
             .first()
             .filter(|config| image_config && config.size <= LIMIT)
         else {
-            return Ok(None);
+            return Ok((None, None));
         };
-        let Slice::Bytes(bytes) = self.wanted.source.slice(config, 0, *size).await? else {
-            return Ok(None);
+        let held = &self.request.held;
+        let bytes = match held.small_blob(&config.digest) {
+            Some(bytes) => Slice::Bytes(bytes),
+            None => self.wanted.source.slice(config, 0, *size).await?,
+        };
+        let Slice::Bytes(bytes) = bytes else {
+            return Ok((None, None));
         };
         if let Some(reason) = readings::differ(&bytes, Shape::ImageConfig) {
             return Err(Error::Manifest {
@@ -333,7 +346,7 @@ impl Gathering<'_> {
                 source: ManifestError::TwoReadings(format!("in its config, {reason}")),
             });
         }
-        let parsed = serde_json::from_slice::<Config>(&bytes).ok();
+        let parsed = serde_json::from_slice::<Read>(&bytes).ok();
         let text =
             parsed.map(
                 |config| match config.variant.filter(|variant| !variant.is_empty()) {
@@ -341,7 +354,11 @@ impl Gathering<'_> {
                     None => format!("{}/{}", config.os, config.architecture),
                 },
             );
-        Ok(text.and_then(|text| text.parse().ok()))
+        // Altered bytes are for the fetch to find, which says so; what there is no room for is fetched again.
+        let right = *size <= SMALL && Digest::of(&bytes) == config.digest;
+        let kept = (right && held.has_room(*size))
+            .then(|| (config.digest, held.keep_small_blob(config.digest, bytes)));
+        Ok((text.and_then(|text| text.parse().ok()), kept))
     }
 }
 

@@ -18,7 +18,7 @@ use futures_util::{
 use schema::{
     Digest, Repository, Selector, Tag,
     manifest::Blob,
-    registry::{self, RawManifest, Slice},
+    registry::{self, RawManifest, Remote, Slice, TagList},
 };
 
 pub use disk::Disk;
@@ -71,6 +71,25 @@ impl Source {
         }
     }
 
+    /// What the repository's list says of its tags; a directory is asked for single tags, which costs nothing.
+    pub async fn tags(&self) -> Arc<TagList> {
+        match self {
+            Self::Disk(..) | Self::Elsewhere(_) => Arc::new(TagList::Unknown),
+            Self::Registry(place) => match place.remote().await {
+                Ok(remote) => remote.tags().await,
+                // The question that matters will tell.
+                Err(_) => Arc::new(TagList::Unknown),
+            },
+        }
+    }
+
+    /// A tag is there that the list lacks: the list is not to be believed.
+    pub fn distrust_tags(&self) {
+        if let Self::Registry(place) = self {
+            place.chosen().into_iter().for_each(Remote::distrust_tags);
+        }
+    }
+
     /// The same source, for questions that may well be answered with no.
     pub fn lookup(&self) -> Self {
         match self {
@@ -81,23 +100,16 @@ impl Source {
 
     /// A whole blob in order, its digest unchecked.
     pub fn stream(&self, blob: &Blob) -> BoxStream<'static, Result<Bytes, Error>> {
-        /// Bytes read at a time from a file.
-        const BLOCK: u64 = 1 << 20;
         match self {
             Self::Disk(..) => {
-                let (source, blob) = (self.clone(), *blob);
-                let offsets = (0..blob.size).step_by(BLOCK as usize);
-                let blocks = stream::iter(offsets).then(move |offset| {
-                    let source = source.clone();
-                    async move {
-                        let length = BLOCK.min(blob.size - offset);
-                        match source.slice(&blob, offset, length).await? {
-                            Slice::Bytes(bytes) => Ok(bytes),
-                            Slice::Unsupported => Ok(Bytes::new()),
-                        }
-                    }
+                let blocks = self.part(blob, 0, blob.size);
+                let bytes = blocks.try_filter_map(|block| async move {
+                    Ok(match block {
+                        Slice::Bytes(bytes) => Some(bytes),
+                        Slice::Unsupported => None,
+                    })
                 });
-                blocks.boxed()
+                bytes.boxed()
             }
             Self::Elsewhere(place) => place.stream(blob).boxed(),
             Self::Registry(place) => {
@@ -111,23 +123,48 @@ impl Source {
         }
     }
 
-    /// `length` bytes of a blob from `offset`.
-    pub async fn slice(&self, blob: &Blob, offset: u64, length: u64) -> Result<Slice, Error> {
+    /// `length` bytes of a blob from `offset`, as blocks in order; see [`Remote::blob_part`].
+    pub fn part(
+        &self,
+        blob: &Blob,
+        offset: u64,
+        length: u64,
+    ) -> BoxStream<'static, Result<Slice, Error>> {
+        /// Bytes read at a time from a file.
+        const BLOCK: u64 = 512 << 10;
         match self {
             Self::Disk(disk, repository) => {
                 let (disk, repository, blob) = (Arc::clone(disk), repository.clone(), *blob);
-                let read = move || {
-                    let (path, file) = disk.blob(&repository, &blob)?;
-                    let mut bytes = vec![0; length as usize];
-                    file.read_exact_at(&mut bytes, offset)
-                        .map_err(|source| Error::Io { path, source })?;
-                    Ok(Slice::Bytes(Bytes::from(bytes)))
+                let end = offset + length;
+                let offsets = (offset..end).step_by(BLOCK as usize);
+                let blocks = stream::iter(offsets).then(move |at| {
+                    let (disk, repository) = (Arc::clone(&disk), repository.clone());
+                    read(disk, repository, blob, at, BLOCK.min(end - at))
+                });
+                blocks.map_ok(Slice::Bytes).boxed()
+            }
+            Self::Elsewhere(place) if length == blob.size => {
+                place.stream(blob).map_ok(Slice::Bytes).boxed()
+            }
+            Self::Elsewhere(_) => stream::iter([Ok(Slice::Unsupported)]).boxed(),
+            Self::Registry(place) => {
+                let (place, blob) = (place.clone(), *blob);
+                let opened = async move {
+                    let remote = place.remote().await?;
+                    Ok::<_, registry::Error>(remote.blob_part(&blob, offset, length))
                 };
-                let joined = tokio::task::spawn_blocking(read).await;
-                joined.map_err(|error| Error::Io {
-                    path: "reader thread".into(),
-                    source: error.into(),
-                })?
+                let blocks = stream::once(opened).try_flatten();
+                blocks.map_err(Error::from).boxed()
+            }
+        }
+    }
+
+    /// `length` bytes of a blob from `offset`, at once.
+    pub async fn slice(&self, blob: &Blob, offset: u64, length: u64) -> Result<Slice, Error> {
+        match self {
+            Self::Disk(disk, repository) => {
+                let bytes = read(Arc::clone(disk), repository.clone(), *blob, offset, length);
+                Ok(Slice::Bytes(bytes.await?))
             }
             Self::Elsewhere(_) => Ok(Slice::Unsupported),
             Self::Registry(place) => {
@@ -136,4 +173,35 @@ impl Source {
             }
         }
     }
+
+    /// Whether parts of a blob can be had, as far as is known.
+    pub fn cuts_blobs(&self) -> bool {
+        match self {
+            Self::Disk(..) => true,
+            Self::Elsewhere(_) => false,
+            Self::Registry(place) => place.chosen().is_none_or(Remote::cuts_blobs),
+        }
+    }
+}
+
+/// Reads a part of a blob on a thread that may wait for the disk.
+async fn read(
+    disk: Arc<Disk>,
+    repository: Repository,
+    blob: Blob,
+    offset: u64,
+    length: u64,
+) -> Result<Bytes, Error> {
+    let read = move || {
+        let (path, file) = disk.blob(&repository, &blob)?;
+        let mut bytes = vec![0; length as usize];
+        file.read_exact_at(&mut bytes, offset)
+            .map_err(|source| Error::Io { path, source })?;
+        Ok(Bytes::from(bytes))
+    };
+    let joined = tokio::task::spawn_blocking(read).await;
+    joined.map_err(|error| Error::Io {
+        path: "reader thread".into(),
+        source: error.into(),
+    })?
 }

@@ -123,7 +123,8 @@ async fn copy(
     opened: Opened,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
-    let (sender, receiver) = mpsc::channel(1);
+    // What waits here counts as ahead of the writer.
+    let (sender, receiver) = mpsc::channel(8);
     let start = opened.start;
     let kept = tape
         .placements()

@@ -11,6 +11,7 @@ a tag, and keeps nothing from its tag that does not rest on it.
 */
 
 mod file;
+mod kept;
 mod lists;
 mod pipe;
 mod plan;
@@ -24,7 +25,11 @@ mod target;
 mod upload;
 mod window;
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
 
 use schema::{
     Progress,
@@ -120,7 +125,11 @@ pub async fn bundle(
 ) -> Result<Report, Error> {
     let plan = Plan::new(bundle.index(), &target)?;
     let registry = open(&plan, &target, options).await?;
-    let changes = tags::changes(&plan, &registry, options.concurrency).await?;
+    if !dry_run {
+        registry.will_write();
+    }
+    let tags::Standing { changes, absent } =
+        tags::standing(&plan, &registry, options.concurrency).await?;
     let foresee = |referrers| Lists::foresee(&plan, &registry, referrers, options.concurrency);
     let keep = |lists: &Lists, so_far| match target.keep_tags {
         true => tags::refuse_moves(changes.iter().chain(&lists.changes), so_far),
@@ -129,7 +138,9 @@ pub async fn bundle(
     keep(&Lists::default(), "nothing was pushed")?;
     let contents = bundle.into_contents();
     if dry_run {
-        let survey = survey::ask(&plan, &registry, options.concurrency).await?;
+        // What is left of an interrupted push is told truly where nothing else is done.
+        let unasked = HashSet::new();
+        let survey = survey::ask(&plan, &registry, &unasked, options.concurrency).await?;
         let lists = foresee(dry(&plan, contents, config.as_ref())?).await;
         keep(&lists, "nothing was pushed")?;
         return Ok(Report::of_dry_run(&plan, &target, &survey, changes, lists));
@@ -140,12 +151,13 @@ pub async fn bundle(
         let lists = foresee(Foreseen::of(&plan, random)?).await;
         keep(&lists, "nothing was pushed")?;
     }
-    let survey = survey::ask(&plan, &registry, options.concurrency).await?;
+    let survey = survey::ask(&plan, &registry, &absent, options.concurrency).await?;
     progress.begin("Pushing", survey.bytes_missing(&plan));
     let upload = Arc::new(upload::Upload::new(
         plan,
         registry,
         survey,
+        &changes,
         options.concurrency,
     ));
     let result = match contents {

@@ -175,7 +175,7 @@ async fn gather(
 
 async fn copy_blob(upload: &Upload, step: &ReleaseStep, blob: Blob) -> Result<(), Error> {
     let to = upload.remote(&step.to);
-    if to.has_blob(&blob).await? {
+    if !upload.survey.unasked.contains(&step.to) && to.has_blob(&blob).await? {
         return Ok(());
     }
     match to.mount(&blob, &step.from).await? {

@@ -1,6 +1,6 @@
 /*! Asks the registry, in parallel, what it has: what it holds is neither read from the medium nor sent. */
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use schema::{Digest, Repository, Selector, registry::Registry};
@@ -17,6 +17,9 @@ pub struct Survey {
     pub missing_manifests: HashMap<Digest, Vec<Repository>>,
     /// Blobs: a repository of ours that holds them, to mount from.
     pub holders: HashMap<Digest, Repository>,
+    /// Repositories in which nothing was asked for, since they do not exist. What is left of an interrupted push may be
+    /// there all the same: some registries count a repository without tags as none.
+    pub unasked: HashSet<Repository>,
 }
 
 impl Survey {
@@ -30,16 +33,25 @@ impl Survey {
     }
 }
 
-/// One HEAD for each blob and manifest in each repository.
-pub async fn ask(plan: &Plan, registry: &Registry, concurrency: usize) -> Result<Survey, Error> {
-    let mut survey = Survey::default();
+/// One HEAD for each blob and manifest in each repository, but for those that are `absent`.
+pub async fn ask(
+    plan: &Plan,
+    registry: &Registry,
+    absent: &HashSet<Repository>,
+    concurrency: usize,
+) -> Result<Survey, Error> {
+    let mut survey = Survey {
+        unasked: absent.clone(),
+        ..Survey::default()
+    };
     let blobs = plan.blobs.iter().flat_map(|step| {
         step.repositories
             .iter()
             .map(move |repository| (step, repository))
     });
     let asked = stream::iter(blobs.collect::<Vec<_>>()).map(|(step, repository)| async move {
-        let there = registry.repository(repository).has_blob(&step.blob).await?;
+        let remote = registry.repository(repository);
+        let there = !absent.contains(repository) && remote.has_blob(&step.blob).await?;
         Ok::<_, Error>((step.blob.digest, repository, there))
     });
     let mut answers = asked.buffered(concurrency * 2);
@@ -63,6 +75,9 @@ pub async fn ask(plan: &Plan, registry: &Registry, concurrency: usize) -> Result
             .map(move |repository| (step, repository))
     });
     let asked = stream::iter(manifests.collect::<Vec<_>>()).map(|(step, repository)| async move {
+        if absent.contains(repository) {
+            return Ok((step.digest, repository, false));
+        }
         let selector = Selector::Digest(step.digest);
         let found = registry
             .repository(repository)

@@ -5,8 +5,16 @@ A tag that is already right is not put again (registries with immutable tags ref
 being listed.
 */
 
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
 use futures_util::{StreamExt, TryStreamExt, stream};
-use schema::{Selector, registry::Registry};
+use schema::{
+    Digest, Repository, Selector,
+    registry::{Registry, Remote, TagList},
+};
 
 use super::{
     plan::{Plan, TagStep},
@@ -15,47 +23,138 @@ use super::{
 };
 use crate::Error;
 
-/// What each tag points to now, and so what would happen to it.
-pub async fn changes(
+/// How the target stands before anything is done.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// What each tag points to now, and so what would happen to it.
+    pub changes: Vec<TagChange>,
+    /// Repositories that do not exist: nothing in them need be asked for.
+    pub absent: HashSet<Repository>,
+}
+
+/// Asks for every tag of the plan. A repository that is new needs one question, whatever number of tags it gets.
+pub async fn standing(
     plan: &Plan,
     registry: &Registry,
     concurrency: usize,
-) -> Result<Vec<TagChange>, Error> {
-    let asked = stream::iter(&plan.tags).map(|step| async move {
-        let TagStep {
-            repository,
-            tag,
-            digest,
-            added,
-            attached,
-        } = step.clone();
-        let found = registry
-            .repository(&repository)
-            .find_manifest(&Selector::Tag(tag.clone()))
-            .await;
-        let (old, reason) = match found {
-            Ok(old) => (old, None),
-            // No signature costs an image its tag. What may be there is unknown, so it is not moved.
-            Err(error) if attached && error.is_refusal() => {
-                (None, Some(format!("tag {repository}:{tag}: {error}")))
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let action = match old {
-            _ if reason.is_some() => TagAction::Failed,
-            old => TagAction::of(old, digest),
-        };
-        Ok(TagChange {
-            repository,
-            tag,
-            old,
-            new: digest,
-            action,
-            added,
-            reason,
-        })
+) -> Result<Standing, Error> {
+    let mut standing = Standing::default();
+    // Bundles mostly come to registries that have all of their repositories, or none.
+    let new = AtomicBool::new(false);
+    let mut repositories = plan
+        .tags
+        .chunk_by(|one, next| one.repository == next.repository);
+    if let Some(first) = repositories.next() {
+        standing.add(
+            first,
+            one_repository(first, registry, concurrency, &new).await?,
+        );
+    }
+    let asked = repositories.map(|steps| {
+        let new = &new;
+        async move {
+            Ok::<_, Error>((
+                steps,
+                one_repository(steps, registry, concurrency, new).await?,
+            ))
+        }
     });
-    asked.buffered(concurrency * 2).try_collect().await
+    let mut answers = stream::iter(asked.collect::<Vec<_>>()).buffered(concurrency * 2);
+    while let Some((steps, found)) = answers.try_next().await? {
+        standing.add(steps, found);
+    }
+    Ok(standing)
+}
+
+impl Standing {
+    /// `found` is what the tags point to, or nothing where the repository does not exist.
+    fn add(&mut self, steps: &[TagStep], found: Option<Vec<Found>>) {
+        if let (None, Some(first)) = (&found, steps.first()) {
+            self.absent.insert(first.repository.clone());
+        }
+        let found = found.unwrap_or_else(|| vec![Ok(None); steps.len()]);
+        self.changes.extend(steps.iter().zip(found).map(change));
+    }
+}
+
+/// What the tags of one repository point to; nothing where there is no such repository. `new` is what was found of its
+/// neighbours: then its list is asked for first, which a repository that does not exist answers for all its tags.
+async fn one_repository(
+    steps: &[TagStep],
+    registry: &Registry,
+    concurrency: usize,
+    new: &AtomicBool,
+) -> Result<Option<Vec<Found>>, Error> {
+    let Some((first, others)) = steps.split_first() else {
+        return Ok(Some(Vec::new()));
+    };
+    let remote = registry.repository(&first.repository);
+    let absent = async || matches!(*remote.tags().await, TagList::NoRepository);
+    let find = |step: &TagStep| {
+        let (remote, step) = (remote.clone(), step.clone());
+        async move { find(&remote, &step).await }
+    };
+    let listed = new.load(Ordering::Relaxed);
+    if listed && absent().await {
+        return Ok(None);
+    }
+    let found = find(first).await?;
+    if found == Ok(None) && !listed && absent().await {
+        new.store(true, Ordering::Relaxed);
+        return Ok(None);
+    }
+    new.store(false, Ordering::Relaxed);
+    let asked = stream::iter(others.iter().map(find).collect::<Vec<_>>());
+    let mut all = vec![found];
+    all.extend(
+        asked
+            .buffered(concurrency * 2)
+            .try_collect::<Vec<_>>()
+            .await?,
+    );
+    Ok(Some(all))
+}
+
+/// What a tag points to; the reason where it may not be known.
+type Found = Result<Option<Digest>, String>;
+
+async fn find(remote: &Remote, step: &TagStep) -> Result<Found, Error> {
+    match remote.find_manifest(&Selector::Tag(step.tag.clone())).await {
+        Ok(old) => Ok(Ok(old)),
+        // No signature costs an image its tag. What may be there is unknown, so it is not moved.
+        Err(error) if step.attached && error.is_refusal() => Ok(Err(format!(
+            "tag {}:{}: {error}",
+            step.repository, step.tag
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn change((step, found): (&TagStep, Found)) -> TagChange {
+    let TagStep {
+        repository,
+        tag,
+        digest,
+        added,
+        ..
+    } = step.clone();
+    let (old, reason) = match found {
+        Ok(old) => (old, None),
+        Err(reason) => (None, Some(reason)),
+    };
+    let action = match reason {
+        Some(_) => TagAction::Failed,
+        None => TagAction::of(old, digest),
+    };
+    TagChange {
+        repository,
+        tag,
+        old,
+        new: digest,
+        action,
+        added,
+        reason,
+    }
 }
 
 /// `--keep-tags`; `so_far` says what was done until now.
@@ -93,22 +192,23 @@ pub async fn publish(upload: &Upload, changes: Vec<TagChange>) -> Vec<TagChange>
     done.buffered(upload.concurrency).collect().await
 }
 
-/// The manifest's bytes come from the registry, where they were put by digest: it is checked again on the way.
+/// The manifest's bytes are those that were verified on the way here, or come from the registry, where they were put by
+/// digest: then that is checked again.
 async fn publish_one(upload: &Upload, change: &TagChange) -> Result<(), Error> {
     let remote = upload.remote(&change.repository);
-    let manifest = remote.manifest(&Selector::Digest(change.new)).await?;
-    let step = upload
-        .plan
-        .manifests
-        .iter()
-        .find(|step| step.digest == change.new);
-    let media_type = step.map_or(manifest.media_type, |step| step.media_type);
+    let (media_type, bytes) = match upload.kept(&change.new) {
+        Some(kept) => kept,
+        None => {
+            let manifest = remote.manifest(&Selector::Digest(change.new)).await?;
+            let mut steps = upload.plan.manifests.iter();
+            let step = steps.find(|step| step.digest == change.new);
+            let media_type = step.map_or(manifest.media_type, |step| step.media_type);
+            (media_type, manifest.bytes)
+        }
+    };
     remote
-        .put_manifest(
-            &Selector::Tag(change.tag.clone()),
-            media_type,
-            manifest.bytes,
-        )
+        .put_manifest(&Selector::Tag(change.tag.clone()), media_type, bytes)
         .await?;
+    upload.arrived(&change.repository, &change.new);
     Ok(())
 }

@@ -18,9 +18,11 @@ use schema::{
 };
 
 use super::{
+    kept::Kept,
     plan::{BlobStep, ManifestStep, Plan, TagStep},
     referrers::Referrer,
     releases::ReleaseStep,
+    report::TagChange,
     survey::Survey,
 };
 use crate::Error;
@@ -38,6 +40,7 @@ pub struct Upload {
     /// Digests that are manifests.
     manifests: HashSet<Digest>,
     account: Mutex<Account>,
+    kept: Kept,
 }
 
 /// What was done so far.
@@ -68,10 +71,17 @@ pub struct Account {
 }
 
 impl Upload {
-    /// Begins.
-    pub fn new(plan: Plan, registry: Registry, survey: Survey, concurrency: usize) -> Self {
+    /// Begins. `changes` is what will become of the tags in the end.
+    pub fn new(
+        plan: Plan,
+        registry: Registry,
+        survey: Survey,
+        changes: &[TagChange],
+        concurrency: usize,
+    ) -> Self {
         let manifests = plan.manifests.iter().map(|step| step.digest).collect();
         Self {
+            kept: Kept::new(&plan, changes),
             plan,
             manifests,
             survey,
@@ -89,6 +99,18 @@ impl Upload {
     /// A repository at the target.
     pub fn remote(&self, repository: &Repository) -> Remote {
         self.registry.repository(repository)
+    }
+
+    /// The type and bytes of a manifest that gets a tag, if they are still at hand.
+    pub fn kept(&self, digest: &Digest) -> Option<(MediaType, Bytes)> {
+        self.kept.get(digest)
+    }
+
+    /// A manifest was put under a tag. Counts it if it was not there before.
+    pub fn arrived(&self, repository: &Repository, digest: &Digest) {
+        if self.kept.put_now(repository, digest) {
+            self.account().manifests += 1;
+        }
     }
 
     /// The account, for reading and writing.
@@ -138,7 +160,16 @@ impl Upload {
         to: &Repository,
         source: &dyn BlobSource,
     ) -> Result<(), registry::Error> {
-        self.remote(to).push_blob(&step.blob, source, None).await?;
+        let remote = self.remote(to);
+        let session = match self.survey.unasked.contains(to) {
+            false => None,
+            // The answer to the request that opens the upload says what a HEAD would.
+            true => match remote.begin_blob(&step.blob).await? {
+                Mount::Done => return Ok(()),
+                Mount::Refused(session) => Some(session),
+            },
+        };
+        remote.push_blob(&step.blob, source, session).await?;
         self.sent(&step.blob);
         Ok(())
     }
@@ -171,7 +202,7 @@ impl Upload {
         account.bytes += blob.size;
     }
 
-    /// Puts a manifest, by digest, where it is missing; `bytes` are verified. Refuses one that refers to what neither
+    /// Puts a manifest where it is missing, by digest, unless it may wait for its tag; `bytes` are verified. Refuses one that refers to what neither
     /// the bundle nor the index knows.
     pub async fn manifest(&self, step: &ManifestStep, bytes: Bytes) -> Result<(), Error> {
         let manifest = self.parsed(step, &bytes)?;
@@ -179,6 +210,7 @@ impl Upload {
         let needs = needs.chain(manifest.children.iter().map(|child| child.digest));
         let needs: Vec<Digest> = needs.collect();
         let missing = self.survey.missing_manifests.get(&step.digest);
+        self.kept.add(step, &bytes);
         for repository in &step.repositories {
             let broken = {
                 let failed = &self.account().failed;
@@ -199,7 +231,6 @@ impl Upload {
                     self.fail(repository, step.digest, reason);
                     continue;
                 }
-                self.account().manifests += 1;
             }
             self.note_referrer(repository, &manifest, step.media_type, &bytes);
         }
@@ -213,6 +244,18 @@ impl Upload {
         manifest: &Manifest,
         bytes: &Bytes,
     ) -> Result<(), registry::Error> {
+        // What it refers to must be there before it.
+        let children = manifest.children.iter().map(|child| child.digest);
+        let doubles = self.doubles(manifest).map(|blob| blob.digest);
+        for early in children.chain(doubles) {
+            if let Some((media_type, bytes)) = self.kept.taken(repository, &early) {
+                self.put_one(repository, early, media_type, bytes).await?;
+            }
+        }
+        let needs_doubles = self.doubles(manifest).next().is_some();
+        if !needs_doubles && self.kept.can_wait(repository, step, manifest) {
+            return Ok(());
+        }
         let remote = self.remote(repository);
         for blob in self.doubles(manifest) {
             if !remote.has_blob(blob).await? {
@@ -221,13 +264,21 @@ impl Upload {
                 self.sent(blob);
             }
         }
-        remote
-            .put_manifest(
-                &Selector::Digest(step.digest),
-                step.media_type,
-                bytes.clone(),
-            )
-            .await?;
+        self.put_one(repository, step.digest, step.media_type, bytes.clone())
+            .await
+    }
+
+    async fn put_one(
+        &self,
+        repository: &Repository,
+        digest: Digest,
+        media_type: MediaType,
+        bytes: Bytes,
+    ) -> Result<(), registry::Error> {
+        let (remote, selector) = (self.remote(repository), Selector::Digest(digest));
+        remote.put_manifest(&selector, media_type, bytes).await?;
+        self.kept.prove();
+        self.account().manifests += 1;
         Ok(())
     }
 

@@ -31,7 +31,9 @@ impl Access {
     /// Mounting into a repository from another.
     pub(super) fn mount(repository: &Repository, from: &Repository) -> Self {
         let mut access = Self::push(repository);
-        access.scopes.push(format!("repository:{from}:pull"));
+        if from != repository {
+            access.scopes.push(format!("repository:{from}:pull"));
+        }
         access
     }
 

@@ -1,8 +1,8 @@
 /*!
-Buffers of slices, used again.
+Blocks of blobs under way, used again.
 
-A slice of a few MiB is born and dropped hundreds of times a second on several threads. An allocator gives such blocks
-back late and in pieces, so that the process comes to hold twice what it uses; a few buffers that go round do not.
+Half a MiB is born and dropped hundreds of times a second on several threads. An allocator gives such memory back late
+and in pieces, so that the process comes to hold twice what it uses; a few blocks that go round do not.
 */
 
 use std::{
@@ -12,14 +12,14 @@ use std::{
 
 use bytes::Bytes;
 
-/// Slices below this many bytes are left to the allocator.
-const SMALLEST: usize = 256 << 10;
+/// Bytes of a blob that are handed on together, at most.
+pub(super) const BLOCK: usize = 512 << 10;
 
-/// Slices above this many bytes too; and so large is every buffer, though untouched memory costs nothing.
-const LARGEST: usize = 2 << 20;
+/// Blocks below this many bytes are left to the allocator.
+const SMALLEST: usize = 64 << 10;
 
-/// Buffers kept while nobody uses them.
-const KEPT: usize = 16;
+/// Blocks kept while nobody uses them: as many as the window of a build holds.
+const KEPT: usize = 48;
 
 /// The buffers that are free. Clones share them.
 #[derive(Clone, Default)]
@@ -28,9 +28,9 @@ pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 impl Buffers {
     /// An empty buffer for so many bytes.
     pub fn take(&self, length: usize) -> Buffer {
-        let pooled = (SMALLEST..=LARGEST).contains(&length);
+        let pooled = (SMALLEST..=BLOCK).contains(&length);
         let free = pooled.then(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).pop());
-        let capacity = if pooled { LARGEST } else { length };
+        let capacity = if pooled { BLOCK } else { length };
         Buffer {
             bytes: free
                 .flatten()
@@ -69,7 +69,7 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         let Some(home) = self.home.take() else { return };
         let mut free = home.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() < KEPT && self.bytes.capacity() <= LARGEST {
+        if free.len() < KEPT && self.bytes.capacity() <= BLOCK {
             self.bytes.clear();
             free.push(std::mem::take(&mut self.bytes));
         }
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_buffer_goes_back_after_its_last_reader() {
         let buffers = Buffers::default();
-        let mut buffer = buffers.take(1 << 20);
+        let mut buffer = buffers.take(100 << 10);
         buffer.bytes.extend_from_slice(b"slice");
         let place = buffer.bytes.as_ptr();
         let (first, second) = {
@@ -91,10 +91,10 @@ mod tests {
             (bytes.slice(..2), bytes.slice(2..))
         };
         drop(first);
-        assert_ne!(buffers.take(1 << 20).bytes.as_ptr(), place);
+        assert_ne!(buffers.take(100 << 10).bytes.as_ptr(), place);
         assert_eq!(second, b"ice".as_slice());
         drop(second);
-        let again = buffers.take(2 << 20);
+        let again = buffers.take(BLOCK);
         assert_eq!((again.bytes.as_ptr(), again.bytes.len()), (place, 0));
     }
 }

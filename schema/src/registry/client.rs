@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -10,11 +13,13 @@ use url::Url;
 
 use super::{
     Error, Options,
+    abilities::Abilities,
     access::Access,
     buffers::Buffers,
     closed::Closed,
     credentials::Store,
     retry::Patience,
+    tags::TagLists,
     tls::{Clients, Traffic},
     token::Logins,
     way::Habits,
@@ -42,6 +47,9 @@ pub(super) struct Shared {
     pub buffers: Buffers,
     pub habits: Habits,
     pub closed: Closed,
+    pub abilities: Abilities,
+    pub tags: TagLists,
+    pub writes: AtomicBool,
 }
 
 impl Registry {
@@ -83,6 +91,9 @@ impl Registry {
             buffers: Buffers::default(),
             habits: Habits::default(),
             closed: Closed::default(),
+            abilities: Abilities::default(),
+            tags: TagLists::default(),
+            writes: AtomicBool::default(),
         })))
     }
 
@@ -111,6 +122,12 @@ impl Registry {
     /// The host as it was given.
     pub fn host(&self) -> &str {
         &self.0.host
+    }
+
+    /// It will be written to: the right to push is asked for with the first request to a repository, so that one token
+    /// serves all of them.
+    pub fn will_write(&self) {
+        self.0.writes.store(true, Ordering::Relaxed);
     }
 
     /// A repository there; nothing is asked yet.
@@ -185,7 +202,10 @@ impl Remote {
     }
 
     pub(super) fn pull(&self) -> Access {
-        Access::pull(&self.repository)
+        match self.shared.writes.load(Ordering::Relaxed) {
+            true => self.push(),
+            false => Access::pull(&self.repository),
+        }
     }
 
     pub(super) fn push(&self) -> Access {

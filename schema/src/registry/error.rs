@@ -281,19 +281,29 @@ pub(super) fn refused(
     }
 }
 
-/// `errors[].code` and `message` of the distribution spec ("Error Codes"), else nothing but the well-known plain texts.
+/// `errors` of the distribution spec ("Error Codes").
+#[derive(serde::Deserialize)]
+struct Body {
+    errors: Vec<Item>,
+}
+
+#[derive(serde::Deserialize)]
+struct Item {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// The codes in an answer that is a refusal.
+pub(super) fn codes(body: &[u8]) -> Vec<String> {
+    let parsed = serde_json::from_slice::<Body>(body).ok();
+    let items = parsed.into_iter().flat_map(|body| body.errors);
+    items.map(|item| item.code).collect()
+}
+
+/// What an answer says of its refusal, else nothing but the well-known plain texts.
 fn said(body: &[u8]) -> String {
-    #[derive(serde::Deserialize)]
-    struct Body {
-        errors: Vec<Item>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Item {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
     if let Ok(body) = serde_json::from_slice::<Body>(body) {
         let items: Vec<_> = body
             .errors

@@ -6,6 +6,7 @@ certificates, secrets that stay with their host) is in no crate. One [`Registry`
 tokens; a [`Remote`] is one repository there; every error is an [`Error`] that says whose fault it is.
 */
 
+mod abilities;
 mod access;
 mod authfile;
 mod buffers;
@@ -28,6 +29,7 @@ mod reply;
 mod retry;
 mod send;
 mod source;
+mod tags;
 mod tls;
 mod token;
 mod transfer;
@@ -63,6 +65,7 @@ pub use pull::Slice;
 pub use push::Mount;
 pub use referrers::REFERRERS_LIMIT;
 pub use source::BlobSource;
+pub use tags::TagList;
 pub use tls::anonymous_client;
 pub use upload::Upload;
 

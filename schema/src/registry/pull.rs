@@ -1,5 +1,5 @@
 /*!
-Blobs out of a registry: slices by range for the bundler's window, whole streams for everything else.
+Blobs out of a registry, whole or a part, as blocks in order.
 
 Sizes are known beforehand, so every answer is held against them: a lying `Content-Length` or `Content-Range` is the
 registry's error, and an endless body ends one byte after the blob should have.
@@ -8,21 +8,27 @@ registry's error, and an endless body ends one byte after the blob should have.
 use std::pin::Pin;
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use reqwest::{
     Method, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, RANGE},
 };
 
 use super::{
-    Error, Remote, location, manifests, reply::Reply, retry::Patience, send::Call, tls::Traffic,
+    Error, Remote,
+    buffers::{BLOCK, Buffer},
+    location, manifests,
+    reply::Reply,
+    retry::Patience,
+    send::Call,
+    tls::Traffic,
 };
 use crate::manifest::Blob;
 
 /// A part of a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Slice {
-    /// Exactly the bytes asked for.
+    /// Bytes of it: all that were asked for, or of a stream the next.
     Bytes(Bytes),
     /// The registry answers ranges with the whole blob: use [`Remote::blob_stream`].
     Unsupported,
@@ -37,96 +43,74 @@ pub(super) enum Answer {
 }
 
 impl Remote {
-    /// `len` bytes from `offset`, both within the blob. Continues where it was cut; progress renews the retries.
+    /// `len` bytes from `offset` at once, as [`Remote::blob_part`] gives them.
     pub async fn blob_range(&self, blob: &Blob, offset: u64, len: u64) -> Result<Slice, Error> {
-        let end = offset
-            .checked_add(len)
-            .filter(|end| *end <= blob.size)
-            .ok_or_else(|| Error::Protocol {
-                target: self.target(&blob.digest),
-                detail: format!(
-                    "{len} bytes from {offset} were asked of a blob of {} bytes",
-                    blob.size
-                ),
-            })?;
-        let whole = len == blob.size;
-        let buffers = &self.shared.buffers;
-        let mut buffer = buffers.take(usize::try_from(len).unwrap_or_default());
-        let mut patience = self.patience();
-        let mut furthest = 0;
-        while (buffer.bytes.len() as u64) < len {
-            match self.fill(blob, offset, end, &mut buffer.bytes).await {
-                Ok(true) => {}
-                Ok(false) if whole && !buffer.bytes.is_empty() => {
-                    // It was cut, and cannot be continued: from the start, without renewing the retries.
-                    buffer.bytes.clear();
-                    patience
-                        .wait(self.cut(blob, "it cannot be continued by range"))
-                        .await?;
-                }
-                Ok(false) => return Ok(Slice::Unsupported),
-                Err(error) => {
-                    // What is only fetched again is no progress.
-                    furthest = furthest.max(buffer.bytes.len());
-                    patience.progress(furthest as u64);
-                    patience.wait(error).await?;
-                }
+        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
+        let mut blocks = std::pin::pin!(self.blob_part(blob, offset, len));
+        while let Some(block) = blocks.try_next().await? {
+            match block {
+                Slice::Bytes(block) => bytes.extend_from_slice(&block),
+                Slice::Unsupported => return Ok(Slice::Unsupported),
             }
         }
-        Ok(Slice::Bytes(buffer.freeze()))
+        Ok(Slice::Bytes(bytes.into()))
     }
 
-    /// The whole blob in order: never more than its size, and an error where there is less. After a cut it goes on by
-    /// range, or from the start, skipping. The digest is not checked: callers hash what they are given.
-    pub fn blob_stream(
+    /// `len` bytes from `offset`, both within the blob, as blocks of at most 512 KiB in order: never more, and an error
+    /// where there are less. After a cut it goes on by range; progress renews the retries. Ends with
+    /// [`Slice::Unsupported`] where the registry sends the whole blob instead of a part. The digest is not checked:
+    /// callers hash what they are given.
+    pub fn blob_part(
         &self,
         blob: &Blob,
-    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
+        offset: u64,
+        len: u64,
+    ) -> impl Stream<Item = Result<Slice, Error>> + Send + 'static + use<> {
         let state = Reading {
             remote: self.clone(),
             blob: *blob,
-            given: 0,
-            skip: 0,
+            whole: offset == 0 && len == blob.size,
+            at: offset,
+            end: offset.saturating_add(len),
+            begin: offset,
             response: None,
             patience: self.patience(),
         };
-        stream::try_unfold(state, |mut state| {
-            let next: Pin<Box<dyn Future<Output = _> + Send>> =
-                Box::pin(async move { Ok(state.next().await?.map(|chunk| (chunk, state))) });
+        stream::try_unfold(Some(state), |state| {
+            let next: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(async move {
+                let Some(mut state) = state else {
+                    return Ok(None);
+                };
+                Ok(match state.block().await? {
+                    Some(Slice::Unsupported) => Some((Slice::Unsupported, None)),
+                    Some(block) => Some((block, Some(state))),
+                    None => None,
+                })
+            });
             next
         })
     }
 
-    /// Appends what one request gives. False where the registry does not do ranges.
-    async fn fill(
+    /// The whole blob, as [`Remote::blob_part`] gives it; a registry without ranges sends it from the start after a cut,
+    /// and what was given already is skipped.
+    pub fn blob_stream(
         &self,
         blob: &Blob,
-        offset: u64,
-        end: u64,
-        buffer: &mut Vec<u8>,
-    ) -> Result<bool, Error> {
-        let from = offset + buffer.len() as u64;
-        let (mut response, stop) = match self.get(blob, from, end).await? {
-            Answer::Part(response, last) => (response, last + 1),
-            Answer::Whole(response) if from == 0 && end == blob.size => (response, end),
-            Answer::Whole(_) => return Ok(false),
-        };
-        let target = self.target(&blob.digest);
-        loop {
-            let at = offset + buffer.len() as u64;
-            let chunk = response.chunk(&self.shared.host, &target).await?;
-            let Some(chunk) = chunk else {
-                return if at == stop {
-                    Ok(true)
-                } else {
-                    Err(self.cut(blob, "the body ended early"))
-                };
-            };
-            if at + chunk.len() as u64 > stop {
-                return Err(self.lies(blob, "sends more bytes than it has"));
+    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
+        let blocks = self.blob_part(blob, 0, blob.size);
+        blocks.filter_map(|block| async move {
+            match block {
+                Ok(Slice::Bytes(bytes)) => Some(Ok(bytes)),
+                // Never of the whole.
+                Ok(Slice::Unsupported) => None,
+                Err(error) => Some(Err(error)),
             }
-            buffer.extend_from_slice(&chunk);
-        }
+        })
+    }
+
+    /// Whether the registry cuts blobs, as far as is known: false once it has answered a range with a whole blob.
+    pub fn cuts_blobs(&self) -> bool {
+        self.shared.abilities.ranges()
     }
 
     /// Asks for the bytes from `from` to before `end`; without a range where that is everything.
@@ -215,72 +199,102 @@ impl Remote {
     }
 }
 
-/// A blob being read from its first byte to its last.
+/// A part of a blob being read, from its first byte to its last.
 struct Reading {
     remote: Remote,
     blob: Blob,
-    given: u64,
-    skip: u64,
-    response: Option<Reply>,
+    /// All of it is asked for, so an answer without a range will do.
+    whole: bool,
+    /// Where the part begins, the next byte that is wanted, and where the part ends.
+    begin: u64,
+    at: u64,
+    end: u64,
+    response: Option<Incoming>,
     patience: Patience,
 }
 
+/// An answer under way.
+struct Incoming {
+    response: Reply,
+    /// Bytes that have come and belong into the next block.
+    rest: Bytes,
+    /// Bytes of it that were had before.
+    skip: u64,
+    /// Where it ends, in the blob.
+    stop: u64,
+}
+
 impl Reading {
-    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        loop {
-            match self.step().await {
-                Ok(Some(chunk)) if chunk.is_empty() => {}
-                Ok(Some(chunk)) => {
-                    self.given += chunk.len() as u64;
-                    self.patience.progress(self.given);
-                    return Ok(Some(chunk));
+    /// The next block, full unless it is the last; `None` at the proper end.
+    async fn block(&mut self) -> Result<Option<Slice>, Error> {
+        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        if left == 0 {
+            return Ok(None);
+        }
+        let size = left.min(BLOCK);
+        let mut block = self.remote.shared.buffers.take(size);
+        // After the last byte, the end of the answer is waited for: there may be more than there should be.
+        while block.bytes.len() < size || (self.at == self.end && self.response.is_some()) {
+            match self.fill(&mut block, size).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.remote.shared.abilities.no_ranges();
+                    return Ok(Some(Slice::Unsupported));
                 }
-                Ok(None) => return Ok(None),
                 Err(error) => {
                     self.response = None;
+                    // What is only sent again is no progress.
+                    self.patience.progress(self.at - self.begin);
                     self.patience.wait(error).await?;
                 }
             }
         }
+        Ok(Some(Slice::Bytes(block.freeze())))
     }
 
-    /// The next chunk, perhaps empty after skipping; `None` at the proper end.
-    async fn step(&mut self) -> Result<Option<Bytes>, Error> {
-        let Some(response) = &mut self.response else {
-            if self.given == self.blob.size {
-                return Ok(None);
+    /// Brings a block on, perhaps by nothing. False where the registry gives the whole instead of a part.
+    async fn fill(&mut self, block: &mut Buffer, size: usize) -> Result<bool, Error> {
+        let Some(incoming) = &mut self.response else {
+            let answer = self.remote.get(&self.blob, self.at, self.end).await?;
+            let (response, skip, stop) = match answer {
+                Answer::Part(response, last) => (response, 0, last + 1),
+                Answer::Whole(response) if self.whole => (response, self.at, self.end),
+                Answer::Whole(_) => return Ok(false),
+            };
+            self.response = Some(Incoming {
+                response,
+                rest: Bytes::new(),
+                skip,
+                stop,
+            });
+            return Ok(true);
+        };
+        if incoming.rest.is_empty() {
+            let target = self.remote.target(&self.blob.digest);
+            let chunk = incoming.response.chunk(&self.remote.shared.host, &target);
+            let chunk = chunk.await?;
+            let Some(mut chunk) = chunk else {
+                let complete = self.at == incoming.stop;
+                self.response = None;
+                return match complete {
+                    true => Ok(true),
+                    false => Err(self.remote.cut(&self.blob, "the body ended early")),
+                };
+            };
+            let had = usize::try_from(incoming.skip).unwrap_or(usize::MAX);
+            let skipped = chunk.split_to(chunk.len().min(had));
+            incoming.skip -= skipped.len() as u64;
+            if self.at + chunk.len() as u64 > incoming.stop {
+                return Err(self.remote.lies(&self.blob, "sends more bytes than it has"));
             }
-            let answer = self
-                .remote
-                .get(&self.blob, self.given, self.blob.size)
-                .await?;
-            let (response, skip) = match answer {
-                Answer::Part(response, _) => (response, 0),
-                Answer::Whole(response) => (response, self.given),
-            };
-            (self.response, self.skip) = (Some(response), skip);
-            return Ok(Some(Bytes::new()));
-        };
-        let target = self.remote.target(&self.blob.digest);
-        let chunk = response.chunk(&self.remote.shared.host, &target).await?;
-        let Some(mut chunk) = chunk else {
-            self.response = None;
-            return if self.given == self.blob.size {
-                Ok(None)
-            } else {
-                Err(self.remote.cut(&self.blob, "the body ended early"))
-            };
-        };
-        let skipped = chunk.split_to(
-            chunk
-                .len()
-                .min(usize::try_from(self.skip).unwrap_or(usize::MAX)),
-        );
-        self.skip -= skipped.len() as u64;
-        if self.given + chunk.len() as u64 > self.blob.size {
-            return Err(self.remote.lies(&self.blob, "sends more bytes than it has"));
+            incoming.rest = chunk;
         }
-        Ok(Some(chunk))
+        let wanted = incoming.rest.len().min(size - block.bytes.len());
+        block
+            .bytes
+            .extend_from_slice(&incoming.rest.split_to(wanted));
+        self.at += wanted as u64;
+        Ok(true)
     }
 }
 

@@ -232,3 +232,110 @@ async fn being_told_to_wait_is_heeded() -> Outcome {
     assert_eq!(server.asked().len(), 3);
     Ok(())
 }
+
+/// A list is believed in what it lacks only if it is whole; nothing that is wrong with one is worse than no list.
+#[tokio::test]
+async fn a_list_of_tags_counts_only_when_it_is_whole() -> Outcome {
+    let json = ("Content-Type", "application/json");
+    let next = ("Link", r#"</v2/a/b/tags/list?n=1&last=v1>; rel="next""#);
+    let round: Vec<String> = (0..100).map(|n| format!("{n:?}")).collect();
+    let huge = format!(r#"{{"tags":["{}"]}}"#, "x".repeat(300 << 10));
+    let unknown = r#"{"errors":[{"code":"NAME_UNKNOWN"}]}"#;
+    let denied = r#"{"errors":[{"code":"DENIED"}]}"#;
+    let endless = "HTTP/1.1 200 Said\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let list = br#"{"name":"a/b","tags":["v1"]}"#;
+    let rounded = format!(r#"{{"tags":[{}]}}"#, round.join(","));
+    // What is said, and whether the list then lacks a tag that is in it, and one that is not.
+    let table = [
+        ("whole", say(200, &[json], list), false, true),
+        ("a page", say(200, &[json, next], list), false, false),
+        (
+            "a round number",
+            say(200, &[json], rounded.as_bytes()),
+            false,
+            false,
+        ),
+        (
+            "too large",
+            say(200, &[json], huge.as_bytes()),
+            false,
+            false,
+        ),
+        ("endless", Say::Endless(endless), false, false),
+        (
+            "empty",
+            say(200, &[json], br#"{"tags":null}"#),
+            false,
+            false,
+        ),
+        ("a web page", say(200, &[], b"<html>"), false, false),
+        (
+            "refused",
+            say(403, &[json], denied.as_bytes()),
+            false,
+            false,
+        ),
+        (
+            "another 404",
+            say(404, &[], b"404 page not found"),
+            false,
+            false,
+        ),
+        (
+            "no repository",
+            say(404, &[json], unknown.as_bytes()),
+            true,
+            true,
+        ),
+    ];
+    for (what, said, listed, unlisted) in table {
+        let server = Scripted::serve(move |_, _| said.clone()).await?;
+        let remote = remote(&server)?;
+        for _ in 0..2 {
+            let tags = remote.tags().await;
+            assert_eq!(tags.lacks(&"v1".parse()?), listed, "{what}");
+            assert_eq!(tags.lacks(&"v2".parse()?), unlisted, "{what}");
+        }
+        assert_eq!(server.asked().len(), 1, "{what}: asked once");
+        remote.distrust_tags();
+        assert!(!remote.tags().await.lacks(&"v2".parse()?), "{what}");
+    }
+    Ok(())
+}
+
+/// A part is handed on as it comes, in blocks, and goes on after a cut in the middle of one.
+#[tokio::test]
+async fn a_part_comes_in_blocks_across_a_cut() -> Outcome {
+    let (bytes, blob) = content(2_000_000);
+    let body = bytes.clone();
+    let server = Scripted::serve(move |asked, before| {
+        let (first, last) = range(asked).unwrap_or((0, body.len() - 1));
+        let (told, part) = part(&body, first, last);
+        let mut answer = head(206, &[("Content-Range", &told)], part.len());
+        answer.extend_from_slice(&part);
+        if before == 0 {
+            answer.truncate(700_000);
+            return Say::Cut(answer);
+        }
+        Say::Raw(answer)
+    })
+    .await?;
+    let blocks: Vec<Slice> = remote(&server)?
+        .blob_part(&blob, 1000, 1_500_000)
+        .try_collect()
+        .await?;
+    let blocks: Vec<Bytes> = blocks
+        .into_iter()
+        .map(|block| match block {
+            Slice::Bytes(bytes) => bytes,
+            Slice::Unsupported => Bytes::new(),
+        })
+        .collect();
+    assert_eq!(
+        blocks.iter().map(Bytes::len).collect::<Vec<_>>(),
+        [512 << 10, 512 << 10, 1_500_000 - (1 << 20)]
+    );
+    assert_eq!(blocks.concat(), bytes.slice(1000..1_501_000));
+    assert_eq!(server.asked().len(), 2);
+    Ok(())
+}

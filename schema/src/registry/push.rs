@@ -31,30 +31,53 @@ impl Remote {
     /// Takes a blob over from another repository of the same registry (distribution-spec, "Mounting a blob").
     pub async fn mount(&self, blob: &Blob, from: &Repository) -> Result<Mount, Error> {
         self.still_open()?;
+        match self.try_mount(blob, from).await? {
+            Some(mount) => Ok(mount),
+            None => self.begin(blob).await,
+        }
+    }
+
+    /// Opens an upload for a blob of which nothing is known: one that is there already is [`Mount::Done`], told by a mount
+    /// from the repository itself. Registries that do not mount open a session as ever.
+    pub async fn begin_blob(&self, blob: &Blob) -> Result<Mount, Error> {
+        self.still_open()?;
+        if self.shared.abilities.own_mounts() {
+            match self.try_mount(blob, &self.repository).await? {
+                Some(mount) => return Ok(mount),
+                None => self.shared.abilities.no_own_mounts(),
+            }
+        }
+        self.begin(blob).await
+    }
+
+    /// `None` where the registry will not hear of it.
+    async fn try_mount(&self, blob: &Blob, from: &Repository) -> Result<Option<Mount>, Error> {
         let digest = blob.digest.to_string();
         let query = [("mount", digest.as_str()), ("from", from.as_str())];
         let access = Access::mount(&self.repository, from);
         match self.post_uploads(blob, &query, access).await {
-            Ok(response) if response.status() == StatusCode::CREATED => return Ok(Mount::Done),
-            Ok(response) => {
-                if let Ok(session) = self.session(&response, blob) {
-                    return Ok(Mount::Refused(session));
-                }
-            }
+            Ok(response) if response.status() == StatusCode::CREATED => Ok(Some(Mount::Done)),
+            Ok(response) => Ok(self.session(&response, blob).ok().map(Mount::Refused)),
             Err(
                 error @ (Error::Cut { .. }
                 | Error::Unreachable { .. }
                 | Error::Tls { .. }
                 | Error::Config(_)
                 | Error::Closed { .. }),
-            ) => return Err(error),
+            ) => Err(error),
             // Not being allowed or able to mount says nothing about being able to push.
-            Err(error) => tracing::debug!(%error, "a mount is refused"),
+            Err(error) => {
+                tracing::debug!(%error, "a mount is refused");
+                Ok(None)
+            }
         }
-        match self.begin_upload(blob).await? {
-            Begun::There => Ok(Mount::Done),
-            Begun::Session(session) => Ok(Mount::Refused(session)),
-        }
+    }
+
+    async fn begin(&self, blob: &Blob) -> Result<Mount, Error> {
+        Ok(match self.begin_upload(blob).await? {
+            Begun::There => Mount::Done,
+            Begun::Session(session) => Mount::Refused(session),
+        })
     }
 
     /// Uploads a blob, into a session that [`Remote::mount`] left or a new one. What the registry already has of it

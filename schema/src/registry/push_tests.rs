@@ -149,3 +149,27 @@ async fn a_login_that_ends_in_the_middle_of_an_upload_is_renewed() -> Outcome {
     assert_eq!(last.map(|put| put.body), Some(bytes.to_vec()));
     Ok(())
 }
+
+/// What a POST can tell needs no HEAD; a registry that will not hear of it is not asked so again.
+#[tokio::test]
+async fn an_upload_of_what_is_there_is_over_when_it_begins() -> Outcome {
+    let (_, blob) = content(1000);
+    let session = [("Location", "/v2/a/b/blobs/uploads/1")];
+    let server = Scripted::serve(|_, _| say(201, &[], b"")).await?;
+    let begun = remote(&server)?.begin_blob(&blob).await?;
+    assert!(matches!(begun, Mount::Done));
+    let line = server.asked().first().map(|asked| asked.line.clone());
+    assert!(line.is_some_and(|line| line.contains("mount=sha256") && line.contains("from=a%2Fb")));
+    let server = Scripted::serve(move |asked, _| match asked.line.contains("mount=") {
+        true => say(405, &[], b""),
+        false => say(202, &session, b""),
+    })
+    .await?;
+    let remote = remote(&server)?;
+    for expected in [2, 3] {
+        let begun = remote.begin_blob(&blob).await?;
+        assert!(matches!(begun, Mount::Refused(_)));
+        assert_eq!(server.asked().len(), expected);
+    }
+    Ok(())
+}

@@ -12,7 +12,8 @@ use reqwest::{
 use url::Url;
 
 use super::{
-    Error, Remote, location, manifests,
+    Error, Remote, error, location, manifests,
+    reply::Reply,
     send::{self, Call, Limit},
     tls::Traffic,
 };
@@ -20,6 +21,9 @@ use crate::{Digest, Manifest, MediaType, manifest::MANIFEST_LIMIT};
 
 /// The most referrers of one manifest that are taken in, and the most pages that are asked for.
 pub const REFERRERS_LIMIT: usize = 1000;
+
+/// Most bytes read of an answer that is no list.
+const ANSWER_LIMIT: u64 = 64 << 10;
 
 /// One answer of several.
 struct Page {
@@ -32,6 +36,10 @@ impl Remote {
     /// `sha256-<hex>` is the place to look). More than [`REFERRERS_LIMIT`] are [`Error::TooMuch`], and an answer that is
     /// no such list is [`Error::Protocol`].
     pub async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Digest>>, Error> {
+        let known = &self.shared.abilities.referrers;
+        let Some(mut turn) = known.turn(&self.repository).await else {
+            return Ok(None);
+        };
         let mut url = self.url(&format!("referrers/{subject}"));
         let mut found = Vec::new();
         for number in 0..REFERRERS_LIMIT {
@@ -40,6 +48,8 @@ impl Remote {
                 None if number == 0 => return Ok(None),
                 None => return Err(self.unlisted(subject, "a page of the list is not there")),
             };
+            known.lists();
+            turn.take();
             found.extend(page.entries);
             if found.len() > REFERRERS_LIMIT {
                 return Err(self.too_much(subject, "referrers"));
@@ -54,8 +64,16 @@ impl Remote {
 
     /// Whether the registry keeps the list of those that refer to `subject` itself.
     pub async fn keeps_referrers(&self, subject: &Digest) -> Result<bool, Error> {
+        let known = &self.shared.abilities.referrers;
+        let Some(_turn) = known.turn(&self.repository).await else {
+            return Ok(false);
+        };
         let url = self.url(&format!("referrers/{subject}"));
-        Ok(self.referrers_page(url, subject).await?.is_some())
+        let kept = self.referrers_page(url, subject).await?.is_some();
+        if kept {
+            known.lists();
+        }
+        Ok(kept)
     }
 
     async fn referrers_page(&self, url: Url, subject: &Digest) -> Result<Option<Page>, Error> {
@@ -70,6 +88,7 @@ impl Remote {
         // Registries from before the referrers API have many ways of not knowing the path.
         let response = self.call(&call, &[400, 404, 405, 406, 501]).await?;
         if !response.status().is_success() {
+            self.learn(response, &call.target).await;
             return Ok(None);
         }
         let kind = manifests::content_type(&response);
@@ -108,6 +127,18 @@ impl Remote {
             entries: list.children.iter().map(|child| child.digest).collect(),
             next,
         }))
+    }
+
+    /// Takes in that there is no list, unless the answer is about the name: then others may have one.
+    async fn learn(&self, response: Reply, target: &str) {
+        let (status, host) = (response.status().as_u16(), &self.shared.host);
+        let body = send::read(response, Limit(ANSWER_LIMIT), host, target).await;
+        let codes = error::codes(&body.unwrap_or_default());
+        let of_the_name = |code: &String| code.starts_with("NAME_") || code == "MANIFEST_UNKNOWN";
+        let unsupported = codes.iter().any(|code| code == "UNSUPPORTED");
+        if unsupported || (matches!(status, 404 | 405 | 501) && !codes.iter().any(of_the_name)) {
+            self.shared.abilities.referrers.lacks(&self.repository);
+        }
     }
 
     /// The question, as errors tell it.

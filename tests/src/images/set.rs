@@ -44,6 +44,34 @@ impl Set {
         Ok(Self { images })
     }
 
+    /// 40 images of 86 different blobs, 166 MB in all: four base layers of 16 MiB shared by ten images each, then one or two
+    /// of 1 to 3.5 MiB of their own. Layers lie as files in `directory`, which must exist.
+    pub fn light(directory: &Path) -> Result<Self> {
+        let bases = (0..4)
+            .map(|n| spilled(3000 + n, 16 << 20, directory))
+            .collect::<Result<Vec<_>>>()?;
+        let mut images = Vec::new();
+        for n in 0..40_u64 {
+            let mut layers = vec![bases[(n % 4) as usize].clone()];
+            for own in 0..1 + u64::from(n % 20 == 7) {
+                let size = (1 << 20) + ((n * 7 + own * 3) % 11) as usize * (1 << 18);
+                layers.push(spilled(4000 + n * 8 + own, size, directory)?);
+            }
+            let format = if n % 2 == 0 {
+                Format::Oci
+            } else {
+                Format::Docker
+            };
+            images.push(Image::single(
+                &format!("team-{}/service-{n:02}", n % 5),
+                "v1.0",
+                format,
+                &layers,
+            )?);
+        }
+        Ok(Self { images })
+    }
+
     /// So many images with one layer of a few hundred bytes each, all in the repository `many/small`.
     pub fn many_small(count: u64) -> Result<Self> {
         let image = |n| {

@@ -167,9 +167,12 @@ pub(crate) fn tags(
     asked: &Asked,
     repository: &Repository,
 ) -> Answer {
-    let Some(tags) = store.tags(repository) else {
+    let tags = store.tags(repository);
+    let Some(tags) = tags.filter(|tags| !(settings.untagged_is_unknown && tags.is_empty())) else {
         return Answer::unknown("NAME_UNKNOWN");
     };
+    let unlisted = settings.unlisted.as_deref();
+    let listed = |tag: &&str| unlisted.is_none_or(|end| !tag.ends_with(end));
     let wanted = asked
         .parameter("n")
         .and_then(|n| n.parse().ok())
@@ -179,6 +182,7 @@ pub(crate) fn tags(
     let mut rest = tags
         .keys()
         .map(|tag| tag.as_str())
+        .filter(listed)
         .filter(|tag| last.is_empty() || *tag > last);
     let page: Vec<&str> = rest.by_ref().take(size).collect();
     let more = rest.next().is_some();

@@ -45,6 +45,10 @@ pub struct Settings {
     pub max_body: Option<u64>,
     /// The most tags in one page, whatever `n` asks for.
     pub tags_page: usize,
+    /// Leave tags that end so out of lists, as caches that pull through do with what nobody has pulled.
+    pub unlisted: Option<String>,
+    /// Count a repository without tags as none when its tags are asked for, as Debian's docker-registry does.
+    pub untagged_is_unknown: bool,
 }
 
 /// TLS of a registry.
@@ -125,6 +129,8 @@ impl Default for Settings {
             max_components: None,
             max_body: None,
             tags_page: 1000,
+            unlisted: None,
+            untagged_is_unknown: false,
         }
     }
 }

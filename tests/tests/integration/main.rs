@@ -11,6 +11,7 @@ mod end_to_end;
 mod foreign;
 mod openshift;
 mod recipe;
+mod requests;
 
 // OpenShift releases, on the air-gapped side.
 mod openshift_import;

@@ -10,18 +10,18 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use schema::text::human_bytes;
 use serde_json::{Value, json};
 use tests::{
-    process::{Output, Program},
+    process::Program,
     standin::{Action, Fault, Faults, Standin},
 };
 
-use super::measure::{Contender, Report, Run};
+use super::measure::{Contender, Report, Run, timed};
 
 /// How many clusters.
 const CLUSTERS: usize = 200;
@@ -153,15 +153,7 @@ impl Bench {
         let apply = apply
             .args(["--clusters"])
             .args([clusters.directory.join("CLUSTERS.yaml")]);
-        let start = Instant::now();
-        let output: Output = apply.run()?;
-        let seconds = start.elapsed().as_secs_f64();
-        let output = output.expect_code(code)?;
-        let run = Run {
-            seconds,
-            peak: output.peak_rss,
-            read: output.read,
-        };
+        let (run, _) = timed(apply, code)?;
         Ok((run, Outcome(serde_json::from_slice(&fs::read(file)?)?)))
     }
 }

@@ -6,7 +6,8 @@ contender is a process of its own, so its peak memory is its own too. The *roofl
 sockets and nothing else; nobody can be much faster.
 
 ```text
-cargo run --release -p tests --bin bench -- [--images 40] [--rounds 5] [--only build|push|verify|release|clusters|memory|hostile] [--dir DIR]
+cargo run --release -p tests --bin bench -- [--set light|heavy] [--images 40] [--rounds 5] [--against DIR]
+    [--only build|push|verify|latency|release|clusters|memory|hostile] [--dir DIR]
 ```
 */
 
@@ -14,6 +15,7 @@ cargo run --release -p tests --bin bench -- [--images 40] [--rounds 5] [--only b
 
 mod clusters;
 mod hostile;
+mod latency;
 mod measure;
 mod memory;
 mod release;
@@ -36,6 +38,12 @@ struct Options {
     /// Images of the set, 1 to 40
     #[arg(long, default_value_t = 40)]
     images: usize,
+    /// The images that are built, pushed and verified
+    #[arg(long = "set", value_enum, default_value_t = Images::Light)]
+    set: Images,
+    /// Another bundler and importer in this directory, run in turn with these: before and after in one run
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
     /// Rounds of which the median counts
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -55,10 +63,20 @@ enum Part {
     Build,
     Push,
     Verify,
+    Latency,
     Release,
     Clusters,
     Memory,
     Hostile,
+}
+
+/// 40 images each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Images {
+    /// 86 different blobs, 166 MB
+    Light,
+    /// 123 different blobs, 0.5 GB
+    Heavy,
 }
 
 /// What this program runs as processes of their own: rooflines, and the other side.
@@ -77,6 +95,9 @@ enum Helper {
         hanging: Option<usize>,
     },
 }
+
+/// Said rather than left out in silence.
+const IMGPKG: &str = "imgpkg is not compared with: Debian has no package of it";
 
 fn main() -> Result<()> {
     let options = Options::parse();
@@ -97,8 +118,10 @@ fn main() -> Result<()> {
     println!("{}", machine(work.path()));
     let wanted = |part| options.only.is_none_or(|only| only == part);
     let mut report = Report::default();
-    if wanted(Part::Build) || wanted(Part::Push) || wanted(Part::Verify) {
-        let bench = speed::Bench::new(work.path(), options.images, options.rounds)?;
+    let speed = [Part::Build, Part::Push, Part::Verify, Part::Latency];
+    if speed.into_iter().any(wanted) {
+        println!("{IMGPKG}");
+        let bench = speed::Bench::new(work.path(), &options)?;
         if wanted(Part::Build) {
             bench.build(&mut report)?;
         }
@@ -107,6 +130,9 @@ fn main() -> Result<()> {
         }
         if wanted(Part::Verify) {
             bench.verify(&mut report)?;
+        }
+        if wanted(Part::Latency) {
+            latency::run_all(&bench, &mut report)?;
         }
     }
     if wanted(Part::Release) {

@@ -6,13 +6,18 @@ use std::{fmt, fs, path::Path, time::Instant};
 
 use anyhow::{Context, Result};
 use schema::text::{Align, Table, human_bytes};
-use tests::{process::Program, real};
+use tests::{
+    process::{Output, Program},
+    real,
+};
 
 /// One run of a process.
 #[derive(Debug, Clone, Copy)]
 pub struct Run {
     /// Wall clock, seconds.
     pub seconds: f64,
+    /// Work of the processors for it and its children, user and system, seconds.
+    pub cpu: f64,
     /// Most memory held, bytes.
     pub peak: u64,
     /// Bytes read from files and pipes.
@@ -22,15 +27,33 @@ pub struct Run {
 /// Runs a program that must succeed. What others left unwritten is brought to the disk first, at nobody's cost.
 pub fn run(program: Program) -> Result<Run> {
     rustix::fs::sync();
-    let start = Instant::now();
+    Ok(timed(program, 0)?.0)
+}
+
+/// Runs a program that must end with this code.
+pub fn timed(program: Program, code: i32) -> Result<(Run, Output)> {
+    let (start, before) = (Instant::now(), children()?);
     let output = program.run()?;
     let seconds = start.elapsed().as_secs_f64();
-    let output = output.expect_code(0)?;
-    Ok(Run {
+    let output = output.expect_code(code)?;
+    let run = Run {
         seconds,
+        cpu: children()? - before,
         peak: output.peak_rss,
         read: output.read,
-    })
+    };
+    Ok((run, output))
+}
+
+/// Seconds that processors have worked for children that have ended (`cutime` and `cstime`, proc_pid_stat(5)).
+fn children() -> Result<f64> {
+    /// `sysconf(_SC_CLK_TCK)` of Linux, whatever the kernel's own clock.
+    const TICKS: f64 = 100.0;
+    let stat = fs::read_to_string("/proc/self/stat").context("cannot read /proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(')').context("no process name")?;
+    let ticks = fields.split_whitespace().skip(13).take(2);
+    let ticks = ticks.map(str::parse::<f64>).sum::<Result<f64, _>>()?;
+    Ok(ticks / TICKS)
 }
 
 /// This very program, for its rooflines.
@@ -74,9 +97,10 @@ impl Contender {
     /// Adds a run, and says so.
     pub fn add(&mut self, run: Run) {
         println!(
-            "  {:<44} {:>7.2} s  {:>10}",
+            "  {:<44} {:>7.2} s  {:>5.2} s of CPU  {:>10}",
             self.name,
             run.seconds,
+            run.cpu,
             human_bytes(run.peak)
         );
         self.runs.push(run);
@@ -84,13 +108,12 @@ impl Contender {
 
     /// The median time, seconds.
     pub fn median(&self) -> f64 {
-        let mut times: Vec<f64> = self.runs.iter().map(|run| run.seconds).collect();
-        times.sort_by(f64::total_cmp);
-        let (upper, lower) = (times.len() / 2, times.len().saturating_sub(1) / 2);
-        match (times.get(lower), times.get(upper)) {
-            (Some(lower), Some(upper)) => f64::midpoint(*lower, *upper),
-            _ => f64::NAN,
-        }
+        median(self.runs.iter().map(|run| run.seconds))
+    }
+
+    /// The median of what the processors worked, seconds.
+    pub fn median_cpu(&self) -> f64 {
+        median(self.runs.iter().map(|run| run.cpu))
     }
 
     /// The most memory of any run, bytes.
@@ -104,6 +127,16 @@ impl Contender {
 
     fn cell(&self) -> String {
         format!("{:.2} s", self.median())
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let (upper, lower) = (values.len() / 2, values.len().saturating_sub(1) / 2);
+    match (values.get(lower), values.get(upper)) {
+        (Some(lower), Some(upper)) => f64::midpoint(*lower, *upper),
+        _ => f64::NAN,
     }
 }
 
@@ -181,6 +214,7 @@ impl fmt::Display for Report {
             ("MEDIAN", Align::Right),
             ("FASTEST", Align::Right),
             ("SLOWEST", Align::Right),
+            ("CPU", Align::Right),
             ("PEAK RSS", Align::Right),
         ]);
         for (job, contender) in &self.contenders {
@@ -195,6 +229,7 @@ impl fmt::Display for Report {
                 contender.cell(),
                 format!("{fastest:.2} s"),
                 format!("{slowest:.2} s"),
+                format!("{:.2} s", contender.median_cpu()),
                 human_bytes(contender.peak()),
             ]);
         }

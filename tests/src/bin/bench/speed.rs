@@ -17,23 +17,31 @@ use tests::{
     real::{DockerRegistry, Options},
 };
 
-use super::measure::{Contender, Report, Target, clear, itself, run, tool};
+use super::{
+    Images,
+    measure::{Contender, Report, Target, clear, itself, run, tool},
+};
 
 /// The images in a registry, and what is made of them.
 pub struct Bench {
     work: PathBuf,
     set: Set,
-    source: DockerRegistry,
-    rounds: usize,
+    pub source: DockerRegistry,
+    pub rounds: usize,
+    /// Where another pair of programs is.
+    pub against: Option<PathBuf>,
 }
 
 impl Bench {
     /// Makes the images and pushes them into the source registry.
-    pub fn new(work: &Path, images: usize, rounds: usize) -> Result<Self> {
+    pub fn new(work: &Path, options: &super::Options) -> Result<Self> {
         let layers = work.join("layers");
         fs::create_dir(&layers)?;
-        let mut set = Set::forty(&layers)?;
-        set.images.truncate(images);
+        let mut set = match options.set {
+            Images::Light => Set::light(&layers)?,
+            Images::Heavy => Set::forty(&layers)?,
+        };
+        set.images.truncate(options.images);
         let content = work.join("source");
         fs::create_dir(&content)?;
         let source = DockerRegistry::start(&content, &Options::default())?;
@@ -48,7 +56,8 @@ impl Bench {
             work: work.to_owned(),
             set,
             source,
-            rounds,
+            rounds: options.rounds,
+            against: options.against.clone(),
         };
         let key = bench.path("key.pem");
         run(Program::bundler()?.args(["keygen", "--out"]).args([key]))?;
@@ -59,21 +68,30 @@ impl Bench {
     pub fn build(&self, report: &mut Report) -> Result<()> {
         println!("\nbuild");
         let mut ours = Contender::new("bundler build");
+        let mut before = Contender::new("bundler build, before");
         let mut skopeo = Contender::new("skopeo sync docker -> dir");
         let mut roofline = Contender::new("roofline: six GETs, hashed, written, synced");
         self.list_for_fetch()?;
         for _ in 0..self.rounds {
-            ours.add(self.build_once()?.0);
+            let host = self.source.host();
+            ours.add(run(self.build_with(Program::bundler()?, &host)?)?);
+            if let Some(bundler) = self.older("bundler")? {
+                before.add(run(self.build_with(bundler, &host)?)?);
+            }
             clear(&self.path("skopeo"))?;
-            skopeo.add(run(self.sync_to_directory()?)?);
+            skopeo.add(run(self.sync_to_directory(&host)?)?);
             clear(&self.path("raw"))?;
             let fetch = itself()?.args(["roofline-fetch"]);
             roofline.add(run(fetch.args([self.path("fetch.list"), self.path("raw")]))?);
         }
         clear(&self.path("raw"))?;
         report.compare("build", &ours, &skopeo, Target::Faster(8.0));
-        report.compare("build", &ours, &roofline, Target::Within(1.5));
-        report.contenders("build", [ours, skopeo, roofline]);
+        report.compare("build", &ours, &roofline, Target::Within(1.25));
+        self.before_and_after("build", &ours, &before, report);
+        let peak = ours.peak();
+        let said = human_bytes(peak);
+        report.bound("build, memory", &said, "<= 64.0 MiB", peak <= 64 << 20);
+        report.contenders("build", [ours, before, skopeo, roofline]);
         Ok(())
     }
 
@@ -82,16 +100,28 @@ impl Bench {
         self.prepare()?;
         println!("\npush");
         let mut ours = Contender::new("importer push");
+        let mut before = Contender::new("importer push, before");
         let mut again = Contender::new("importer push, second time");
+        let mut again_before = Contender::new("importer push, second time, before");
         let mut sync = Contender::new("skopeo sync dir -> docker");
         let mut copy = Contender::new("skopeo copy dir -> docker, each image");
         let mut roofline = Contender::new("roofline: six raw PUTs");
         for _ in 0..self.rounds {
             self.with_empty_registry(|host| {
-                ours.add(run(self.push_to(host)?)?);
-                again.add(run(self.push_to(host)?)?);
+                ours.add(run(self.push_with(Program::importer()?, host))?);
+                again.add(run(self.push_with(Program::importer()?, host))?);
                 Ok(())
             })?;
+            if self.against.is_some() {
+                self.with_empty_registry(|host| {
+                    for contender in [&mut before, &mut again_before] {
+                        if let Some(importer) = self.older("importer")? {
+                            contender.add(run(self.push_with(importer, host))?);
+                        }
+                    }
+                    Ok(())
+                })?;
+            }
             self.with_empty_registry(|host| {
                 sync.add(run(self.sync_to_registry(host)?)?);
                 Ok(())
@@ -112,6 +142,15 @@ impl Bench {
         report.compare("push", &ours, &sync, Target::Faster(1.7));
         report.compare("push", &ours, &copy, Target::Shown);
         report.compare("push", &ours, &roofline, Target::Within(1.2));
+        self.before_and_after("push", &ours, &before, report);
+        self.before_and_after("second push", &again, &again_before, report);
+        let peak = ours.peak();
+        report.bound(
+            "push, memory",
+            &human_bytes(peak),
+            "<= 64.0 MiB",
+            peak <= 64 << 20,
+        );
         let (median, length) = (again.median(), fs::metadata(self.path("bundle.tar"))?.len());
         let read = again
             .runs
@@ -132,7 +171,10 @@ impl Bench {
             "<= 1 % of the file",
             read <= length / 100,
         );
-        report.contenders("push", [ours, again, sync, copy, roofline]);
+        report.contenders(
+            "push",
+            [ours, before, again, again_before, sync, copy, roofline],
+        );
         Ok(())
     }
 
@@ -141,6 +183,7 @@ impl Bench {
         self.prepare()?;
         println!("\nverify");
         let mut one = Contender::new("importer verify, one core");
+        let mut before = Contender::new("importer verify, one core, before");
         let mut sum_one = Contender::new("sha256sum, one core");
         let mut all = Contender::new("importer verify, all cores");
         let mut sum_all = Contender::new("sha256sum, all cores");
@@ -149,51 +192,76 @@ impl Bench {
             let pinned = || -> Result<Program> { Ok(tool("taskset")?.args(["-c", "0"])) };
             let importer = tests::process::binaries()?.join("importer");
             one.add(run(self.verify_args(pinned()?.args([importer])))?);
+            if let Some(against) = &self.against {
+                let importer = against.join("importer");
+                before.add(run(self.verify_args(pinned()?.args([importer])))?);
+            }
             sum_one.add(run(pinned()?.args(["sha256sum"]).args([&bundle]))?);
             all.add(run(self.verify_args(Program::importer()?))?);
             sum_all.add(run(tool("sha256sum")?.args([&bundle]))?);
         }
         report.compare("verify", &one, &sum_one, Target::Within(1.2));
         report.compare("verify", &all, &sum_all, Target::Faster(1.0));
-        report.contenders("verify", [one, sum_one, all, sum_all]);
+        self.before_and_after("verify", &one, &before, report);
+        report.contenders("verify", [one, before, sum_one, all, sum_all]);
         Ok(())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn before_and_after(
+        &self,
+        job: &str,
+        after: &Contender,
+        before: &Contender,
+        report: &mut Report,
+    ) {
+        if self.against.is_some() {
+            report.compare(job, after, before, Target::Shown);
+        }
+    }
+
+    /// A program of the other pair, if there is one.
+    pub fn older(&self, name: &str) -> Result<Option<Program>> {
+        let against = self.against.as_ref();
+        against
+            .map(|pair| Program::at(&pair.join(name)))
+            .transpose()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
         self.work.join(name)
     }
 
     /// The bundle and skopeo's directory, unless they are there.
-    fn prepare(&self) -> Result<()> {
+    pub fn prepare(&self) -> Result<()> {
+        let host = self.source.host();
         if !self.path("bundle.tar").exists() {
-            self.build_once()?;
+            run(self.build_with(Program::bundler()?, &host)?)?;
         }
         if !self.path("skopeo").exists() {
-            run(self.sync_to_directory()?)?;
+            run(self.sync_to_directory(&host)?)?;
         }
         Ok(())
     }
 
-    fn build_once(&self) -> Result<(super::measure::Run, PathBuf)> {
+    /// All images from a host to `bundle.tar`, anew.
+    pub fn build_with(&self, bundler: Program, host: &str) -> Result<Program> {
         let bundle = self.path("bundle.tar");
         clear(&bundle)?;
-        let host = self.source.host();
         let images = self
             .set
             .images
             .iter()
-            .flat_map(|image| ["--image".to_owned(), image.reference(&host)]);
-        let program = Program::bundler()?
+            .flat_map(|image| ["--image".to_owned(), image.reference(host)]);
+        Ok(bundler
             .args(["build", "--plain-http", "--signing-key"])
             .args([self.path("key.pem")])
             .args(images)
-            .args(["-o".into(), bundle.clone()]);
-        Ok((run(program)?, bundle))
+            .args(["-o".into(), bundle]))
     }
 
-    fn push_to(&self, host: &str) -> Result<Program> {
-        let program = Program::importer()?.args(["push", "--plain-http", "--to", host, "--key"]);
-        Ok(program.args([self.path("key.pub.pem"), self.path("bundle.tar")]))
+    pub fn push_with(&self, importer: Program, host: &str) -> Program {
+        let program = importer.args(["push", "--plain-http", "--to", host, "--key"]);
+        program.args([self.path("key.pub.pem"), self.path("bundle.tar")])
     }
 
     fn verify_args(&self, program: Program) -> Program {
@@ -203,11 +271,8 @@ impl Bench {
     }
 
     /// One process for the whole set, which is what favours skopeo most.
-    fn sync_to_directory(&self) -> Result<Program> {
-        let mut yaml = format!(
-            "{:?}:\n  tls-verify: false\n  images:\n",
-            self.source.host()
-        );
+    pub fn sync_to_directory(&self, host: &str) -> Result<Program> {
+        let mut yaml = format!("{host:?}:\n  tls-verify: false\n  images:\n");
         for image in &self.set.images {
             let tag = image.tag.as_ref().context("an image without a tag")?;
             yaml.push_str(&format!("    {}: [{:?}]\n", image.repository, tag.as_str()));
@@ -227,7 +292,7 @@ impl Bench {
             .args([list, self.path("skopeo")]))
     }
 
-    fn sync_to_registry(&self, host: &str) -> Result<Program> {
+    pub fn sync_to_registry(&self, host: &str) -> Result<Program> {
         Ok(tool("skopeo")?
             .args([
                 "--insecure-policy",
@@ -252,11 +317,16 @@ impl Bench {
     }
 
     fn with_empty_registry(&self, job: impl FnOnce(&str) -> Result<()>) -> Result<()> {
+        self.with_registry(|registry| job(&registry.host()))
+    }
+
+    /// Does something to a registry that holds nothing, which is gone afterwards.
+    pub fn with_registry(&self, job: impl FnOnce(&DockerRegistry) -> Result<()>) -> Result<()> {
         let content = self.path("target");
         clear(&content)?;
         fs::create_dir(&content)?;
         let registry = DockerRegistry::start(&content, &Options::default())?;
-        let done = job(&registry.host());
+        let done = job(&registry);
         drop(registry);
         clear(&content)?;
         done

@@ -35,7 +35,8 @@ fn refused(desk: &Desk, image: &Image, faults: &[Fault], words: &[&str]) -> Resu
 #[test]
 fn lies_about_content_are_refused_and_name_the_image() -> Result<()> {
     let desk = Desk::new()?;
-    let image = desk.image("shop/app", "v1", 1, 5 << 20)?;
+    // Large enough to be cut.
+    let image = desk.image("shop/app", "v1", 1, 9 << 20)?;
     let host = desk.source.host();
     let manifest = Fault::get("/manifests/");
     let blob = || Fault::get("/blobs/");
