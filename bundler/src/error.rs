@@ -30,6 +30,16 @@ pub enum Error {
         /// Why not.
         source: Box<Error>,
     },
+    /// A manifest is at its source, and what it names is not.
+    #[error(
+        "{image}: its manifest names blob {digest}, which is not there; push the image there again, or leave it out of the list"
+    )]
+    Blob {
+        /// The image.
+        image: String,
+        /// The blob, one of perhaps several.
+        digest: Digest,
+    },
     /// The bundle cannot be laid out, written or read back.
     #[error(transparent)]
     Bundle(#[from] bundle::Error),
@@ -247,7 +257,8 @@ impl Fault for Error {
             | Self::TagTwice { .. }
             | Self::Usage(_) => Exit::Usage,
             Self::Registry(registry::Error::Config(_)) => Exit::Usage,
-            Self::Disk { .. }
+            Self::Blob { .. }
+            | Self::Disk { .. }
             | Self::Download { .. }
             | Self::Manifest { .. }
             | Self::Missing { .. }

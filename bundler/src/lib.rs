@@ -57,7 +57,9 @@ pub async fn build(request: &Request, progress: &dyn Progress) -> Result<Plan, E
         .as_ref()
         .ok_or_else(|| Error::Usage("--signing-key is missing".to_owned()))?;
     let tape = Tape::sign(plan.index.clone(), key)?;
-    write::bundle(request, &plan, tape, progress).await?;
+    if let Err(error) = write::bundle(request, &plan, tape, progress).await {
+        return Err(failures::blobs(&plan, request.concurrency, error).await);
+    }
     if let Some(directory) = &request.config_to_dir {
         write::manifests(directory, &config)?;
     }

@@ -197,7 +197,7 @@ struct Body {
     layers: Option<Vec<OciDescriptor>>,
     blobs: Option<Vec<OciDescriptor>>,
     manifests: Option<Vec<Entry>>,
-    subject: Option<OciDescriptor>,
+    subject: Option<Entry>,
     annotations: Option<BTreeMap<String, String>>,
 }
 
@@ -297,7 +297,11 @@ impl Body {
             children,
             blobs,
             foreign,
-            subject: self.subject.as_ref().map(digest).transpose()?,
+            subject: self
+                .subject
+                .as_ref()
+                .map(|subject| subject.digest.parse())
+                .transpose()?,
             artifact_type: self
                 .artifact_type
                 .filter(|text| !text.is_empty())

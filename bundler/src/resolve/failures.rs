@@ -11,9 +11,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use schema::{bundle::Missing, registry};
+use futures_util::{StreamExt, stream};
+use schema::{Digest, bundle::Missing, registry};
 
-use crate::{Error, Request, request::Wanted, source::Source};
+use crate::{Error, Plan, Request, plan::Content, request::Wanted, source::Source};
 
 /// The failures of one registry after which the other images there are not asked for: each has cost all its retries.
 const PATIENCE: usize = 2;
@@ -148,6 +149,42 @@ fn left_out(wanted: &Wanted, image: &str, reason: &str) -> Missing {
     }
 }
 
+/// A build that failed because a source lacks a blob that a manifest there names: every image that this is true of. Sources are
+/// asked for blobs only now, since it hardly ever happens.
+pub async fn blobs(plan: &Plan, concurrency: usize, error: Error) -> Error {
+    if !matches!(error, Error::Registry(registry::Error::NotFound { .. })) {
+        return error;
+    }
+    let asked = plan.contents.values().filter_map(|content| match content {
+        Content::Source(Source::Registry(place), blob, image) => Some(async move {
+            // What cannot be asked for is not said to be gone.
+            let there = place.remote().await.ok()?.has_blob(blob).await.ok()?;
+            (!there).then(|| (image.clone(), blob.digest))
+        }),
+        _ => None,
+    });
+    let gone: BTreeSet<(String, Digest)> = stream::iter(asked.collect::<Vec<_>>())
+        .buffer_unordered(concurrency)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    let mut failures: Vec<(String, Error)> = Vec::new();
+    for (image, digest) in gone {
+        // One blob of an image tells enough.
+        if failures.last().is_none_or(|(last, _)| *last != image) {
+            failures.push((image.clone(), Error::Blob { image, digest }));
+        }
+    }
+    match failures.len() {
+        0 => error,
+        1 => failures.remove(0).1,
+        _ => Error::Images {
+            total: plan.index.images.len(),
+            failures,
+        },
+    }
+}
+
 /// Every failure in one sentence, and what can be done about all of them.
 pub fn told(total: usize, failures: &[(String, Error)]) -> String {
     let each: Vec<String> = failures
@@ -169,7 +206,7 @@ pub fn told(total: usize, failures: &[(String, Error)]) -> String {
             "check the names; --skip-missing leaves out what is gone, and releases that are not whole need --allow-incomplete-release"
         }
         true => "check the names, or build the rest with --skip-missing",
-        false => "nothing was written",
+        false => "no bundle was made",
     };
     format!(
         "{} of {total} images cannot be had: {}; {advice}",

@@ -202,6 +202,40 @@ fn an_image_of_which_a_part_is_gone_is_gone_and_a_bundle_of_nothing_is_none() ->
     Ok(())
 }
 
+/// Found out only when the layers are fetched, and still told of all images.
+#[test]
+fn layers_that_are_gone_are_told_of_every_image_that_needs_one() -> Result<()> {
+    let desk = Desk::new()?;
+    let absent = Action::Answer {
+        status: 404,
+        retry_after: None,
+    };
+    let mut references = Vec::new();
+    for (number, name) in ["team/one", "team/two", "team/whole"].iter().enumerate() {
+        let image = desk.image(name, "v1", number as u64, 1000)?;
+        references.push(image.reference(&desk.source.host()));
+        let layer = image.blobs.last().context("no layer")?.digest.to_string();
+        if *name != "team/whole" {
+            desk.source.fault(Fault::any(&layer).does(absent.clone()));
+        }
+    }
+    let bundle = desk.path("x.tar");
+    let output = ["-o".as_ref(), bundle.as_os_str()];
+    let run = desk.build(flags(&references))?.args(output).run()?;
+    told(
+        &run,
+        20,
+        &[
+            "2 of 3 images",
+            &references[0],
+            &references[1],
+            "names blob",
+        ],
+    );
+    ensure!(!run.stderr.contains("team/whole") && !bundle.exists());
+    Ok(())
+}
+
 /// Tools that add artifacts to an index write platforms that are none; a bundle with one of them once could not be opened.
 #[test]
 fn odd_platforms_and_build_caches_are_carried() -> Result<()> {
