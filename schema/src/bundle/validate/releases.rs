@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::{super::path::BundlePath, broken, out_of_place};
+use super::{broken, out_of_place};
 use crate::{
     Digest, Repository, Tag,
     bundle::{
         Error,
         index::{Index, Missing, Release},
+        path::BundlePath,
     },
 };
 
@@ -85,6 +86,16 @@ fn missing(index: &Index) -> Result<(), Error> {
         .iter()
         .map(|release| (&release.repository, &release.tag))
         .collect();
+    let blobs: HashSet<(&Repository, Digest)> = index
+        .files
+        .iter()
+        .filter_map(|file| match &file.path {
+            BundlePath::Blob(repository, digest) if !index.missing.is_empty() => {
+                Some((repository, *digest))
+            }
+            _ => None,
+        })
+        .collect();
     for one in &index.missing {
         let Missing {
             repository,
@@ -107,11 +118,12 @@ fn missing(index: &Index) -> Result<(), Error> {
                 "a list of the missing {source} is not sorted, or holds something twice"
             ));
         }
-        if let Some(digest) = one.blob {
-            let path = BundlePath::Blob(repository.clone(), digest);
-            if index.files.iter().any(|file| file.path == path) {
-                return broken(format!("{path} is both listed and missing"));
-            }
+        if let Some(digest) = one.blob
+            && blobs.contains(&(repository, digest))
+        {
+            return broken(format!(
+                "blob {digest} of {repository} is both listed and missing"
+            ));
         }
         let mut tags = one.releases.iter();
         if let Some(tag) = tags.find(|tag| !releases.contains(&(repository, tag))) {
