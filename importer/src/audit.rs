@@ -51,3 +51,65 @@ pub fn check(index: &Index, path: &BundlePath, bytes: &[u8]) -> Result<(), bundl
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use schema::bundle::{Blame, FORMAT};
+
+    use super::*;
+
+    type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+    fn index(path: &BundlePath) -> Index {
+        Index {
+            format: FORMAT.to_owned(),
+            created: "2026-01-01T00:00:00Z".to_owned(),
+            creator: "an older bundler".to_owned(),
+            files: Vec::new(),
+            images: Vec::new(),
+            manifests: Vec::new(),
+            objects: vec![ObjectRecord {
+                path: path.clone(),
+                document: 0,
+                api_version: "v1".to_owned(),
+                kind: "ConfigMap".to_owned(),
+                namespace: None,
+                name: "harmless".to_owned(),
+            }],
+            assumes: Vec::new(),
+            releases: Vec::new(),
+            update_graph: None,
+            missing: Vec::new(),
+        }
+    }
+
+    /// Older bundlers listed one ConfigMap for such a file, of which `kubectl` applies something else.
+    #[test]
+    fn what_an_older_bundler_took_is_refused_with_what_to_do() -> Outcome {
+        let path: BundlePath = "config/a.yaml".parse()?;
+        let index = index(&path);
+        let head = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: harmless\n";
+        check(&index, &path, head.as_bytes())?;
+        for rest in [
+            "items:\n- {apiVersion: v1, kind: Secret, metadata: {name: s}}\n",
+            "<<: {kind: Secret}\n",
+            "#\u{2028}kind: Secret\n",
+            "data: {port: 8080}\n",
+        ] {
+            let refused = check(&index, &path, format!("{head}{rest}").as_bytes());
+            let Err(error) = refused else {
+                return Err(format!("taken: {rest}").into());
+            };
+            assert_eq!(error.blame(), Blame::Integrity, "{rest}");
+            let said = error.to_string();
+            assert!(
+                said.starts_with("config/a.yaml: document 1 (line "),
+                "{said}"
+            );
+            assert!(said.ends_with("build the bundle again"), "{said}");
+        }
+        let renamed = head.replace("harmless", "other");
+        assert!(check(&index, &path, renamed.as_bytes()).is_err());
+        Ok(())
+    }
+}

@@ -161,7 +161,7 @@ async fn what_nothing_brings_is_named() -> Tested {
 ---
 {apiVersion: example.com/v1, kind: Widget, metadata: {name: b}}
 ---
-{apiVersion: v1, kind: Secret, metadata: {name: ..}}
+{apiVersion: v1, kind: Secret, metadata: {name: c}}
 ";
     let found = server.preflight(&manifests(lost)?, &rules()).await?;
     let reasons: Vec<_> = found

@@ -8,6 +8,7 @@ the reader refuses needs no comparison, so it must also take what people really 
 
 mod by_hand;
 mod generated;
+mod scalars;
 
 use std::{collections::BTreeSet, fs, process::Command};
 

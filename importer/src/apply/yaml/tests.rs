@@ -135,7 +135,7 @@ fn what_readers_of_yaml_1_1_take_for_something_else_is_quoted() -> Result<(), Bo
         "\u{10ffff}",
         "\u{7f}",
     ] {
-        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"k": trap, "l": [trap]}});
+        let object = json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "data": {"k": trap, "l": [trap]}});
         let text = document(&object);
         assert_eq!(read(&text)?, [object], "{trap:?}: {text}");
     }

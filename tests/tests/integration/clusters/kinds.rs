@@ -106,7 +106,7 @@ fn what_nothing_brings_fails_alone_and_says_what_is_missing() -> Result<()> {
         ("c.yaml", SHOP),
         (
             "d.yaml",
-            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: odd, namespace: default}\ndata: {a: {b: c}}\n",
+            "apiVersion: v1\nkind: Service\nmetadata: {name: odd, namespace: default}\nspec: {ports: none}\n",
         ),
     ])?;
     let (_turn, clusters) = real(&["east", "west"])?;
@@ -119,7 +119,7 @@ fn what_nothing_brings_fails_alone_and_says_what_is_missing() -> Result<()> {
         );
         says(account.why(name, "lost")?, &["namespace nowhere"]);
         says(account.why(name, "corner")?, &["Shop", "example.com/v1"]);
-        says(account.why(name, "odd")?, &["data"]);
+        says(account.why(name, "odd")?, &["spec"]);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@ Documents by a generator with a seed: ordinary ones in every style of YAML, the 
 some characters changed.
 */
 
-use super::{Sample, by_hand::SCALARS};
+use super::{Sample, scalars::SCALARS};
 
 /// As many samples as asked for.
 pub fn samples(seed: u64, count: usize) -> impl Iterator<Item = Sample> {
