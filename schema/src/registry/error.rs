@@ -86,7 +86,7 @@ pub enum Error {
     /// A tag exists with other content, and the registry does not let it move. The registry's operator's to decide.
     #[error(
         "{target}: the tag exists there as {found}, is to be {expected}, and the registry does not let it change ({said}); \
-         remove the tag there or let it be changed, or keep what is there with --keep-tags"
+         remove the tag there, let it be changed, or give the image another name with --map"
     )]
     Immutable {
         /// The tag.
