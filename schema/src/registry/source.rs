@@ -193,3 +193,44 @@ impl Stream for Exact {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDLE: Duration = Duration::from_secs(60);
+    const ANSWER: Duration = Duration::from_secs(600);
+
+    /// Whether the watch gives up within the time, and whether it does so waiting for the answer.
+    async fn stalls(watch: &Watch, within: Duration) -> Option<bool> {
+        let stalled = watch.stalled(IDLE, ANSWER);
+        tokio::time::timeout(within, stalled).await.ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_slow_is_no_stall_and_what_the_source_lacks_is_not_the_registrys_fault() {
+        let hour = Duration::from_secs(3600);
+        // Half a MiB is handed on in pieces, so that a connection that takes one in 50 seconds is seen to move.
+        let bytes = Bytes::from(vec![7; 512 << 10]);
+        let (mut body, watch) = Exact::new(stream::iter([Ok(bytes)]).boxed(), 512 << 10);
+        let mut pieces = 0;
+        while let Some(Ok(_)) = body.next().await {
+            pieces += 1;
+            assert_eq!(stalls(&watch, IDLE - Duration::from_secs(10)).await, None);
+        }
+        assert_eq!(pieces, 16);
+        // All is out: now it is the answer that is waited for.
+        assert_eq!(stalls(&watch, IDLE * 3).await, None);
+        assert_eq!(stalls(&watch, ANSWER).await, Some(true));
+        let nothing_taken = Exact::new(stream::pending().boxed(), 10);
+        assert_eq!(stalls(&nothing_taken.1, IDLE * 2).await, Some(false));
+        let (mut body, watch) = Exact::new(stream::pending().boxed(), 10);
+        let second = Duration::from_secs(1);
+        assert!(tokio::time::timeout(second, body.next()).await.is_err());
+        assert_eq!(
+            stalls(&watch, hour).await,
+            None,
+            "the source has nothing yet"
+        );
+    }
+}
