@@ -225,12 +225,12 @@ impl Upload {
                 self.fail(repository, step.digest, why);
                 continue;
             }
-            if missing.is_some_and(|missing| missing.contains(repository)) {
-                if let Err(error) = self.put(repository, step, &manifest, &bytes).await {
-                    let reason = self.reason(&self.named(repository, step), &error.into());
-                    self.fail(repository, step.digest, reason);
-                    continue;
-                }
+            if missing.is_some_and(|missing| missing.contains(repository))
+                && let Err(error) = self.put(repository, step, &manifest, &bytes).await
+            {
+                let reason = self.reason(&self.named(repository, step), &error.into());
+                self.fail(repository, step.digest, reason);
+                continue;
             }
             self.note_referrer(repository, &manifest, step.media_type, &bytes);
         }
