@@ -65,11 +65,12 @@ pub async fn bundle(
         job.is_some().then(|| Arc::clone(&collected)),
     );
     let pushed = push::bundle(bundle, target, &options, dry_run, sink, progress).await?;
-    let whole = pushed.verdict().is_ok();
+    let (whole, arrived) = (pushed.verdict().is_ok(), pushed.images_arrived());
     let written = match (place, directory.and_then(Arc::into_inner)) {
         (None, _) => Written::NotAsked,
         (Some(_), _) if dry_run => Written::DryRun,
-        (Some(_), Some(directory)) if whole => {
+        // What it says of images is true; clusters are left alone until all is there.
+        (Some(_), Some(directory)) if arrived => {
             directory.finish()?;
             Written::Done
         }

@@ -18,8 +18,8 @@ use bytes::Bytes;
 use schema::{Digest, Manifest, MediaType, Repository};
 
 use super::{
+    change::{TagAction, TagChange},
     plan::{ManifestStep, Plan},
-    report::{TagAction, TagChange},
 };
 
 /// Bytes kept at most: 8 MiB.

@@ -19,9 +19,9 @@ use schema::{
 use serde_json::{Value, json};
 
 use super::{
+    change::{TagAction, TagChange},
     plan::Plan,
     referrers::Referrer,
-    report::{TagAction, TagChange},
     upload::Upload,
 };
 
@@ -209,6 +209,7 @@ impl Step {
             new,
             action: TagAction::of(old, new),
             added: false,
+            attached: true,
             reason: None,
         };
         Outcome::Tag(change, list)

@@ -10,6 +10,8 @@ after every byte they rest on was verified. Configuration is handed on as it pas
 a tag, and keeps nothing from its tag that does not rest on it.
 */
 
+mod change;
+mod doubles;
 mod file;
 mod kept;
 mod lists;
@@ -37,9 +39,10 @@ use schema::{
     registry::{Options, RegistriesConf, Registry},
 };
 
+pub use change::TagChange;
 pub use plan::{BlobStep, ManifestStep, Plan, TagStep};
 pub use releases::ReleaseStep;
-pub use report::{ReleaseReport, Report, TagChange};
+pub use report::{ReleaseReport, Report};
 pub use target::{ReleaseImage, Target};
 
 use lists::Lists;

@@ -1,9 +1,9 @@
 /*! What a push did, or would do: for people, as JSON, and as a verdict. */
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
 use schema::{
-    Digest, Repository, Tag,
+    Digest, Tag,
     bundle::Missing,
     cli::shell,
     text::{Page, human_bytes},
@@ -11,7 +11,13 @@ use schema::{
 use serde::Serialize;
 
 use super::{
-    lists::Lists, plan::Plan, releases::ReleaseStep, survey::Survey, target::Target, upload::Upload,
+    change::{TagAction, TagChange},
+    lists::Lists,
+    plan::Plan,
+    releases::ReleaseStep,
+    survey::Survey,
+    target::Target,
+    upload::Upload,
 };
 use crate::{Error, args::Format, report};
 
@@ -63,64 +69,6 @@ pub struct ReleaseReport {
     pub verified_by: Vec<String>,
     /// Whether it is there, or would be.
     pub published: bool,
-}
-
-/// What happened, or would happen, to a tag.
-#[derive(Debug, Clone, Serialize)]
-pub struct TagChange {
-    /// Repository at the target.
-    pub repository: Repository,
-    /// The tag.
-    pub tag: Tag,
-    /// What it pointed to.
-    pub old: Option<Digest>,
-    /// What the bundle says.
-    pub new: Digest,
-    /// What became of it.
-    pub action: TagAction,
-    /// The image had no tag; this one keeps it from being collected.
-    pub added: bool,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-impl TagChange {
-    /// It is not set.
-    pub fn fail(&mut self, reason: String) {
-        self.action = TagAction::Failed;
-        self.reason = Some(reason);
-    }
-}
-
-/// What becomes of a tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TagAction {
-    /// It did not exist.
-    Created,
-    /// Something it rests on is missing.
-    Failed,
-    /// It pointed to something else.
-    Moved,
-    /// It was right already.
-    Unchanged,
-}
-
-impl TagAction {
-    /// What it takes to make `old` point to `new`.
-    pub fn of(old: Option<Digest>, new: Digest) -> Self {
-        match old {
-            None => Self::Created,
-            Some(old) if old == new => Self::Unchanged,
-            Some(_) => Self::Moved,
-        }
-    }
-
-    /// Whether the tag is another than it was, or would be.
-    pub fn is_change(self) -> bool {
-        matches!(self, Self::Created | Self::Moved)
-    }
 }
 
 impl Report {
@@ -178,7 +126,9 @@ impl Report {
         let account = upload.account().clone();
         let releases = releases(&upload.plan, target, |step| {
             let tag = |change: &&TagChange| {
-                change.repository == step.to && step.tags.iter().any(|(tag, _)| *tag == change.tag)
+                let named =
+                    |(tag, digest): &(Tag, Digest)| *tag == change.tag && *digest == step.digest;
+                change.repository == step.to && step.tags.iter().any(named)
             };
             let mut own = tags.iter().filter(tag);
             own.all(|change| change.action != TagAction::Failed)
@@ -272,6 +222,14 @@ impl Report {
         text
     }
 
+    /// Whether every image has its tags, and every release is published: what may have failed is about them.
+    pub fn images_arrived(&self) -> bool {
+        let images = self.tags.iter().filter(|tag| !tag.attached);
+        let mut releases = self.releases.iter();
+        images.clone().all(|tag| tag.action != TagAction::Failed)
+            && releases.all(|release| release.published)
+    }
+
     /// An error if anything failed.
     pub fn verdict(&self) -> Result<(), Error> {
         match &self.first_failure {
@@ -333,25 +291,4 @@ fn upgrades(releases: &[ReleaseReport]) -> Vec<String> {
     there
         .map(|release| shell::upgrade(&release.image))
         .collect()
-}
-
-impl fmt::Display for TagChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            repository,
-            tag,
-            new,
-            ..
-        } = self;
-        match (self.action, self.old) {
-            (TagAction::Created, _) => write!(f, "created    {repository}:{tag} -> {new}"),
-            (TagAction::Failed, _) => write!(f, "failed     {repository}:{tag} -> {new}"),
-            (TagAction::Moved, Some(old)) => {
-                write!(f, "moved      {repository}:{tag} {old} -> {new}")
-            }
-            (TagAction::Moved | TagAction::Unchanged, _) => {
-                write!(f, "unchanged  {repository}:{tag} -> {new}")
-            }
-        }
-    }
 }

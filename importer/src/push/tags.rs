@@ -17,8 +17,8 @@ use schema::{
 };
 
 use super::{
+    change::{TagAction, TagChange},
     plan::{Plan, TagStep},
-    report::{TagAction, TagChange},
     upload::Upload,
 };
 use crate::Error;
@@ -136,7 +136,7 @@ fn change((step, found): (&TagStep, Found)) -> TagChange {
         tag,
         digest,
         added,
-        ..
+        attached,
     } = step.clone();
     let (old, reason) = match found {
         Ok(old) => (old, None),
@@ -153,6 +153,7 @@ fn change((step, found): (&TagStep, Found)) -> TagChange {
         new: digest,
         action,
         added,
+        attached,
         reason,
     }
 }

@@ -18,11 +18,11 @@ use schema::{
 };
 
 use super::{
+    change::TagChange,
     kept::Kept,
     plan::{BlobStep, ManifestStep, Plan, TagStep},
     referrers::Referrer,
     releases::ReleaseStep,
-    report::TagChange,
     survey::Survey,
 };
 use crate::Error;
@@ -37,10 +37,12 @@ pub struct Upload {
     /// Tasks at once.
     pub concurrency: usize,
     registry: Registry,
+    /// Where each blob and manifest goes.
+    pub(super) places: HashMap<Digest, Vec<Repository>>,
     /// Digests that are manifests.
-    manifests: HashSet<Digest>,
+    pub(super) manifests: HashSet<Digest>,
     account: Mutex<Account>,
-    kept: Kept,
+    pub(super) kept: Kept,
 }
 
 /// What was done so far.
@@ -80,9 +82,15 @@ impl Upload {
         concurrency: usize,
     ) -> Self {
         let manifests = plan.manifests.iter().map(|step| step.digest).collect();
+        let blobs = plan.blobs.iter();
+        let places = blobs.map(|step| (step.blob.digest, step.repositories.clone()));
+        let others = plan.manifests.iter();
+        let places = places.chain(others.map(|step| (step.digest, step.repositories.clone())));
+        let places = places.collect();
         Self {
             kept: Kept::new(&plan, changes),
             plan,
+            places,
             manifests,
             survey,
             concurrency,
@@ -211,7 +219,8 @@ impl Upload {
         let needs: Vec<Digest> = needs.collect();
         let missing = self.survey.missing_manifests.get(&step.digest);
         self.kept.add(step, &bytes);
-        for repository in &step.repositories {
+        let own = step.repositories.iter();
+        for repository in own.filter(|repository| !self.is_only_blob(&manifest, repository)) {
             let broken = {
                 let failed = &self.account().failed;
                 let lacks = |digest: &&Digest| failed.contains_key(&(repository.clone(), **digest));
@@ -256,14 +265,7 @@ impl Upload {
         if !needs_doubles && self.kept.can_wait(repository, step, manifest) {
             return Ok(());
         }
-        let remote = self.remote(repository);
-        for blob in self.doubles(manifest) {
-            if !remote.has_blob(blob).await? {
-                let manifest = remote.manifest(&Selector::Digest(blob.digest)).await?;
-                remote.push_blob(blob, &manifest.bytes, None).await?;
-                self.sent(blob);
-            }
-        }
+        self.put_doubles(manifest, repository).await?;
         self.put_one(repository, step.digest, step.media_type, bytes.clone())
             .await
     }
@@ -282,20 +284,7 @@ impl Upload {
         Ok(())
     }
 
-    /// Whether a manifest needs others of the bundle as blobs, so that they must be there before it.
-    pub fn needs_doubles(&self, step: &ManifestStep, bytes: &Bytes) -> Result<bool, Error> {
-        let manifest = self.parsed(step, bytes)?;
-        Ok(self.doubles(&manifest).next().is_some())
-    }
-
-    /// The blobs of a manifest that are manifests of the bundle too. A registry keeps the two apart, so they are sent as
-    /// both.
-    fn doubles<'m>(&self, manifest: &'m Manifest) -> impl Iterator<Item = &'m Blob> {
-        let double = |blob: &&Blob| self.manifests.contains(&blob.digest);
-        manifest.blobs.iter().filter(double)
-    }
-
-    fn parsed(&self, step: &ManifestStep, bytes: &Bytes) -> Result<Manifest, Error> {
+    pub(super) fn parsed(&self, step: &ManifestStep, bytes: &Bytes) -> Result<Manifest, Error> {
         let invalid =
             |reason: String| bundle::Error::Invalid(format!("manifest {}: {reason}", step.digest));
         let manifest =

@@ -86,3 +86,56 @@ impl Deref for Reply {
         &self.response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use crate::registry::{
+        Options, Registry, Remote,
+        scripted::{INDEX, MANIFEST, Outcome, Say, Scripted, content, remote, say, tag},
+    };
+
+    fn impatient(server: &Scripted) -> Result<Remote, Box<dyn std::error::Error>> {
+        let options = Options {
+            plain_http: crate::registry::Hosts::all(),
+            retries: 0,
+            ..Options::default()
+        };
+        Ok(Registry::new(&server.host, &options)?.repository(&"a/b".parse()?))
+    }
+
+    #[tokio::test]
+    async fn a_body_that_trickles_is_a_stall() -> Outcome {
+        let dripping =
+            "HTTP/1.1 200 Said\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n";
+        let server = Scripted::serve(move |_, _| Say::Drip(dripping)).await?;
+        let remote = impatient(&server)?;
+        let (_, blob) = content(100_000);
+        let selector = tag()?;
+        let (manifest, range) = tokio::join!(
+            remote.manifest(&selector),
+            remote.blob_range(&blob, 0, 100_000)
+        );
+        for told in [manifest.err(), range.err()] {
+            let told = told.ok_or("it was taken")?;
+            assert!(told.is_transient(), "{told:?}");
+            assert!(
+                told.to_string().contains("less than 1 KiB a second"),
+                "{told}"
+            );
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn no_more_connections_are_made_than_requests_may_be_under_way() -> Outcome {
+        let server = Scripted::serve(|_, _| say(200, &[INDEX], MANIFEST)).await?;
+        let (remote, selector) = (remote(&server)?, tag()?);
+        let all = join_all((0..200).map(|_| remote.manifest(&selector))).await;
+        assert!(all.iter().all(Result::is_ok));
+        let most = Options::default().concurrency;
+        assert!(server.connections() <= most, "{}", server.connections());
+        Ok(())
+    }
+}

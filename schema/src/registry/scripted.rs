@@ -5,7 +5,10 @@ asked. Real registries and HTTP libraries are too well-behaved for this.
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -84,6 +87,8 @@ pub(super) enum Say {
     Cut(Vec<u8>),
     /// This head, then zeros in chunks for as long as somebody reads.
     Endless(&'static str),
+    /// This head, then a byte every few milliseconds.
+    Drip(&'static str),
     /// Reads only so many bytes of the request's body, then ends the connection.
     Hang(usize),
     /// Reads the request's body, and never answers.
@@ -110,6 +115,7 @@ pub(super) fn head(status: u16, headers: &[(&str, &str)], length: usize) -> Vec<
 pub(super) struct Scripted {
     pub host: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Scripted {
@@ -121,13 +127,25 @@ impl Scripted {
         let host = listener.local_addr()?.to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (script, log) = (Arc::new(script), asked.clone());
+        let connections = Arc::new(AtomicUsize::new(0));
+        let accepted = connections.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                accepted.fetch_add(1, Ordering::Relaxed);
                 let (script, log) = (script.clone(), log.clone());
                 tokio::spawn(async move { converse(stream, &*script, &log).await });
             }
         });
-        Ok(Self { host, asked })
+        Ok(Self {
+            host,
+            asked,
+            connections,
+        })
+    }
+
+    /// Connections that were made so far.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Everything asked so far.
@@ -189,6 +207,13 @@ async fn converse(
             Say::Cut(bytes) => return stream.get_mut().write_all(&bytes).await,
             Say::Hang(_) => return Ok(()),
             Say::Silence => std::future::pending().await,
+            Say::Drip(head) => {
+                stream.get_mut().write_all(head.as_bytes()).await?;
+                loop {
+                    stream.get_mut().write_all(b" ").await?;
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                }
+            }
             Say::Endless(head) => {
                 stream.get_mut().write_all(head.as_bytes()).await?;
                 let chunk = [b"1000\r\n".as_slice(), &[0; 4096], b"\r\n"].concat();

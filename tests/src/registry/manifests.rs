@@ -33,7 +33,7 @@ pub(crate) async fn serve(
     selector: &Selector,
 ) -> io::Result<Answer> {
     match asked.method {
-        Method::GET | Method::HEAD => Ok(read(store, asked, repository, selector)),
+        Method::GET | Method::HEAD => Ok(read(store, settings, asked, repository, selector)),
         Method::PUT => {
             let Some(bytes) = asked.collect(MANIFEST_LIMIT as usize).await? else {
                 return Ok(Answer::error(
@@ -64,8 +64,18 @@ pub(crate) async fn serve(
     }
 }
 
-fn read(store: &Store, asked: &Asked, repository: &Repository, selector: &Selector) -> Answer {
-    let Some(stored) = store.manifest(repository, selector) else {
+fn read(
+    store: &Store,
+    settings: &Settings,
+    asked: &Asked,
+    repository: &Repository,
+    selector: &Selector,
+) -> Answer {
+    let named = list_of(selector).filter(|_| settings.digest_tags);
+    let found = store
+        .manifest(repository, selector)
+        .or_else(|| store.manifest(repository, &named?.into()));
+    let Some(stored) = found else {
         return Answer::unknown("MANIFEST_UNKNOWN");
     };
     let accepted: Vec<&str> = asked
@@ -112,6 +122,12 @@ fn write(
         Selector::Digest(_) => None,
         Selector::Tag(tag) => Some(tag.clone()),
     };
+    if manifest.subject.is_some() && !settings.subjects {
+        return invalid("MANIFEST_INVALID", "unknown field \"subject\"");
+    }
+    if list_of(selector).is_some() && !settings.lists {
+        return invalid("TAG_INVALID", "no such tags here");
+    }
     let exists = |tag| {
         store
             .tags(repository)
@@ -238,6 +254,15 @@ pub(crate) fn referrers(
         Some(_) => answer.with("oci-filters-applied", "artifactType"),
         None => answer,
     }
+}
+
+/// The digest in a tag `sha256-<hex>`.
+fn list_of(selector: &Selector) -> Option<Digest> {
+    let Selector::Tag(tag) = selector else {
+        return None;
+    };
+    let hex = tag.as_str().strip_prefix("sha256-")?;
+    format!("sha256:{hex}").parse().ok()
 }
 
 fn invalid(code: &str, message: &str) -> Answer {

@@ -25,6 +25,12 @@ pub struct Settings {
     pub redirect_blobs: bool,
     /// Offer the referrers API (distribution-spec, "Listing Referrers") and `OCI-Subject`.
     pub referrers: bool,
+    /// Take manifests that name a `subject`; else 400, as older Quay, Artifactory and Nexus do.
+    pub subjects: bool,
+    /// Take lists of referrers (an index under a tag `sha256-<hex>`); else 400.
+    pub lists: bool,
+    /// Take `sha256-<hex>`, where there is no such tag, for the manifest of that digest, as GitLab does.
+    pub digest_tags: bool,
     /// Accept an index whose children are missing. Blobs are always required.
     pub sparse: bool,
     /// Grant cross-repository mounts; else they become plain upload sessions (202).
@@ -119,6 +125,9 @@ impl Default for Settings {
             auth: Auth::Open,
             redirect_blobs: false,
             referrers: true,
+            subjects: true,
+            lists: true,
+            digest_tags: false,
             sparse: false,
             mounts: true,
             monolithic_post: true,

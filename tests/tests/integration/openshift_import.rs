@@ -5,6 +5,7 @@ The bundles are made of plain images whose index is then signed again with a rel
 on how releases are gathered.
 */
 
+mod attachments;
 mod configuration;
 mod releases;
 mod said;

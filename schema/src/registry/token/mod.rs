@@ -10,7 +10,10 @@ mod service;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -57,6 +60,8 @@ pub(super) struct Logins {
     clients: Arc<Clients>,
     store: Store,
     scheme: Mutex<Option<Scheme>>,
+    /// Whether the scheme has ever led to a token.
+    had_token: AtomicBool,
     slots: Mutex<HashMap<Access, Arc<tokio::sync::Mutex<Slot>>>>,
     known: tokio::sync::Mutex<HashMap<Repository, Option<Credentials>>>,
 }
@@ -76,6 +81,7 @@ impl Logins {
             clients,
             store,
             scheme: Mutex::default(),
+            had_token: AtomicBool::new(false),
             slots: Mutex::default(),
             known: tokio::sync::Mutex::default(),
         }
@@ -100,9 +106,20 @@ impl Logins {
                 {
                     return Ok(Some(token.header.clone()));
                 }
-                let token = self
-                    .fetch(access, &scheme, slot.extra_scope.as_deref())
-                    .await?;
+                let extra = slot.extra_scope.clone();
+                let fetched = self.fetch(access, &scheme, extra.as_deref()).await;
+                let token = match fetched {
+                    Ok(token) => token,
+                    Err(error) => {
+                        // One path may have asked for what others do not need: they go on as before.
+                        slot.extra_scope = None;
+                        if !self.had_token.load(Ordering::Relaxed) {
+                            *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                        }
+                        return Err(error);
+                    }
+                };
+                self.had_token.store(true, Ordering::Relaxed);
                 let header = token.header.clone();
                 slot.token = Some(token);
                 Ok(Some(header))

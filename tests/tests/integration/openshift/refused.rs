@@ -4,6 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use tests::{
+    faults::{Action, Fault},
     openshift::{Behaviour, Oddity, ReleaseSpec, SignatureStore, Signer, StoreServer},
     process::{Output, Program},
 };
@@ -270,5 +271,34 @@ fn keys_of_the_wrong_kind_are_recognised() -> Result<()> {
         outside.key().as_os_str(),
     ]);
     says(&error_of(&verify.run()?.expect_code(2)?), &["OpenPGP"]);
+    Ok(())
+}
+
+/// For a plain image a registry that refuses to be asked for signatures has none. A release without those of its
+/// components is one that clusters with a policy refuse.
+#[test]
+fn a_registry_that_refuses_lookups_of_signatures_gives_no_release() -> Result<()> {
+    let outside = Outside::new(|spec| spec.signature_tags())?;
+    for path in [".sig", "/referrers/"] {
+        outside
+            .registry
+            .fault(Fault::any(path).does(Action::Answer {
+                status: 403,
+                retry_after: None,
+            }));
+        let bundle = outside.desk.at("bundle.tar");
+        let build = |flags: &[&str]| {
+            let build = outside.build()?.args(flags);
+            build.args(["-o".as_ref(), bundle.as_os_str()]).run()
+        };
+        let told = build(&[])?.expect_code(20)?.stderr;
+        for word in ["release 4.3.0", "403", "--skip-referrers"] {
+            assert!(told.contains(word), "{told}");
+        }
+        assert!(!bundle.exists());
+        build(&["--skip-referrers"])?.expect_code(0)?;
+        std::fs::remove_file(&bundle)?;
+        outside.registry.heal();
+    }
     Ok(())
 }

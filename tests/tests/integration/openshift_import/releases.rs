@@ -249,7 +249,7 @@ fn a_copy_that_fails_leaves_no_tag_and_is_made_good() -> Result<()> {
             .run()?
             .expect_code(0)?,
     )?;
-    assert_eq!(sent(&again)[..2], [0, 0], "the blobs were there already");
+    assert_eq!(sent(&again)[0], 0, "the blobs were there already");
     site.is_published(&target, "mirror/openshift/release-images", TAG)
 }
 

@@ -7,6 +7,7 @@ has to be killed, has not met its limit. Each kind of input has a module, whose 
 
 mod children;
 mod heads;
+mod registries;
 
 use std::{
     path::Path,
@@ -88,5 +89,7 @@ pub fn run(work: &Path, report: &mut Report) -> Result<()> {
     println!("\nhostile heads, and honest ones of the same size");
     heads::run(work, &mut cases)?;
     println!("\nmany manifests, and children that do not stop talking");
-    children::run(work, &mut cases)
+    children::run(work, &mut cases)?;
+    println!("\nhostile registries");
+    registries::run(work, &mut cases)
 }

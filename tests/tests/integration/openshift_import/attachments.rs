@@ -1,0 +1,45 @@
+/*! What is about a release, at registries that refuse it: the release is there, published, and the rest is told. */
+
+use anyhow::{Result, ensure};
+use tests::{
+    faults::{Action, Fault},
+    registry::{Embedded, Settings},
+};
+
+use super::{Site, TAG};
+use crate::producer::json;
+
+#[test]
+fn a_refused_signature_keeps_no_release_from_being_published() -> Result<()> {
+    let site = Site::new()?;
+    let of_component = site.component.signature()?.root.digest;
+    let refused = Action::Answer {
+        status: 400,
+        retry_after: None,
+    };
+    for digest in [of_component, site.signature.root.digest] {
+        let target = Embedded::start(Settings::default())?;
+        let path = format!("/manifests/{digest}");
+        target.fault(Fault::on("PUT", &path).does(refused.clone()));
+        let directory = site.desk.path(&format!("out-{}", digest.hex()));
+        let import = site.run("import", &site.bundle, &target.host())?;
+        let pushed = import
+            .args(["--config-to-dir".as_ref(), directory.as_os_str()])
+            .run()?;
+        ensure!(pushed.code == Some(30), "{}", pushed.stderr);
+        let report = json(&pushed)?;
+        assert_eq!(report["config_written"], "done", "{report}");
+        ensure!(directory.join("SHA256SUMS").exists());
+        assert_eq!(report["releases"][0]["published"], true, "{report}");
+        ensure!(report["failures"].to_string().contains(".sig"), "{report}");
+        for place in [
+            "mirror/openshift/release-images",
+            "mirror/openshift/release",
+        ] {
+            let tags = target.tags(&place.parse()?);
+            let tag: schema::Tag = TAG.parse()?;
+            assert_eq!(tags.get(&tag), Some(&site.release.root.digest));
+        }
+    }
+    Ok(())
+}
