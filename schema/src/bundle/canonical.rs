@@ -6,9 +6,15 @@ field and one for each element of a top-level list, no other white space, a line
 `grep` finds a file's digest in it, and a reader proves it by writing it again.
 */
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserializer as _, Serialize,
+    de::{Error as _, MapAccess, Visitor},
+};
 use serde_json::ser::Formatter;
 
 use super::{
@@ -25,18 +31,17 @@ pub(super) fn to_bytes(index: &Index) -> Result<Vec<u8>, Error> {
 }
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Index, Error> {
-    /// Read alone first, so that another version is named as such and not as an unknown field.
-    #[derive(Deserialize)]
-    struct Version {
-        format: String,
-    }
-    let malformed = |error: serde_json::Error| Error::Invalid(error.to_string());
-    let Version { format } = serde_json::from_slice(bytes).map_err(malformed)?;
-    if format != FORMAT {
-        return Err(Error::Version(excerpt(&format, 100)));
+    let other = |format: &str| Error::Version(excerpt(format, 100));
+    // Read alone first, so that another version is named as such and not as an unknown field.
+    if let Some(format) = first_field(bytes).filter(|format| format != FORMAT) {
+        return Err(other(&format));
     }
     weight::check(bytes)?;
-    let index: Index = serde_json::from_slice(bytes).map_err(malformed)?;
+    let index: Index =
+        serde_json::from_slice(bytes).map_err(|error| Error::Invalid(error.to_string()))?;
+    if index.format != FORMAT {
+        return Err(other(&index.format));
+    }
     let mut same = Comparing { expected: bytes };
     let written = write(&index, &mut same);
     if written.is_err() || !same.expected.is_empty() {
@@ -46,6 +51,30 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Index, Error> {
         )));
     }
     Ok(index)
+}
+
+/// `format`, where it stands first, as it does in canonical form. Nothing after it is looked at.
+fn first_field(bytes: &[u8]) -> Option<String> {
+    struct First<'a>(&'a mut Option<String>);
+    impl<'de> Visitor<'de> for First<'_> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+            if fields.next_key::<String>()?.as_deref() == Some("format") {
+                *self.0 = Some(fields.next_value()?);
+            }
+            Err(A::Error::custom("enough"))
+        }
+    }
+    let mut format = None;
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    // It always ends with an error, if only with our own.
+    drop(reader.deserialize_map(First(&mut format)));
+    format
 }
 
 fn write(index: &Index, mut out: impl Write) -> io::Result<()> {

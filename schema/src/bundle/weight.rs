@@ -35,14 +35,21 @@ const OBJECT: usize = 72;
 
 /// Refuses an index that is too heavy, and anything that is not JSON.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Error> {
-    let Weight { bytes, .. } =
-        serde_json::from_slice(bytes).map_err(|error| Error::Invalid(error.to_string()))?;
+    let weighed = serde_json::from_slice::<Weight>(bytes)
+        .and_then(|weight| within(weight.bytes).map_err(serde_json::Error::custom));
+    match weighed {
+        Ok(()) => Ok(()),
+        Err(error) => Err(Error::Invalid(error.to_string())),
+    }
+}
+
+/// Told as soon as it is known: what comes after it need not be looked at.
+fn within(bytes: usize) -> Result<(), String> {
     if bytes > LIMIT {
-        return Err(Error::Invalid(format!(
-            "it lists more than fits: it would take {} MiB of memory, at most {} are allowed; part it over several bundles",
-            bytes >> 20,
+        return Err(format!(
+            "it lists more than fits: it would take more than {} MiB of memory; part it over several bundles",
             LIMIT >> 20
-        )));
+        ));
     }
     Ok(())
 }
@@ -111,6 +118,7 @@ impl<'de> Visitor<'de> for Weighing {
         let mut bytes = 0;
         while let Some(item) = items.next_element::<Weight>()? {
             bytes += item.bytes + if item.text { ITEM } else { 0 };
+            within(bytes).map_err(A::Error::custom)?;
         }
         Ok(Weight::of(bytes))
     }
