@@ -1,6 +1,6 @@
 /*! Heads of 32 MiB, unsigned and signed, plain, compressed and unpacked; and an archive of 100,000 manifests. */
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, io::Write as _, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use schema::bundle::SigningKey;
@@ -23,6 +23,14 @@ const AUDIT: Limits = Limits {
     time: Duration::from_secs(3),
     memory: 256 << 20,
 };
+
+/// As a bundle is compressed, with a checksum.
+fn compressed(head: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1)?;
+    encoder.include_checksum(true)?;
+    encoder.write_all(head)?;
+    Ok(encoder.finish()?)
+}
 
 pub fn run(work: &Path, cases: &mut Cases<'_>) -> Result<()> {
     let work = work.join("heads");
@@ -53,7 +61,7 @@ pub fn run(work: &Path, cases: &mut Cases<'_>) -> Result<()> {
         let index = shape.index()?;
         let head = signed(&template, &index, &key)?;
         fs::write(at("head.tar"), &head)?;
-        fs::write(at("head.tar.zst"), zstd::encode_all(head.as_slice(), 1)?)?;
+        fs::write(at("head.tar.zst"), compressed(&head)?)?;
         drop(head);
         let unpacked = at("unpacked");
         fs::create_dir_all(unpacked.join("signatures"))?;
