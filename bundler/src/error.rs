@@ -7,7 +7,7 @@ use schema::{
     bundle::{self, Blame, KeyError, SignError},
     cli::{Exit, Fault},
     manifest::ManifestError,
-    registry,
+    output, registry,
 };
 
 use crate::{
@@ -97,6 +97,9 @@ pub enum Error {
         /// What is wrong with it.
         source: KeyError,
     },
+    /// It cannot be written where it was to go.
+    #[error(transparent)]
+    Output(#[from] output::Error),
     /// A file of OpenPGP keys is not usable.
     #[error(transparent)]
     ReleaseKey(#[from] TrustError),
@@ -194,6 +197,14 @@ pub enum Error {
         /// The other.
         second: Digest,
     },
+    /// No file may be so large.
+    #[error(
+        "{place}: File too large: this file system (FAT: 4 GiB), or `ulimit -f` in this session, takes no file so large; name a place on another file system, or part the bundle as it comes: -o - | split --bytes=4000M - bundle.tar."
+    )]
+    TooLarge {
+        /// The output.
+        place: PathBuf,
+    },
     /// Manifests without end.
     #[error(
         "{image}: with it the manifests of the build have more than {} MiB, and more are not held; if the source is to be trusted, build its images into several bundles",
@@ -270,11 +281,14 @@ impl Fault for Error {
             | Self::TooMuch { .. }
             | Self::WrongBytes { .. } => Exit::Source,
             Self::Bundle(error) if error.blame() == Blame::User => Exit::Usage,
+            Self::Output(output::Error::Refused { .. }) => Exit::Usage,
             Self::Bundle(_)
             | Self::Full { .. }
             | Self::Io { .. }
+            | Self::Output(_)
             | Self::Sign(_)
-            | Self::Space { .. } => Exit::Failed,
+            | Self::Space { .. }
+            | Self::TooLarge { .. } => Exit::Failed,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use schema::{
     bundle::{self, Blame, KeyError},
     cli::{Exit, Fault},
-    registry,
+    output, registry,
 };
 
 use crate::apply::{fleet::FleetError, select::SelectError, waves::Unattended};
@@ -53,6 +53,9 @@ pub enum Error {
     /// `--keep-tags`, and a tag would move.
     #[error("--keep-tags: {0} tags exist with other content and would move, first {1}; {2}")]
     KeepTags(usize, String, &'static str),
+    /// It cannot be written where it was to go.
+    #[error(transparent)]
+    Output(#[from] output::Error),
     /// The target registry's fault, or the way to it.
     #[error(transparent)]
     Registry(registry::Error),
@@ -88,7 +91,8 @@ impl Fault for Error {
                 Blame::User => Exit::Usage,
             },
             Self::Incomplete { .. } => Exit::Target,
-            Self::Io { .. } => Exit::Failed,
+            Self::Output(output::Error::Refused { .. }) => Exit::Usage,
+            Self::Io { .. } | Self::Output(_) => Exit::Failed,
             Self::KeepTags(..) => Exit::Refused,
             Self::Approval(_)
             | Self::Fleet(_)

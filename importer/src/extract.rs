@@ -24,11 +24,12 @@ pub fn into_directory(
         "Extracting",
         index.files.iter().map(|file| file.stored()).sum(),
     );
-    let target = Unpacking::into(directory)?;
+    let target = Unpacking::into(directory)?.keeping_private(index.secrets());
     target.clear()?;
     target.head(contents.tape())?;
     let result: Result<(), bundle::Error> = contents.visit(|entry| {
-        let failed = |error| bundle::Error::from_io(error, entry.file.path.to_string());
+        let file = entry.file;
+        let failed = |error| target.failed(file, error);
         if audit::concerns(entry.file) {
             let bytes = entry.body.read_whole()?;
             audit::check(index, &entry.file.path, &bytes)?;

@@ -5,6 +5,7 @@ What both sides of the gap agree on.
 - [`manifest`]: what an OCI or Docker manifest refers to; its bytes are never re-serialised.
 - [`objects`]: Kubernetes documents, read as `kubectl` and any other program reads them.
 - [`readings`]: documents of registries that could be read in two ways.
+- [`output`]: everything that is written, on machines that others use too.
 - [`bundle`]: the file that is carried across (described byte by byte in `schema/README.md`).
 - [`causes`]: what is behind an error of a library.
 - `proxy` (feature `registry`): which proxy the environment asks for.
@@ -21,6 +22,7 @@ pub mod digest;
 pub mod manifest;
 pub mod name;
 pub mod objects;
+pub mod output;
 pub mod platform;
 #[cfg(feature = "registry")]
 pub mod process;

@@ -2,9 +2,13 @@
 Other programs that are asked for something: credential helpers, login plugins.
 
 What they say is read up to a limit, and they are stopped when they say more or take too long, whatever they are busy with.
+They are named by files of the user and come from anywhere: what our own variables hold, a passphrase first of all, is none of
+their business.
 */
 
 use std::{
+    collections::HashSet,
+    ffi::OsString,
     io,
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -16,6 +20,10 @@ use tokio::{
     process::{Child, Command},
     time::timeout,
 };
+use zeroize::Zeroizing;
+
+/// What the names of our own variables begin with.
+const OURS: [&str; 2] = ["BUNDLER_", "IMPORTER_"];
 
 /// What a program may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +40,7 @@ pub struct Answer {
     /// How it ended.
     pub status: ExitStatus,
     /// Its standard output, within the bounds. It may be a secret.
-    pub stdout: Vec<u8>,
+    pub stdout: Zeroizing<Vec<u8>>,
 }
 
 /// Why there is no answer. Each reads on from the program's name.
@@ -56,6 +64,7 @@ pub async fn ask(
     input: &[u8],
     bounds: &Bounds,
 ) -> Result<Answer, ProcessError> {
+    without_our_variables(command);
     let input = (!input.is_empty()).then_some(input);
     let mut child = command
         .stdin(if input.is_some() {
@@ -76,6 +85,22 @@ pub async fn ask(
     answer
 }
 
+/// No child inherits our own variables; one that is set for it alone it gets.
+fn without_our_variables(command: &mut Command) {
+    let set: HashSet<OsString> = command
+        .as_std()
+        .get_envs()
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let ours = OURS.iter().any(|prefix| text.starts_with(prefix));
+        if ours && !set.contains(&name) {
+            command.env_remove(&name);
+        }
+    }
+}
+
 async fn answer(
     child: &mut Child,
     input: Option<&[u8]>,
@@ -89,7 +114,7 @@ async fn answer(
         }
     };
     let hear = async move {
-        let mut stdout = Vec::new();
+        let mut stdout = Zeroizing::new(Vec::new());
         match out {
             Some(out) => out.take(limit as u64 + 1).read_to_end(&mut stdout).await,
             None => Ok(0),

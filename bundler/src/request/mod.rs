@@ -12,7 +12,11 @@ use std::{
     sync::Arc,
 };
 
-use schema::{Platform, Repository, Selector, Tag, bundle::SigningKey};
+use schema::{
+    Platform, Repository, Selector, Tag,
+    bundle::SigningKey,
+    output::{self, Stream},
+};
 
 pub use openshift::{GraphInput, ReleaseRules, WantedRelease};
 
@@ -26,6 +30,7 @@ use crate::{
     source::{Disk, Registries, Source},
     spec::{Spec, SpecImage},
     web::Web,
+    write,
 };
 
 /// A build, ready to be carried out.
@@ -99,8 +104,13 @@ pub enum Output {
     Directory(PathBuf),
     /// A file.
     File(PathBuf),
-    /// Standard output.
-    Stdout,
+    /// Standard output, a pipe or a character device, written to as it is.
+    Stream {
+        /// What it is.
+        stream: Stream,
+        /// Compressed, by its name.
+        zstd: bool,
+    },
     /// A zstd-compressed file.
     Zstd(PathBuf),
 }
@@ -108,29 +118,73 @@ pub enum Output {
 impl Output {
     /// Whether it is standard output.
     pub fn is_stdout(&self) -> bool {
-        *self == Self::Stdout
+        matches!(self, Self::Stream { stream, .. } if stream.is_stdout())
+    }
+
+    /// Its name, for messages.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Directory(path) | Self::File(path) | Self::Zstd(path) => path,
+            Self::Stream { stream, .. } => stream.path(),
+        }
     }
 
     fn of(args: &BuildArgs) -> Result<Self, Error> {
         if let Some(directory) = &args.to_dir {
             return Ok(Self::Directory(directory.clone()));
         }
+        let stdout = Self::Stream {
+            stream: Stream::stdout(),
+            zstd: false,
+        };
         // Only a dry run names no output.
-        let Some(path) = args.output.clone() else {
-            return Ok(Self::Stdout);
+        let Some(path) = args.output.clone().filter(|path| path.as_os_str() != "-") else {
+            return Ok(stdout);
         };
         let name = path.to_string_lossy();
-        if name == "-" {
-            Ok(Self::Stdout)
-        } else if name.ends_with(".tar.zst") {
-            Ok(Self::Zstd(path))
-        } else if name.ends_with(".tar") {
-            Ok(Self::File(path))
-        } else {
-            Err(Error::Usage(format!(
-                "--output {name}: expected a name that ends in .tar or .tar.zst, or - for standard output"
-            )))
+        let zstd = name.ends_with(".tar.zst");
+        // A shell's `>(…)` has the name that it has.
+        if let Some(stream) = Stream::at(&path)? {
+            return Ok(Self::Stream { stream, zstd });
         }
+        match () {
+            () if zstd => Ok(Self::Zstd(path)),
+            () if name.ends_with(".tar") => Ok(Self::File(path)),
+            () => Err(Error::Usage(format!(
+                "--output {name}: expected a name that ends in .tar or .tar.zst, a pipe, or - for standard output"
+            ))),
+        }
+    }
+}
+
+impl Output {
+    /// Refuses an output that is also an input, or would lie in the other output.
+    fn check_inputs(&self, args: &BuildArgs, spec: &Spec) -> Result<(), Error> {
+        let one = [&args.spec, &args.signing_key, &args.passphrase_file];
+        let more = [&args.registry.authfile, &args.registry.ca_file];
+        let one = one.into_iter().chain(more).flatten();
+        let lists = [&args.config, &spec.config, &args.release.release_keys];
+        let graph = args.release.graph_data.as_ref().map(PathBuf::from);
+        let inputs = one.chain(lists.into_iter().flatten()).chain(&graph);
+        if let (Self::File(path) | Self::Zstd(path), Some(input)) =
+            (self, output::is_one_of(self.path(), inputs))
+        {
+            return Err(Error::Usage(format!(
+                "--output {}: this is {}, which the build reads; name another file",
+                path.display(),
+                input.display()
+            )));
+        }
+        if let (Self::Directory(tree), Some(config)) = (self, &args.config_to_dir)
+            && (config.starts_with(tree) || tree.starts_with(config))
+        {
+            return Err(Error::Usage(format!(
+                "--config-to-dir {}: it is in --to-dir {}, or that in it, and each must be whole by itself; name two directories side by side",
+                config.display(),
+                tree.display()
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -182,6 +236,11 @@ impl Request {
             let text = "there is nothing to bundle; name images with --image or --from-dir, a release with --release, or manifests with --config";
             return Err(Error::Usage(text.to_owned()));
         }
+        let output = Output::of(args)?;
+        if !args.dry_run {
+            output.check_inputs(args, &spec)?;
+            write::check(&output, args.config_to_dir.as_deref())?;
+        }
         let load = |path: &PathBuf| keygen::load(path, args.passphrase_file.as_deref());
         Ok(Self {
             images,
@@ -204,7 +263,7 @@ impl Request {
             config: config::gather(&paths, args.allow_secrets)?,
             config_to_dir: args.config_to_dir.clone(),
             signing_key: args.signing_key.as_ref().map(load).transpose()?,
-            output: Output::of(args)?,
+            output,
             created: source_date_epoch()?,
             dry_run: args.dry_run,
             concurrency: args.registry.options().concurrency,

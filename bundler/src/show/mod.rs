@@ -8,7 +8,7 @@ use schema::{
 };
 use serde::Serialize;
 
-use crate::{Error, Plan, Request, args::Format, request::Output};
+use crate::{Error, Plan, Request, args::Format};
 
 /// The plan as text for the chosen format.
 pub(crate) fn plan(plan: &Plan, request: &Request, format: Format) -> Result<Page, Error> {
@@ -76,11 +76,8 @@ fn table(plan: &Plan, request: &Request) -> Page {
         "Wrote"
     };
     let place = match &request.output {
-        Output::Directory(path) | Output::File(path) | Output::Zstd(path) => {
-            path.display().to_string()
-        }
-        Output::Stdout if request.dry_run => "a bundle".to_owned(),
-        Output::Stdout => "standard output".to_owned(),
+        output if output.is_stdout() && request.dry_run => "a bundle".to_owned(),
+        output => output.path().display().to_string(),
     };
     text.line(format_args!(
         "{verb} {place}: {}{}, {}, {}, {}",

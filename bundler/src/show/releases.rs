@@ -65,7 +65,7 @@ pub(super) fn created(plan: &Plan, request: &Request) -> Page {
         (None, Output::Directory(path) | Output::File(path) | Output::Zstd(path)) => {
             format!("{}/config/", path.display())
         }
-        (None, Output::Stdout) => "config/".to_owned(),
+        (None, Output::Stream { .. }) => "config/".to_owned(),
     };
     let mut said = Page::new();
     for path in &plan.signatures {
@@ -93,7 +93,7 @@ pub(super) fn next(index: &Index, request: &Request) -> Page {
             ));
             next
         }
-        Output::File(_) | Output::Zstd(_) | Output::Stdout => Page::new(),
+        Output::File(_) | Output::Zstd(_) | Output::Stream { .. } => Page::new(),
     };
     if commands.is_empty() {
         return commands;

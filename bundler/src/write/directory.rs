@@ -17,7 +17,7 @@ use crate::{Error, fetch::Start};
 
 /// `DIR`, beginning anew or going on in `DIR.partial`.
 pub(super) fn open(path: &Path, tape: &Arc<Tape>, fresh_file: bool) -> Result<Opened, Error> {
-    let target = Unpacking::into(path)?;
+    let target = Unpacking::into(path)?.keeping_private(tape.index().secrets());
     if !target.has_head(tape) {
         target.clear()?;
         target.head(tape)?;
@@ -48,7 +48,8 @@ pub(super) fn open(path: &Path, tape: &Arc<Tape>, fresh_file: bool) -> Result<Op
         sink.target.link(placed.file)?;
         kept += size;
     }
-    check_space(path, tape.length().saturating_sub(kept))?;
+    let free = sink.target.free()?;
+    check_space(path, free, tape.length().saturating_sub(kept))?;
     let resumed_inside = start.offset > 0;
     Ok(Opened {
         sink: Box::new(sink),
@@ -74,11 +75,8 @@ impl Tree {
         let Some(mut file) = self.target.reopen(placed.file)? else {
             return Ok(0);
         };
-        let failed = |source| Error::Io {
-            path: placed.file.path.to_string().into(),
-            source,
-        };
-        let (count, hasher) = resume::hash(&mut file, placed.file.stored()).map_err(failed)?;
+        let (count, hasher) = resume::hash(&mut file, placed.file.stored())
+            .map_err(|error| self.target.failed(placed.file, error))?;
         self.open = Some((file, hasher));
         Ok(count)
     }
@@ -100,7 +98,8 @@ impl Sink for Tree {
     }
 
     fn write(&mut self, placed: &Placement<'_>, bytes: &[u8]) -> Result<(), bundle::Error> {
-        let failed = |error| bundle::Error::from_io(error, placed.file.path.to_string());
+        let target = &self.target;
+        let failed = |error| target.failed(placed.file, error);
         let (file, hasher) = self
             .open
             .as_mut()

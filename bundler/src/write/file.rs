@@ -3,16 +3,21 @@
 use std::{
     fs,
     io::{self, BufWriter, Seek, SeekFrom, Write},
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use rustix::fs::{FlockOperation, flock};
-use schema::bundle::{self, Placement, Tape, TapeWriter, ZSTD_WINDOW_LOG};
+use schema::{
+    bundle::{self, Placement, Tape, TapeWriter, ZSTD_WINDOW_LOG},
+    output::{self, Destination, Growing},
+};
 
-use super::{Opened, Sink, check_space, resume, sync_parent};
+use super::{Opened, Sink, check_space, resume};
 use crate::{Error, fetch::Start};
+
+/// What an unfinished archive begins with: the name of its first file, or the magic number of zstd.
+const TAR_MARK: &[u8] = b"bundle.json\0";
+const ZSTD_MARK: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// Small enough to matter little in memory, large enough that thousands of tiny entries are not thousands of writes.
 const BUFFER: usize = 256 << 10;
@@ -23,24 +28,27 @@ const FLUSH: u64 = 32 << 20;
 
 /// `FILE.tar`, beginning anew or going on in `.FILE.tar.partial`.
 pub(super) fn plain(path: &Path, tape: &Tape, fresh_file: bool) -> Result<Opened, Error> {
-    let mut partial = Partial::open(path)?;
-    let failed = |source| Error::Io {
-        path: partial.path.clone(),
-        source,
+    let mut partial = match Destination::look(path)? {
+        Destination::File(place) => Growing::open(place, TAR_MARK)?,
+        Destination::Stream(stream) => return self::stream(&stream, tape),
     };
-    let point = resume::of_tape(&mut partial.file, tape, fresh_file).map_err(failed)?;
-    check_space(path, tape.length() - point.length)?;
-    partial.file.set_len(point.length).map_err(failed)?;
-    partial.file.seek(SeekFrom::End(0)).map_err(failed)?;
+    let shown = partial.path();
+    let failed = |source| Error::from(output::Error::of(&shown, source));
+    partial.place().check_length(tape.length())?;
+    let point = resume::of_tape(partial.file(), tape, fresh_file).map_err(failed)?;
+    check_space(path, partial.place().free()?, tape.length() - point.length)?;
+    let file = partial.file();
+    file.set_len(point.length).map_err(failed)?;
+    file.seek(SeekFrom::End(0)).map_err(failed)?;
     if point.length > 0 {
         tracing::info!(
             bytes = point.length,
             "going on with the unfinished {}",
-            partial.path.display()
+            shown.display()
         );
     }
     let resumed_inside = point.start.offset > 0;
-    let out = BufWriter::with_capacity(BUFFER, Flushing::of(&partial.file).map_err(failed)?);
+    let out = BufWriter::with_capacity(BUFFER, Flushing::of(file).map_err(failed)?);
     let writer = match point.hasher {
         _ if point.length == 0 => TapeWriter::create(out, tape).map_err(failed)?,
         Some(hasher) if resumed_inside => {
@@ -60,7 +68,8 @@ pub(super) fn plain(path: &Path, tape: &Tape, fresh_file: bool) -> Result<Opened
         sink: Box::new(Stream {
             writer,
             finish,
-            partial: Some(partial),
+            commit: Some((partial, mode(tape))),
+            path: shown,
         }),
         start: point.start,
         resumed_inside,
@@ -69,15 +78,17 @@ pub(super) fn plain(path: &Path, tape: &Tape, fresh_file: bool) -> Result<Opened
 
 /// `FILE.tar.zst`: one frame, always from its beginning.
 pub(super) fn zstd(path: &Path, tape: &Arc<Tape>) -> Result<Opened, Error> {
-    let partial = Partial::open(path)?;
-    check_space(path, tape.length())?;
-    let failed = |source| Error::Io {
-        path: partial.path.clone(),
-        source,
+    let mut partial = match Destination::look(path)? {
+        Destination::File(place) => Growing::open(place, ZSTD_MARK)?,
+        Destination::Stream(stream) => return zstd_stream(&stream, tape),
     };
-    partial.file.set_len(0).map_err(failed)?;
-    let encoder =
-        encoder(Flushing::of(&partial.file).map_err(failed)?, tape.length()).map_err(failed)?;
+    check_space(path, partial.place().free()?, tape.length())?;
+    let shown = partial.path();
+    let failed = |source| Error::from(output::Error::of(&shown, source));
+    let file = partial.file();
+    file.set_len(0).map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    let encoder = encoder(Flushing::of(file).map_err(failed)?, tape.length()).map_err(failed)?;
     let writer =
         TapeWriter::create(BufWriter::with_capacity(BUFFER, encoder), tape).map_err(failed)?;
     let finish = |out: BufWriter<zstd::Encoder<'static, Flushing>>| {
@@ -90,31 +101,57 @@ pub(super) fn zstd(path: &Path, tape: &Arc<Tape>) -> Result<Opened, Error> {
         sink: Box::new(Stream {
             writer,
             finish,
-            partial: Some(partial),
+            commit: Some((partial, mode(tape))),
+            path: shown,
         }),
         start: Start::default(),
         resumed_inside: false,
     })
 }
 
-/// Standard output, for a pipe.
-pub(super) fn stdout(tape: &Tape) -> Result<Opened, Error> {
-    let failed = |source| Error::Io {
-        path: "standard output".into(),
-        source,
-    };
-    let out = BufWriter::with_capacity(BUFFER, io::stdout());
-    let writer = TapeWriter::create(out, tape).map_err(failed)?;
-    let finish = |mut out: BufWriter<io::Stdout>| out.flush();
+/// Standard output, a pipe or a character device.
+pub(super) fn stream(stream: &output::Stream, tape: &Tape) -> Result<Opened, Error> {
+    let out = BufWriter::with_capacity(BUFFER, stream.open()?);
+    opened_stream(stream, out, tape, |mut out| out.flush())
+}
+
+/// The same, compressed.
+pub(super) fn zstd_stream(stream: &output::Stream, tape: &Tape) -> Result<Opened, Error> {
+    let out = encoder(stream.open()?, tape.length())
+        .map_err(|error| output::Error::of(stream.path(), error))?;
+    let out = BufWriter::with_capacity(BUFFER, out);
+    opened_stream(stream, out, tape, |out| {
+        let encoder = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        encoder.finish()?.flush()
+    })
+}
+
+fn opened_stream<W: Write + Send + 'static>(
+    stream: &output::Stream,
+    out: W,
+    tape: &Tape,
+    finish: impl FnOnce(W) -> io::Result<()> + Send + 'static,
+) -> Result<Opened, Error> {
+    let path = stream.path().to_owned();
+    let writer = TapeWriter::create(out, tape).map_err(|error| output::Error::of(&path, error))?;
     Ok(Opened {
         sink: Box::new(Stream {
             writer,
             finish,
-            partial: None,
+            commit: None,
+            path,
         }),
         start: Start::default(),
         resumed_inside: false,
     })
+}
+
+/// Whoever may read an archive may read the Secrets in it.
+fn mode(tape: &Tape) -> u32 {
+    match tape.index().secrets().next() {
+        Some(_) => 0o600,
+        None => 0o666,
+    }
 }
 
 fn encoder<W: Write>(out: W, size: u64) -> io::Result<zstd::Encoder<'static, W>> {
@@ -129,17 +166,16 @@ fn encoder<W: Write>(out: W, size: u64) -> io::Result<zstd::Encoder<'static, W>>
 struct Stream<W, F> {
     writer: TapeWriter<W>,
     finish: F,
-    partial: Option<Partial>,
+    /// The file that is to be given its name, and its mode.
+    commit: Option<(Growing, u32)>,
+    path: PathBuf,
 }
 
 impl<W, F> Stream<W, F> {
     /// A full disk or a closed pipe is the fault of the output, not of the file that was just being written.
     fn named(&self, error: bundle::Error) -> bundle::Error {
         match error {
-            bundle::Error::Io { source, .. } => bundle::Error::Io {
-                path: output(self.partial.as_ref()),
-                source,
-            },
+            bundle::Error::Io { source, .. } => output::Error::of(&self.path, source).into(),
             other => other,
         }
     }
@@ -164,71 +200,15 @@ impl<W: Write + Send, F: FnOnce(W) -> io::Result<()> + Send> Sink for Stream<W, 
         let Self {
             writer,
             finish,
-            partial,
+            commit,
+            path,
         } = *self;
-        let path = output(partial.as_ref());
         let flushed = writer.finish().and_then(finish);
-        flushed
-            .and_then(|()| partial.map_or(Ok(()), Partial::commit))
-            .map_err(|source| Error::Io { path, source })
-    }
-}
-
-fn output(partial: Option<&Partial>) -> PathBuf {
-    partial.map_or_else(|| "standard output".into(), |partial| partial.path.clone())
-}
-
-/// `.NAME.partial`, held by one build at a time.
-struct Partial {
-    file: fs::File,
-    path: PathBuf,
-    target: PathBuf,
-}
-
-impl Partial {
-    fn open(target: &Path) -> Result<Self, Error> {
-        let path = resume::path_of(target);
-        let failed = |source| Error::Io {
-            path: path.clone(),
-            source,
-        };
-        loop {
-            let file = fs::OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)
-                .map_err(failed)?;
-            flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-                Error::Usage(format!(
-                    "{}: another build is writing it; wait for that one, or name another output",
-                    path.display()
-                ))
-            })?;
-            // Between opening and locking, another build may have given the file its final name.
-            let (opened, named) = (file.metadata().map_err(failed)?, fs::metadata(&path));
-            if named.is_ok_and(|named| (named.dev(), named.ino()) == (opened.dev(), opened.ino())) {
-                return Ok(Self {
-                    file,
-                    path,
-                    target: target.to_owned(),
-                });
-            }
+        flushed.map_err(|error| output::Error::of(path, error))?;
+        if let Some((partial, mode)) = commit {
+            partial.commit(mode)?;
         }
-    }
-
-    fn commit(self) -> io::Result<()> {
-        self.file.sync_all()?;
-        fs::rename(&self.path, &self.target)?;
-        sync_parent(&self.target)
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // The flushing thread may still hold a copy of the descriptor, and with it the lock that the next try needs.
-        flock(&self.file, FlockOperation::Unlock).ok();
+        Ok(())
     }
 }
 

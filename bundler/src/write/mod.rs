@@ -9,12 +9,13 @@ mod directory;
 mod file;
 mod resume;
 
-use std::{fs, io, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use futures_util::{StreamExt, pin_mut};
 use schema::{
     Digest, Progress,
     bundle::{self, Placement, Tape},
+    output,
 };
 use tokio::sync::mpsc;
 
@@ -58,40 +59,65 @@ pub async fn bundle(
     let tape = Arc::new(tape);
     let total = tape.placements().map(|placed| placed.file.stored()).sum();
     progress.begin("Building", total);
-    let mut fresh_file = false;
-    let result = loop {
-        let opened = open(request, &tape, fresh_file)?;
-        let resumed_inside = opened.resumed_inside;
-        match copy(request, plan, &tape, opened, progress).await {
-            // The kept part of one file was not what had been written (a crash of the machine): that file again.
-            Err(Error::WrongBytes { .. }) if resumed_inside && !fresh_file => fresh_file = true,
-            result => break result,
-        }
-    };
+    let result = attempts(request, plan, &tape, progress).await;
     progress.end();
-    result.map_err(|error| full(error, &request.output))
+    result.map_err(|error| explained(error, &request.output))
 }
 
-/// A full disk is told by the name the user gave it, not by the entry that did not fit.
-fn full(error: Error, output: &Output) -> Error {
-    let kind = match &error {
-        Error::Bundle(bundle::Error::Io { source, .. }) | Error::Io { source, .. } => source.kind(),
-        _ => return error,
-    };
-    match kind {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full {
-            place: match output {
-                Output::Directory(path) | Output::File(path) | Output::Zstd(path) => path.clone(),
-                Output::Stdout => "standard output".into(),
-            },
-        },
-        _ => error,
+async fn attempts(
+    request: &Request,
+    plan: &Plan,
+    tape: &Arc<Tape>,
+    progress: &dyn Progress,
+) -> Result<(), Error> {
+    let mut fresh_file = false;
+    loop {
+        let opened = open(request, tape, fresh_file)?;
+        let resumed_inside = opened.resumed_inside;
+        match copy(request, plan, tape, opened, progress).await {
+            // The kept part of one file was not what had been written (a crash of the machine): that file again.
+            Err(Error::WrongBytes { .. }) if resumed_inside && !fresh_file => fresh_file = true,
+            result => return result,
+        }
     }
+}
+
+/// What a file system cannot take is told by the name the user gave it, with what can be done about a bundle.
+fn explained(error: Error, output: &Output) -> Error {
+    let (Error::Output(reason) | Error::Bundle(bundle::Error::Output(reason))) = error else {
+        return error;
+    };
+    match (reason, output) {
+        (output::Error::Full { .. }, _) => Error::Full {
+            place: output.path().to_owned(),
+        },
+        (output::Error::TooLarge { .. }, Output::File(path) | Output::Zstd(path)) => {
+            Error::TooLarge {
+                place: path.clone(),
+            }
+        }
+        (reason, _) => reason.into(),
+    }
+}
+
+/// Makes sure that the output can be written, as far as that can be told, before anything is asked of a registry.
+pub fn check(output: &Output, config_to_dir: Option<&Path>) -> Result<(), Error> {
+    match output {
+        Output::Directory(path) => bundle::Unpacking::check(path)?,
+        Output::File(path) | Output::Zstd(path) => drop(output::Destination::look(path)?),
+        Output::Stream { .. } => {}
+    }
+    if let Some(directory) = config_to_dir {
+        bundle::Unpacking::check(directory)?;
+    }
+    Ok(())
 }
 
 /// Writes manifests alone, with a `SHA256SUMS`: nothing that `kubectl apply -Rf` would stumble over.
 pub fn manifests(directory: &Path, config: &[ConfigFile]) -> Result<(), Error> {
-    let target = bundle::Unpacking::into(directory)?;
+    let secret = |file: &&ConfigFile| file.objects.iter().any(|object| object.kind == "Secret");
+    let private = config.iter().filter(secret).map(|file| file.path.clone());
+    let target = bundle::Unpacking::into(directory)?.keeping_private(private);
     target.clear()?;
     let mut sums = String::new();
     for file in config {
@@ -110,7 +136,11 @@ fn open(request: &Request, tape: &Arc<Tape>, fresh_file: bool) -> Result<Opened,
     match &request.output {
         Output::Directory(path) => directory::open(path, tape, fresh_file),
         Output::File(path) => file::plain(path, tape, fresh_file),
-        Output::Stdout => file::stdout(tape),
+        Output::Stream {
+            stream,
+            zstd: false,
+        } => file::stream(stream, tape),
+        Output::Stream { stream, zstd: true } => file::zstd_stream(stream, tape),
         Output::Zstd(path) => file::zstd(path, tape),
     }
 }
@@ -224,18 +254,8 @@ fn image_of(plan: &Plan, digest: &str) -> Option<String> {
     }
 }
 
-/// Refuses to begin what the disk cannot hold. `path` is where it will be; its directory is asked.
-fn check_space(path: &Path, needed: u64) -> Result<(), Error> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let failed = |source| Error::Io {
-        path: parent.to_owned(),
-        source,
-    };
-    let stat = rustix::fs::statvfs(parent).map_err(|error| failed(error.into()))?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+/// Refuses to begin what the disk cannot hold.
+fn check_space(path: &Path, free: u64, needed: u64) -> Result<(), Error> {
     if free < needed {
         return Err(Error::Space {
             path: path.to_owned(),
@@ -244,13 +264,4 @@ fn check_space(path: &Path, needed: u64) -> Result<(), Error> {
         });
     }
     Ok(())
-}
-
-/// Makes a rename last.
-fn sync_parent(path: &Path) -> std::io::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    fs::File::open(parent)?.sync_all()
 }

@@ -8,40 +8,25 @@ that this build would write; every complete entry is hashed again, and the first
 use std::{
     fs,
     io::{self, Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
 };
 
 use schema::{
-    bundle::{Index, Opened, Placement, Tape},
+    bundle::{Opened, Placement, Tape, Unpacking},
     digest::Hasher,
+    output::Growing,
 };
 
 use crate::{fetch::Start, request::Output};
 
 /// When the unfinished bundle at an output was begun: going on with it keeps that time.
 pub fn created_of_unfinished(output: &Output) -> Option<jiff::Timestamp> {
-    let index = match output {
-        Output::File(path) => unfinished(&path_of(path)),
-        Output::Directory(path) => {
-            let name = path.file_name()?.to_string_lossy().into_owned();
-            unfinished(&path.with_file_name(format!("{name}.partial")))
-        }
-        Output::Stdout | Output::Zstd(_) => None,
+    let (unfinished, path) = match output {
+        Output::File(path) => Growing::peek(path)?,
+        Output::Directory(path) => Unpacking::peek(path)?,
+        Output::Stream { .. } | Output::Zstd(_) => return None,
     };
-    index?.created.parse().ok()
-}
-
-fn unfinished(path: &Path) -> Option<Index> {
-    Opened::path(path)
-        .and_then(Opened::unverified)
-        .ok()
-        .map(|found| found.index)
-}
-
-/// `DIR/NAME` → `DIR/.NAME.partial`.
-pub(super) fn path_of(target: &Path) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}.partial"))
+    let opened = Opened::file(unfinished, &path).ok()?;
+    opened.unverified().ok()?.index.created.parse().ok()
 }
 
 /// Where an unfinished file can be gone on with.

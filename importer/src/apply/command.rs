@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     Error,
-    args::{DryRun, Format, MirrorConfig},
+    args::{BundleArgs, DryRun, Format, MirrorConfig},
     configuration::Configuration,
     push::Target,
     report,
@@ -69,7 +69,7 @@ pub async fn apply(bundle: Verified, args: &ApplyArgs, board: Board) -> Result<S
         }
         None => Vec::new(),
     };
-    let job = Job::prepare(&args.clusters, &args.rollout, args.dry_run)?;
+    let job = Job::prepare(&args.bundle, &args.clusters, &args.rollout, args.dry_run)?;
     let collected = Collected::of(bundle)?;
     job.run(&index, collected, &rendered, args.format, board)
         .await
@@ -109,6 +109,7 @@ pub struct Job {
 impl Job {
     /// Reads the files that the flags name, before anything is pushed or applied.
     pub fn prepare(
+        bundle: &BundleArgs,
         clusters: &ClusterArgs,
         rollout: &RolloutArgs,
         dry_run: Option<DryRun>,
@@ -126,7 +127,11 @@ impl Job {
         }
         let asks = dry_run != Some(DryRun::Client) && rollout.render_to_dir.is_none();
         match &rollout.report {
-            Some(path) if asks => ApplyReport::check(path)?,
+            Some(path) if asks => {
+                let inputs = bundle.trust.keys.iter().chain([&bundle.bundle]);
+                let inputs = inputs.chain(&clusters.clusters).chain(&clusters.kubeconfig);
+                ApplyReport::check(path, inputs)?;
+            }
             Some(_) => tracing::warn!("--report: no cluster is asked, so no report is written"),
             None => {}
         }

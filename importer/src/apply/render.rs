@@ -14,7 +14,11 @@ without its comments. The same objects give the same bytes, so that Git shows no
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::BTreeMap, path::Path};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use schema::{
     Digest,
@@ -39,12 +43,22 @@ pub fn render<B: AsRef<[u8]>>(
     manifests: &[Manifest],
     selection: &Selection,
 ) -> Result<usize, bundle::Error> {
-    let target = Unpacking::into(directory)?;
-    target.clear()?;
     let selected = manifests
         .iter()
         .filter(|manifest| selection.keeps(manifest));
     let selected: Vec<_> = selected.cloned().collect();
+    // What holds Secrets is for their owner's eyes; an overlay makes none of anything else.
+    let secret = manifests
+        .iter()
+        .filter(|manifest| manifest.kind == "Secret");
+    let secret: BTreeSet<&str> = secret.map(|manifest| manifest.path.as_str()).collect();
+    let clusters = fleet.clusters.iter();
+    let private = clusters.flat_map(|cluster| {
+        let below = directory_name(&cluster.name);
+        secret.iter().map(move |path| format!("{below}/{path}"))
+    });
+    let target = Unpacking::into(directory)?.keeping_private(private);
+    target.clear()?;
     let mut sums = BTreeMap::new();
     for cluster in &fleet.clusters {
         let kept = fleet.overlays.for_cluster(cluster, &selected);

@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, Read as _},
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
 use schema::cli::Exit;
+use schema::output::{self, Destination};
 use schema::text::{Align, Page, Table, counted};
 use serde::{Deserialize, Serialize};
 
@@ -67,21 +68,31 @@ impl ApplyReport {
         Ok(report)
     }
 
-    /// Finds out whether [`Self::write`] will be able to: before clusters are changed, not after.
-    pub fn check(path: &Path) -> Result<(), Error> {
-        let (partial, failed) = (partial(path), failed(path));
-        if path.is_dir() {
-            return Err(failed(io::ErrorKind::IsADirectory.into()));
+    /// Finds out whether [`Self::write`] will be able to, and over none of the files that are read: before clusters are
+    /// changed, not after.
+    pub fn check<'a>(
+        path: &Path,
+        inputs: impl IntoIterator<Item = &'a PathBuf>,
+    ) -> Result<(), Error> {
+        Destination::look(path)?;
+        match output::is_one_of(path, inputs) {
+            None => Ok(()),
+            Some(input) => Err(Error::Usage(format!(
+                "--report {}: this is {}, which is read; name another file",
+                path.display(),
+                input.display()
+            ))),
         }
-        fs::write(&partial, "").map_err(&failed)?;
-        fs::remove_file(&partial).map_err(failed)
     }
 
-    /// Writes it where the next run can read it, whole or not at all.
+    /// Writes it where the next run can read it, whole or not at all, and nobody else.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let (partial, failed) = (partial(path), failed(path));
-        fs::write(&partial, crate::report::json(self)?.as_str()).map_err(&failed)?;
-        fs::rename(&partial, path).map_err(failed)
+        let text = crate::report::json(self)?;
+        Ok(output::replace(
+            &Destination::look(path)?,
+            text.as_str().as_bytes(),
+            0o600,
+        )?)
     }
 
     /// The text for standard output.
@@ -194,19 +205,6 @@ impl ApplyReport {
             table.row(cells.into_iter().chain(counts).chain([why]));
         }
         table
-    }
-}
-
-/// `DIR/NAME` → `DIR/.NAME.partial`.
-fn partial(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.partial"))
-}
-
-fn failed(path: &Path) -> impl Fn(io::Error) -> Error {
-    |source| Error::Io {
-        path: path.to_owned(),
-        source,
     }
 }
 

@@ -7,7 +7,7 @@ there are not left lying about.
 
 use std::path::Path;
 
-use schema::bundle::{self, BundlePath, Unpacking};
+use schema::bundle::{self, BundlePath, Index, Unpacking};
 
 use super::{Configuration, SUMS, below_config};
 use crate::{Error, push::ConfigSink};
@@ -23,8 +23,14 @@ impl ConfigDirectory {
     }
 
     /// Starts it with the files that the bundle does not bring.
-    pub fn begin(directory: &Path, configuration: &Configuration) -> Result<Self, Error> {
-        let target = Unpacking::into(directory)?;
+    pub fn begin(
+        directory: &Path,
+        index: &Index,
+        configuration: &Configuration,
+    ) -> Result<Self, Error> {
+        let objects = index.objects.iter().filter(|object| object.is_secret());
+        let private = objects.filter_map(|object| below_config(&object.path));
+        let target = Unpacking::into(directory)?.keeping_private(private.map(str::to_owned));
         target.clear()?;
         for (path, text) in configuration.made() {
             target.plain(path, text.as_bytes())?;

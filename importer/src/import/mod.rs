@@ -13,7 +13,11 @@ mod report;
 
 use std::{path::Path, sync::Arc};
 
-use schema::{Progress, bundle::Verified, cli::Board};
+use schema::{
+    Progress,
+    bundle::{Index, Verified},
+    cli::Board,
+};
 
 pub use report::{ImportReport, Written};
 
@@ -46,7 +50,7 @@ pub async fn bundle(
     }
     let job = args
         .apply_config
-        .then(|| Job::prepare(&args.clusters, &args.rollout, args.dry_run))
+        .then(|| Job::prepare(&args.bundle, &args.clusters, &args.rollout, args.dry_run))
         .transpose()?;
     let rendered = match &job {
         Some(_) => command::every_form(&index, &target, args.mirror_config, configuration.clone())?,
@@ -58,7 +62,7 @@ pub async fn bundle(
     );
     let dry_run = args.dry_run.is_some();
     place.map_or(Ok(()), ConfigDirectory::check)?;
-    let directory = begin(place.filter(|_| !dry_run), &configuration)?;
+    let directory = begin(place.filter(|_| !dry_run), &index, &configuration)?;
     let collected = Arc::new(Collected::default());
     let sink = sink(
         directory.clone(),
@@ -103,8 +107,9 @@ fn sink(
 
 fn begin(
     place: Option<&Path>,
+    index: &Index,
     configuration: &Configuration,
 ) -> Result<Option<Arc<ConfigDirectory>>, Error> {
-    let directory = place.map(|place| ConfigDirectory::begin(place, configuration));
+    let directory = place.map(|place| ConfigDirectory::begin(place, index, configuration));
     Ok(directory.transpose()?.map(Arc::new))
 }

@@ -5,6 +5,7 @@ What can be wrong with a bundle, told so that an operator knows whether to fetch
 use std::{io, path::PathBuf};
 
 use super::keys::KeyId;
+use crate::output;
 
 /// A bundle that cannot be believed or read.
 #[derive(Debug, thiserror::Error)]
@@ -62,14 +63,9 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// What is to be written stands in the way of something else.
-    #[error("{path}: {reason}")]
-    Occupied {
-        /// The directory.
-        path: PathBuf,
-        /// Why it cannot be had, and what to do.
-        reason: &'static str,
-    },
+    /// It cannot be written where it was to go.
+    #[error(transparent)]
+    Output(#[from] output::Error),
     /// A manifest that the index lists in good faith, and that programs could read differently or no cluster takes.
     #[error(
         "{path}: {reason}. The list of objects cannot be relied on for such a file; the bundle comes from an older or another program: mend the file, and build the bundle again"
@@ -111,8 +107,8 @@ impl Error {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Untrusted { .. } => Blame::Signature,
-            Self::Io { .. } => Blame::Medium,
-            Self::Occupied { .. } => Blame::User,
+            Self::Output(output::Error::Refused { .. }) => Blame::User,
+            Self::Io { .. } | Self::Output(_) => Blame::Medium,
             Self::Altered { .. }
             | Self::Cut { .. }
             | Self::Extra { .. }

@@ -195,6 +195,13 @@ pub struct ObjectRecord {
     pub name: String,
 }
 
+impl ObjectRecord {
+    /// Whether only those whom it concerns should read it.
+    pub fn is_secret(&self) -> bool {
+        self.kind == "Secret"
+    }
+}
+
 /// A blob that a delta leaves out.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,

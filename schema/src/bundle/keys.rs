@@ -5,7 +5,7 @@ Ed25519 keys in the files that `openssl` writes.
 RFC 8410), and `openssl pkeyutl -verify -rawin` checks what we sign, so an auditor never has to trust this program.
 */
 
-use std::{fmt, fs, path::Path, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use ed25519_dalek::{
     Signer as _, VerifyingKey,
@@ -14,11 +14,10 @@ use ed25519_dalek::{
         spki::der::pem::LineEnding,
     },
 };
-use pkcs8::{
-    EncodePrivateKey as _, EncryptedPrivateKeyInfoOwned, PrivateKeyInfoRef, SecretDocument,
-    der::Decode as _,
-};
+use pkcs8::EncodePrivateKey as _;
+use zeroize::Zeroizing;
 
+use super::passphrase;
 use crate::Digest;
 
 /// The first 16 hex digits of the SHA-256 of a public key's SubjectPublicKeyInfo DER. A hint, never a proof.
@@ -59,21 +58,21 @@ pub struct Signature {
     pub bytes: [u8; 64],
 }
 
-/// A private key. Its `Debug` shows the key id only.
+/// A private key, wiped from memory when it goes. Its `Debug` shows the key id only.
 pub struct SigningKey(ed25519_dalek::SigningKey);
 
 impl SigningKey {
     /// A fresh key from the system's randomness.
     pub fn generate() -> Result<Self, KeyError> {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|error| KeyError::Randomness(error.to_string()))?;
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *seed).map_err(|error| KeyError::Randomness(error.to_string()))?;
         Ok(Self(ed25519_dalek::SigningKey::from_bytes(&seed)))
     }
 
     /// Reads PKCS#8 PEM, encrypted (PBES2) or not. `passphrase` is called only for an encrypted key.
     pub fn from_pem(
         text: &str,
-        passphrase: impl FnOnce() -> Option<String>,
+        passphrase: impl FnOnce() -> Option<Zeroizing<String>>,
     ) -> Result<Self, KeyError> {
         recognise(text)?;
         if text.contains("-----BEGIN PUBLIC KEY-----") {
@@ -81,12 +80,7 @@ impl SigningKey {
         }
         if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
             let passphrase = passphrase().ok_or(KeyError::PassphraseMissing)?;
-            let (_, document) = SecretDocument::from_pem(text).map_err(malformed)?;
-            let encrypted =
-                EncryptedPrivateKeyInfoOwned::from_der(document.as_bytes()).map_err(malformed)?;
-            let plain = encrypted
-                .decrypt(passphrase)
-                .map_err(|_| KeyError::Passphrase)?;
+            let plain = passphrase::unlock(text, &passphrase)?;
             return Ok(Self(
                 ed25519_dalek::SigningKey::from_pkcs8_der(plain.as_bytes()).map_err(malformed)?,
             ));
@@ -96,26 +90,21 @@ impl SigningKey {
         ))
     }
 
-    /// PKCS#8 PEM, version 1 as `openssl` writes and reads it; encrypted (PBES2: scrypt, AES-256-CBC) under a passphrase.
-    pub fn to_pem(&self, passphrase: Option<&str>) -> Result<String, KeyError> {
+    /// PKCS#8 PEM, version 1 as `openssl` writes and reads it; under a passphrase, encrypted (PBES2: scrypt with N = 2^17,
+    /// AES-256-CBC), which `openssl` 3 does not open, for its scrypt stops at 32 MiB.
+    pub fn to_pem(&self, passphrase: Option<&str>) -> Result<Zeroizing<String>, KeyError> {
         // With the public key inside it would be version 2, which OpenSSL 3.0 cannot read.
         let bytes = KeypairBytes {
             secret_key: self.0.to_bytes(),
             public_key: None,
         };
         let Some(passphrase) = passphrase else {
-            return Ok(bytes
-                .to_pkcs8_pem(LineEnding::LF)
-                .map_err(malformed)?
-                .to_string());
+            return bytes.to_pkcs8_pem(LineEnding::LF).map_err(malformed);
         };
         let plain = bytes.to_pkcs8_der().map_err(malformed)?;
-        let info = PrivateKeyInfoRef::from_der(plain.as_bytes()).map_err(malformed)?;
-        let encrypted = info.encrypt(passphrase).map_err(malformed)?;
-        Ok(encrypted
+        passphrase::lock(&plain, passphrase)?
             .to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)
-            .map_err(malformed)?
-            .to_string())
+            .map_err(malformed)
     }
 
     /// The key that others verify with.
@@ -204,12 +193,6 @@ impl TrustedKeys {
     }
 }
 
-/// The text of a key file. What is no text is no PEM either, which the parsers then say.
-pub fn read_key_file(path: &Path) -> Result<String, KeyError> {
-    let bytes = fs::read(path).map_err(|error| KeyError::Unreadable(error.to_string()))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
 /// Tells apart the files that people mistake for ours.
 fn recognise(text: &str) -> Result<(), KeyError> {
     if text.contains("-----BEGIN PGP") {
@@ -225,12 +208,23 @@ fn recognise(text: &str) -> Result<(), KeyError> {
 }
 
 fn malformed(error: impl fmt::Display) -> KeyError {
-    KeyError::Malformed(error.to_string())
+    KeyError::malformed(error)
+}
+
+impl KeyError {
+    pub(super) fn malformed(error: impl fmt::Display) -> Self {
+        Self::Malformed(error.to_string())
+    }
 }
 
 /// Why a key cannot be used. All are faults of the input; none is mended by trying again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
+    /// Opening it would take more memory or time than a key may.
+    #[error(
+        "the key is locked with {0}; lock it again with less: openssl pkcs8 -topk8 -iter 1000000, or make one with `bundler keygen`"
+    )]
+    Cost(String),
     /// Not a key id.
     #[error("{0:?} is not a key id: expected 16 lower-case hex digits")]
     Id(String),

@@ -17,6 +17,7 @@ mod header;
 mod index;
 mod keys;
 mod open;
+mod passphrase;
 mod path;
 mod random;
 mod sequential;
@@ -34,8 +35,9 @@ pub use index::{
     Assumed, Attached, CREATED_FORMAT, FORMAT, File, Image, Index, Kind, ManifestRecord, Missing,
     ObjectRecord, Release, UpdateGraph,
 };
-pub use keys::{KeyError, KeyId, PublicKey, Signature, SigningKey, TrustedKeys, read_key_file};
+pub use keys::{KeyError, KeyId, PublicKey, Signature, SigningKey, TrustedKeys};
 pub use open::{Contents, INDEX_LIMIT, Opened, Unverified, Verified};
+pub use passphrase::{read_key_file, read_secret_file};
 pub use path::{BundlePath, ConfigPath, PathError};
 pub use random::Random;
 pub use sequential::{Entry, Sequential};

@@ -48,7 +48,15 @@ impl Opened {
             path: path.to_owned(),
             source,
         };
-        let file = fs::File::open(path).map_err(failed)?;
+        Self::file(fs::File::open(path).map_err(failed)?, path)
+    }
+
+    /// The same, opened already; `path` is what errors call it.
+    pub fn file(file: fs::File, path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Io {
+            path: path.to_owned(),
+            source,
+        };
         let metadata = file.metadata().map_err(failed)?;
         if metadata.is_dir() {
             return Self::directory(Directory::at(path, file));

@@ -77,13 +77,22 @@ pub fn run<P: Program>() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    match runtime.block_on(program.run()) {
+    match runtime.block_on(async {
+        let _caught = size_limit_is_an_error();
+        program.run().await
+    }) {
         Ok(exit) => exit.into(),
         Err(error) => {
             complain(&sentence(&error));
             error.exit().into()
         }
     }
+}
+
+/// Writing more than `ulimit -f` allows ends a program without a word, unless the signal is caught; then it is an error.
+fn size_limit_is_an_error() -> io::Result<tokio::signal::unix::Signal> {
+    let signal = rustix::process::Signal::XFSZ.as_raw();
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(signal))
 }
 
 /// Every help text says how sizes count, as other tools differ.

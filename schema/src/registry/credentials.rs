@@ -9,12 +9,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use zeroize::Zeroize as _;
+
 use super::{Error, authfile::AuthFile};
 use crate::Repository;
 
 /// A text that neither `Debug` nor any error shows.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Secret(pub String);
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

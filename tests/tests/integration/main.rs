@@ -30,6 +30,7 @@ mod network;
 // What registries and media do to harm, what an interruption leaves, and what is said.
 mod hostile;
 mod interrupted;
+mod shared_machine;
 mod words;
 
 // The harness itself, where a fault in it would hide one in the programs.

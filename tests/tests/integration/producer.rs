@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -35,7 +36,9 @@ impl Desk {
     pub fn with(settings: Settings) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let key = SigningKey::generate()?;
-        fs::write(directory.path().join("key.pem"), key.to_pem(None)?)?;
+        let private = directory.path().join("key.pem");
+        fs::write(&private, key.to_pem(None)?)?;
+        fs::set_permissions(private, fs::Permissions::from_mode(0o600))?;
         fs::write(directory.path().join("key.pub.pem"), key.public().to_pem()?)?;
         Ok(Self {
             directory,

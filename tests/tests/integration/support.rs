@@ -4,6 +4,7 @@ What every module needs: a desk with a key pair on it, and the programs as they 
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -26,6 +27,7 @@ impl Desk {
     pub fn with(key: &SigningKey) -> Result<Self> {
         let desk = Self(tempfile::tempdir()?);
         fs::write(desk.key(), key.to_pem(None)?)?;
+        fs::set_permissions(desk.key(), fs::Permissions::from_mode(0o600))?;
         fs::write(desk.public(), key.public().to_pem()?)?;
         Ok(desk)
     }

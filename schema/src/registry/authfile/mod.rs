@@ -18,6 +18,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use serde::Deserialize;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{
     Error,
@@ -62,6 +63,12 @@ struct Entry {
 #[serde(transparent)]
 struct SecretText(String);
 
+impl Drop for SecretText {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
 impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")
@@ -72,7 +79,7 @@ impl AuthFile {
     /// Reads a file; `None` where there is none.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, Error> {
         let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
+            Ok(bytes) => Zeroizing::new(bytes),
             Err(error)
                 if matches!(
                     error.kind(),
@@ -188,9 +195,9 @@ impl AuthFile {
 }
 
 fn decode(auth: &str) -> Option<Credentials> {
-    let one_line: String = auth.split_ascii_whitespace().collect();
-    let bytes = AUTH.decode(one_line).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
+    let one_line: Zeroizing<String> = Zeroizing::new(auth.split_ascii_whitespace().collect());
+    let bytes = Zeroizing::new(AUTH.decode(one_line.as_bytes()).ok()?);
+    let text = std::str::from_utf8(&bytes).ok()?;
     let (user, password) = text.split_once(':')?;
     Some(basic(user, password.trim_end_matches('\0')))
 }

@@ -6,7 +6,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 async fn user(json: &str, host: &str, repository: &str) -> Result<String> {
     let file = AuthFile::parse(Path::new("auth.json"), json.as_bytes())?;
-    Ok(match file.find(host, &repository.parse()?).await? {
+    Ok(match &file.find(host, &repository.parse()?).await? {
         Some(Credentials::Basic(user, Secret(password))) => format!("{user}/{password}"),
         Some(Credentials::Identity(Secret(token))) => format!("token {token}"),
         None => "nobody".to_owned(),

@@ -20,6 +20,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose};
 use reqwest::header::HeaderValue;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::{
     Error,
@@ -260,8 +261,10 @@ impl Logins {
 }
 
 fn basic(user: &str, Secret(password): &Secret) -> Result<HeaderValue, Error> {
-    let text = general_purpose::STANDARD.encode(format!("{user}:{password}"));
-    let mut header = HeaderValue::from_str(&format!("Basic {text}"))
+    let both = Zeroizing::new(format!("{user}:{password}"));
+    let text = Zeroizing::new(general_purpose::STANDARD.encode(both.as_bytes()));
+    let whole = Zeroizing::new(format!("Basic {}", text.as_str()));
+    let mut header = HeaderValue::from_str(&whole)
         .map_err(|_| Error::Config("the user name cannot be sent in a header".to_owned()))?;
     header.set_sensitive(true);
     Ok(header)

@@ -1,0 +1,277 @@
+/*! Where an output is to be: its directory, opened once, and its name there. */
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use cap_fs_ext::{DirExt as _, FileTypeExt as _};
+use cap_std::{
+    ambient_authority,
+    fs::{Dir, Metadata, MetadataExt as _, PermissionsExt as _},
+};
+use rustix::fs::{Access, AtFlags, accessat, fstatfs, fstatvfs};
+
+use super::{Error, Stream, user};
+
+/// What most file systems take as a name, in bytes.
+const NAME_MAX: u64 = 255;
+
+/// What becomes of a name while its file is unfinished: `.NAME.<16 hex digits>.partial` is the longest.
+const LONGEST: u64 = ".".len() as u64 + 1 + 16 + ".partial".len() as u64;
+
+/// A name in a directory that is open.
+#[derive(Debug)]
+pub struct Place {
+    pub(super) parent: Dir,
+    pub(super) name: OsString,
+    shown: PathBuf,
+}
+
+/// Where a file goes.
+#[derive(Debug)]
+pub enum Destination {
+    /// A name that is free, or that of a regular file, which will be replaced.
+    File(Place),
+    /// A pipe or a character device that is there and is written to as it is.
+    Stream(Stream),
+}
+
+impl Destination {
+    /// Looks at where a file is to be, and changes nothing.
+    pub fn look(path: &Path) -> Result<Self, Error> {
+        if let Some(stream) = Stream::at(path)? {
+            return Ok(Self::Stream(stream));
+        }
+        let place = Place::file(path)?;
+        place.check_file()?;
+        Ok(Self::File(place))
+    }
+}
+
+impl Place {
+    /// Of a file; its directory must be there.
+    pub(super) fn file(path: &Path) -> Result<Self, Error> {
+        let directory_only = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+        let name = path.file_name().filter(|_| !directory_only);
+        let name = name.ok_or_else(|| {
+            Error::refused(
+                path,
+                "this names a directory, and a file belongs here; name a file",
+            )
+        })?;
+        let parent = Dir::open_ambient_dir(parent(path), ambient_authority())
+            .map_err(|source| in_directory(path, source))?;
+        let place = Self::with(parent, name, path);
+        place.check_name()?;
+        Ok(place)
+    }
+
+    /// Of a directory. Its missing parents are made, none of them through a link that was not there before.
+    pub(super) fn directory(path: &Path) -> Result<Self, Error> {
+        let parent = open_or_make(parent(path)).map_err(|source| in_directory(path, source))?;
+        let place = Self::with(parent, directory_name(path)?, path);
+        place.check_name()?;
+        Ok(place)
+    }
+
+    /// Of a directory whose parents may be missing; then there is none.
+    pub(super) fn existing_directory(path: &Path) -> Result<Option<Self>, Error> {
+        let name = directory_name(path)?;
+        match Dir::open_ambient_dir(parent(path), ambient_authority()) {
+            Ok(parent) => {
+                let place = Self::with(parent, name, path);
+                place.check_name()?;
+                Ok(Some(place))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(in_directory(path, error)),
+        }
+    }
+
+    fn with(parent: Dir, name: &OsStr, path: &Path) -> Self {
+        Self {
+            parent,
+            name: name.to_owned(),
+            shown: path.to_owned(),
+        }
+    }
+
+    /// The path as it was given.
+    pub fn path(&self) -> &Path {
+        &self.shown
+    }
+
+    /// The path of another name in the same directory, for messages.
+    pub(super) fn beside(&self, name: &OsStr) -> PathBuf {
+        self.shown.with_file_name(name)
+    }
+
+    pub(super) fn failed(&self, source: io::Error) -> Error {
+        Error::of(&self.shown, source)
+    }
+
+    /// What has a name in the directory, without following it.
+    pub(super) fn stands(&self, name: &OsStr) -> Result<Option<Metadata>, Error> {
+        match self.parent.symlink_metadata(name) {
+            Ok(metadata) => Ok(Some(metadata)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::of(self.beside(name), error)),
+        }
+    }
+
+    /// Whether a name in the directory is still that of an open file.
+    pub(super) fn has(&self, name: &OsStr, file: &fs::File) -> Result<bool, Error> {
+        let opened = file
+            .metadata()
+            .map_err(|error| Error::of(self.beside(name), error))?;
+        let named = self.stands(name)?;
+        Ok(named.is_some_and(|named| (named.dev(), named.ino()) == (opened.dev(), opened.ino())))
+    }
+
+    /// A name that is free, or that of a regular file which a rename can replace, in a directory that takes new files.
+    pub(super) fn check_file(&self) -> Result<(), Error> {
+        let refused = |reason: &str| Err(Error::refused(&self.shown, reason));
+        if let Some(found) = self.stands(&self.name)? {
+            let kind = found.file_type();
+            match () {
+                () if kind.is_file() => self.check_replaceable(&found)?,
+                () if kind.is_dir() => {
+                    return refused("this is a directory, and a file belongs here; name a file");
+                }
+                () if kind.is_symlink() => {
+                    return refused(
+                        "this is a symbolic link, which is neither followed nor replaced; name the file itself, or remove the link",
+                    );
+                }
+                () if kind.is_block_device() => {
+                    return refused(
+                        "this is a disk, and a file belongs here; to write to it all the same, pipe the bundle into dd: -o - | dd of=DEVICE",
+                    );
+                }
+                () => return refused("this is neither a file nor a pipe; name a file"),
+            }
+        }
+        self.check_writable()
+    }
+
+    /// In a directory like `/tmp`, only the owner of a file may replace it.
+    pub(super) fn check_replaceable(&self, found: &Metadata) -> Result<(), Error> {
+        let directory = self
+            .parent
+            .dir_metadata()
+            .map_err(|error| self.failed(error))?;
+        let sticky = directory.mode() & 0o1000 != 0;
+        if sticky && user() != 0 && ![found.uid(), directory.uid()].contains(&user()) {
+            return Err(Error::refused(
+                &self.shown,
+                format!(
+                    "this belongs to user {}, and in a directory like this one only they may replace it; name another place",
+                    found.uid()
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_writable(&self) -> Result<(), Error> {
+        accessat(
+            &self.parent,
+            ".",
+            Access::WRITE_OK | Access::EXEC_OK,
+            AtFlags::empty(),
+        )
+        .map_err(|error| in_directory(&self.shown, error.into()))
+    }
+
+    /// The mode of a finished output: what it replaces has already told who may read it.
+    pub(super) fn final_mode(&self, default: u32) -> Result<u32, Error> {
+        let found = self
+            .stands(&self.name)?
+            .filter(|found| !found.file_type().is_symlink());
+        Ok(match found {
+            Some(found) => found.permissions().mode() & 0o777,
+            None => super::masked(default),
+        })
+    }
+
+    /// Bytes free for us where the output goes.
+    pub fn free(&self) -> Result<u64, Error> {
+        let stat = fstatvfs(&self.parent).map_err(|error| self.failed(error.into()))?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// Refuses a file of so many bytes where it is known that it cannot be.
+    pub fn check_length(&self, length: u64) -> Result<(), Error> {
+        const FAT: i64 = 0x4d44;
+        let fat = fstatfs(&self.parent).is_ok_and(|stat| i64::from(stat.f_type) == FAT);
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+        if (fat && length > u64::from(u32::MAX)) || limit.is_some_and(|limit| length > limit) {
+            return Err(Error::TooLarge {
+                path: self.shown.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Makes a rename last.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        match self.parent.open(".") {
+            Ok(directory) => directory.sync_all(),
+            // A directory may take files and not let itself be read.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn check_name(&self) -> Result<(), Error> {
+        let most = fstatvfs(&self.parent).map_or(NAME_MAX, |stat| stat.f_namemax);
+        let length = self.name.len() as u64 + LONGEST;
+        if most > 0 && length > most {
+            return Err(Error::refused(
+                &self.shown,
+                format!(
+                    "the name is too long: while the output is unfinished it has a longer one, of {length} bytes, and {most} are allowed here; name it with {} bytes at most",
+                    most.saturating_sub(LONGEST)
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn directory_name(path: &Path) -> Result<&OsStr, Error> {
+    path.file_name().ok_or_else(|| {
+        Error::refused(path, "the directory gets its name when it is whole, so it must have one; name it from its parent")
+    })
+}
+
+fn parent(path: &Path) -> &Path {
+    let parent = path.parent();
+    parent
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+fn in_directory(path: &Path, source: io::Error) -> Error {
+    Error::Directory {
+        path: path.to_owned(),
+        directory: parent(path).to_owned(),
+        source,
+    }
+}
+
+fn open_or_make(path: &Path) -> io::Result<Dir> {
+    match Dir::open_ambient_dir(path, ambient_authority()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+    let above = open_or_make(parent(path))?;
+    match above.create_dir(name) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => above.open_dir_nofollow(name),
+    }
+}
