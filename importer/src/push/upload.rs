@@ -210,8 +210,8 @@ impl Upload {
         account.bytes += blob.size;
     }
 
-    /// Puts a manifest where it is missing, by digest, unless it may wait for its tag; `bytes` are verified. Refuses one that refers to what neither
-    /// the bundle nor the index knows.
+    /// Puts a manifest where it is missing, by digest, unless it may wait for its tag; `bytes` are verified. Refuses one that
+    /// refers to what neither the bundle nor the index knows.
     pub async fn manifest(&self, step: &ManifestStep, bytes: Bytes) -> Result<(), Error> {
         let manifest = self.parsed(step, &bytes)?;
         let needs = manifest.blobs.iter().map(|blob| blob.digest);

@@ -1,7 +1,7 @@
 /*!
 Blocks of blobs under way, used again.
 
-Half a MiB is born and dropped hundreds of times a second on several threads. An allocator gives such memory back late
+A quarter of a MiB is born and dropped hundreds of times a second on several threads. An allocator gives such memory back late
 and in pieces, so that the process comes to hold twice what it uses; a few blocks that go round do not.
 */
 
@@ -13,13 +13,13 @@ use std::{
 use bytes::Bytes;
 
 /// Bytes of a blob that are handed on together, at most.
-pub(super) const BLOCK: usize = 512 << 10;
+pub(super) const BLOCK: usize = 256 << 10;
 
 /// Blocks below this many bytes are left to the allocator.
 const SMALLEST: usize = 64 << 10;
 
 /// Blocks kept while nobody uses them: as many as the window of a build holds.
-const KEPT: usize = 48;
+const KEPT: usize = 96;
 
 /// The buffers that are free. Clones share them.
 #[derive(Clone, Default)]

@@ -56,7 +56,7 @@ impl Remote {
         Ok(Slice::Bytes(bytes.into()))
     }
 
-    /// `len` bytes from `offset`, both within the blob, as blocks of at most 512 KiB in order: never more, and an error
+    /// `len` bytes from `offset`, both within the blob, as blocks of at most 256 KiB in order: never more, and an error
     /// where there are less. After a cut it goes on by range; progress renews the retries. Ends with
     /// [`Slice::Unsupported`] where the registry sends the whole blob instead of a part. The digest is not checked:
     /// callers hash what they are given.
