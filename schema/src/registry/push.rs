@@ -42,10 +42,23 @@ impl Remote {
     pub async fn begin_blob(&self, blob: &Blob) -> Result<Mount, Error> {
         self.still_open()?;
         if self.shared.abilities.own_mounts() {
-            match self.try_mount(blob, &self.repository).await? {
-                Some(mount) => return Ok(mount),
-                None => self.shared.abilities.no_own_mounts(),
+            let digest = blob.digest.to_string();
+            let own = self.repository.as_str();
+            let query = [("mount", digest.as_str()), ("from", own)];
+            match self.post_uploads(blob, &query, self.push()).await {
+                Ok(response) if response.status() == StatusCode::CREATED => return Ok(Mount::Done),
+                Ok(response) => {
+                    if let Ok(session) = self.session(&response, blob) {
+                        return Ok(Mount::Refused(session));
+                    }
+                }
+                Err(
+                    Error::Denied { .. } | Error::NotFound { .. } | Error::Http { status: 400, .. },
+                ) => {}
+                // It would refuse any upload.
+                Err(error) => return Err(self.refused_for_good(error, Asked::Opening)),
             }
+            self.shared.abilities.no_own_mounts();
         }
         self.begin(blob).await
     }

@@ -161,7 +161,7 @@ async fn an_upload_of_what_is_there_is_over_when_it_begins() -> Outcome {
     let line = server.asked().first().map(|asked| asked.line.clone());
     assert!(line.is_some_and(|line| line.contains("mount=sha256") && line.contains("from=a%2Fb")));
     let server = Scripted::serve(move |asked, _| match asked.line.contains("mount=") {
-        true => say(405, &[], b""),
+        true => say(400, &[], b""),
         false => say(202, &session, b""),
     })
     .await?;

@@ -110,6 +110,8 @@ fn forty_images_are_pushed_with_what_they_need() -> Result<()> {
         .into_iter()
         .partition(|request| request.method == "PUT" && request.path.contains("/manifests/"));
     let expected = [
+        // How to log in.
+        ("GET other", 1),
         ("GET tags", 40),
         ("HEAD manifests", 1),
         ("POST uploads", 86 + 36),
