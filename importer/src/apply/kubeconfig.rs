@@ -101,9 +101,11 @@ fn plain(one: Kubeconfig) -> Result<Config, String> {
     let server = server
         .parse()
         .map_err(|error| told(&KubeconfigError::ParseClusterUrl(error)))?;
+    // As for kubectl, an empty text says nothing.
+    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
     let authority = match (
-        about.certificate_authority_data,
-        about.certificate_authority,
+        said(about.certificate_authority_data),
+        said(about.certificate_authority),
     ) {
         (Some(text), _) => {
             let decoded = STANDARD.decode(text.trim_ascii());
