@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use rustix::io::Errno;
+
 /// An output that could not be made. What had the name before has it still.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -69,6 +71,25 @@ impl Error {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
             io::ErrorKind::FileTooLarge => Self::TooLarge { path },
             _ => Self::Io { path, source },
+        }
+    }
+
+    /// The same of making a name or a link, which not every file system has.
+    pub(super) fn of_making(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        let lacking = [
+            Errno::INVAL,
+            Errno::PERM,
+            Errno::NOTSUP,
+            Errno::NOSYS,
+            Errno::MLINK,
+        ];
+        let code = Errno::from_io_error(&source);
+        match code.is_some_and(|code| lacking.contains(&code)) {
+            true => Self::Simple {
+                path: path.into(),
+                source,
+            },
+            false => Self::of(path, source),
         }
     }
 

@@ -205,8 +205,8 @@ impl Place {
 
     /// Refuses a file of so many bytes where it is known that it cannot be.
     pub fn check_length(&self, length: u64) -> Result<(), Error> {
-        const FAT: i64 = 0x4d44;
-        let fat = fstatfs(&self.parent).is_ok_and(|stat| i64::from(stat.f_type) == FAT);
+        const FAT: rustix::fs::FsWord = 0x4d44;
+        let fat = fstatfs(&self.parent).is_ok_and(|stat| stat.f_type == FAT);
         let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
         if (fat && length > u64::from(u32::MAX)) || limit.is_some_and(|limit| length > limit) {
             return Err(Error::TooLarge {

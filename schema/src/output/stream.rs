@@ -45,7 +45,7 @@ impl Stream {
             return Ok(None);
         };
         let stdout = is_stdout(&found);
-        if !is_stream(&found) && !(link && stdout) {
+        if !(is_stream(&found) || link && stdout) {
             return Ok(None);
         }
         let stream = Self {

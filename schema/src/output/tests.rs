@@ -84,6 +84,32 @@ fn what_grows_is_closed_to_others_and_open_when_it_is_whole() -> Result<()> {
 }
 
 #[test]
+fn what_a_file_system_cannot_do_is_called_that() {
+    use rustix::io::Errno;
+    let told = |made: bool, errno: Errno| {
+        let error = errno.into();
+        match made {
+            true => Error::of_making("d.partial/v2/sha256:0", error).to_string(),
+            false => Error::of("x.tar", error).to_string(),
+        }
+    };
+    // A ':' in a name on FAT, links there, and more links than ext4 has.
+    for errno in [Errno::INVAL, Errno::PERM, Errno::MLINK] {
+        let told = told(true, errno);
+        assert!(
+            told.contains("sha256:0") && told.contains("FAT, exFAT and NTFS"),
+            "{told}"
+        );
+    }
+    for made in [true, false] {
+        assert!(told(made, Errno::FBIG).contains("FAT: 4 GiB"));
+        assert!(told(made, Errno::NOSPC).contains("free some space"));
+        assert!(told(made, Errno::DQUOT).contains("quota"));
+        assert!(told(made, Errno::ACCESS).contains("Permission denied"));
+    }
+}
+
+#[test]
 fn a_new_file_that_is_not_kept_is_gone_and_no_other() -> Result<()> {
     let desk = tempfile::tempdir()?;
     let path = desk.path().join("k");

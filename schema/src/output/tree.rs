@@ -152,7 +152,7 @@ impl Tree {
             let mode = if private { 0o600 } else { 0o644 };
             Ok(directory.open_with(last, &exclusive(mode))?.into_std())
         };
-        make().map_err(|error| self.simple(name, error))
+        make().map_err(|error| self.unmade(name, error))
     }
 
     /// Writes a small file.
@@ -196,7 +196,7 @@ impl Tree {
                 .ok_or(io::ErrorKind::NotFound)?;
             parent.hard_link(target, &directory, last)
         };
-        make().map_err(|error| self.simple(name, error))
+        make().map_err(|error| self.unmade(name, error))
     }
 
     /// Makes a symbolic link that holds `target`.
@@ -205,7 +205,7 @@ impl Tree {
             let (directory, last) = self.room_for(Made::Link, name)?;
             directory.symlink_contents(target, last)
         };
-        make().map_err(|error| self.simple(name, error))
+        make().map_err(|error| self.unmade(name, error))
     }
 
     /// Puts everything on the disk and gives the directory its name. It gets the mode of the empty directory that it
@@ -298,33 +298,21 @@ impl Tree {
 
     /// What the system said of a file below it.
     pub fn failed(&self, name: &str, error: io::Error) -> Error {
-        match Error::of(self.path().join(name), error) {
-            // Not the file that happened not to fit, but what the user named.
+        self.named(Error::of(self.path().join(name), error))
+    }
+
+    /// The same of making a name or a link.
+    fn unmade(&self, name: &str, error: io::Error) -> Error {
+        self.named(Error::of_making(self.path().join(name), error))
+    }
+
+    /// A full disk is told by what the user named, not by the file that happened not to fit.
+    fn named(&self, error: Error) -> Error {
+        match error {
             Error::Full { .. } => Error::Full {
                 path: self.place.path().to_owned(),
             },
             other => other,
-        }
-    }
-
-    /// The same for what makes names and links, of which some file systems have none.
-    fn simple(&self, name: &str, error: io::Error) -> Error {
-        use rustix::io::Errno;
-        let lacking = [
-            Errno::INVAL,
-            Errno::PERM,
-            Errno::NOTSUP,
-            Errno::NOSYS,
-            Errno::MLINK,
-        ];
-        match error.raw_os_error() {
-            Some(code) if lacking.iter().any(|errno| errno.raw_os_error() == code) => {
-                Error::Simple {
-                    path: self.path().join(name),
-                    source: error,
-                }
-            }
-            _ => self.failed(name, error),
         }
     }
 }

@@ -28,9 +28,9 @@ fn a_report_that_cannot_be_written_is_told_before_anything_is_changed() -> Resul
     let (site, standin) = site(1, Faults::default())?;
     let nowhere = site.desk.at("missing/report.json");
     let directory = site.desk.at("config");
-    for place in [&nowhere, &directory] {
+    for (place, code) in [(&nowhere, 1), (&directory, 2)] {
         let output = site.to(&["c0"], &["--report", &shown(place)])?.run()?;
-        told(&output, 1, &[&shown(place)]);
+        told(&output, code, &[&shown(place)]);
     }
     assert_eq!(standin.summary().requests, 0);
     Ok(())

@@ -1,12 +1,9 @@
 /*! Pipes and devices as outputs, and file systems with limits: written to as they are, or refused before anything is fetched. */
 
-use std::{fs, os::unix::fs::FileTypeExt as _, path::Path, process::Command};
+use std::{fs, os::unix::fs::FileTypeExt as _, path::Path};
 
 use anyhow::{Result, ensure};
-use tests::{
-    images::{Format, Image, Layer, Set},
-    process::{Program, binaries},
-};
+use tests::process::{Program, binaries};
 
 use super::Office;
 use crate::producer::told;
@@ -133,56 +130,9 @@ fn a_file_that_may_not_be_so_large_is_called_that() -> Result<()> {
     told(
         &bash(&office, &extract)?.run()?,
         1,
-        &["noise", "File too large", "another file system"],
+        &["c.yaml", "File too large", "another file system"],
     );
     ensure!(!office.shared.join("d").exists());
-    Ok(())
-}
-
-#[test]
-fn a_file_system_without_links_is_called_that() -> Result<()> {
-    let office = Office::new()?;
-    let (disk, image) = (office.desk.at("disk"), office.desk.at("fat.img"));
-    fs::create_dir(&disk)?;
-    let mount = format!(
-        "truncate -s 8M {0} && mkfs.vfat {0} && mount -o loop {0} {1}",
-        image.display(),
-        disk.display()
-    );
-    let mounted = Command::new("/bin/sh").args(["-c", &mount]).output()?;
-    if !mounted.status.success() {
-        return tests::real::skip(
-            &"a FAT file system cannot be made and mounted here (it takes root and dosfstools)",
-        );
-    }
-    let outcome = on_fat(&office, &disk);
-    ensure!(Command::new("umount").arg(&disk).status()?.success());
-    outcome
-}
-
-fn on_fat(office: &Office, disk: &Path) -> Result<()> {
-    let config = office.desk.config_map("one")?;
-    let layout = office.desk.at("layout");
-    let layers = [Layer::new(1, 1000)?];
-    let image = Image::single("shop/app", "v1", Format::Oci, &layers)?;
-    Set {
-        images: vec![image],
-    }
-    .write_oci_layout(&layout)?;
-    let build = |flag: &str, name: &str| -> Result<Program> {
-        let build = office
-            .desk
-            .build()?
-            .args(["--config".as_ref(), config.as_os_str()]);
-        let build = build.args(["--from-dir".as_ref(), layout.as_os_str()]);
-        Ok(build.args([flag.as_ref(), disk.join(name).as_os_str()]))
-    };
-    told(
-        &build("--to-dir", "d")?.run()?,
-        1,
-        &["no ':' in names", "FAT", "as it is"],
-    );
-    build("-o", "x.tar")?.run()?.expect_code(0)?;
     Ok(())
 }
 
@@ -203,7 +153,7 @@ fn names_that_cannot_be_are_refused_at_once() -> Result<()> {
     told(
         &office.build("-o", "missing.tar/")?.run()?,
         2,
-        &["names a directory"],
+        &["expected a name that ends in .tar"],
     );
     let (config, same) = (office.shared.join("d"), office.shared.join("d/config"));
     let both = office
