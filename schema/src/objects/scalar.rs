@@ -92,7 +92,7 @@ fn number(text: &str) -> Result<Value, String> {
         };
     }
     if digits.bytes().all(|b| b.is_ascii_digit()) {
-        return whole(text, sign, digits).unwrap_or_else(|meant| both(meant));
+        return whole(text, sign, digits).unwrap_or_else(both);
     }
     if digits.starts_with('0') && digits.as_bytes().get(1).is_some_and(u8::is_ascii_digit) {
         return both("it without the leading zero or ");

@@ -189,8 +189,8 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, ObjectsError> {
             (begins, says, ended) = (number + 1, false, false);
             continue;
         }
-        if line.starts_with("...") {
-            if !line[3..].trim_end_matches(' ').is_empty() {
+        if let Some(rest) = line.strip_prefix("...") {
+            if !rest.trim_end_matches(' ').is_empty() {
                 return refuse("text on the '...' line; put it on a line of its own");
             }
             if !says {
