@@ -106,15 +106,13 @@ pub enum ObjectsError {
         hint: &'static str,
     },
     /// An object that every cluster refuses.
-    #[error("{place}: no cluster takes {owner}: {field} {reason}")]
+    #[error("{place}: no cluster takes {owner}: {reason}")]
     Refused {
         /// Where.
         place: Place,
         /// Kind and name.
         owner: String,
-        /// The path of the field.
-        field: String,
-        /// What is wrong with it.
+        /// Which field, and what is wrong with it.
         reason: String,
     },
     /// What makes a manifest, but is none yet.

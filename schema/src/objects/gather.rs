@@ -241,8 +241,9 @@ impl Spot<'_> {
             rules::What::Invalid(reason) => ObjectsError::Refused {
                 place,
                 owner,
-                field: path.join("."),
-                reason,
+                reason: format!("{} {reason}", path.join("."))
+                    .trim_start()
+                    .to_owned(),
             },
         }
     }
