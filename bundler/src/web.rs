@@ -138,7 +138,7 @@ impl Web {
         for _ in 0..=REDIRECTS {
             if self.public_only {
                 let checked = timeout(idle, public::check(&url)).await;
-                checked.unwrap_or(Ok(()))?;
+                checked.map_err(|_| WebError::Slow(idle))??;
             }
             let mut request = self.client.get(url.clone());
             if offset > 0 {

@@ -53,11 +53,12 @@ impl Entry {
             return None;
         }
         let variant = variant.0.as_deref().filter(|variant| !variant.is_empty());
-        let text = match variant {
-            Some(variant) => format!("{os}/{architecture}/{variant}"),
-            None => format!("{os}/{architecture}"),
-        };
-        text.parse().ok()
+        let parts: Vec<&str> = [os, architecture].into_iter().chain(variant).collect();
+        // A slash inside one of them would be read as two.
+        if parts.iter().any(|part| part.contains('/')) {
+            return None;
+        }
+        parts.join("/").parse().ok()
     }
 }
 
