@@ -153,9 +153,9 @@ fn load(path: String, source: &Path, allow_secrets: bool) -> Result<ConfigFile, 
     let objects = found.map_err(|error| match error {
         // Neither has a name, so that is the error that users of both tools would see.
         ObjectsError::Missing { .. } => {
-            special_file(source, &bytes).unwrap_or(ConfigError::Broken(source.into(), error))
+            special_file(source, &bytes).unwrap_or(ConfigError::Broken(source.into(), error.into()))
         }
-        other => ConfigError::Broken(source.into(), other),
+        other => ConfigError::Broken(source.into(), other.into()),
     })?;
     for object in &objects {
         let group = object.api_version.split('/').next().unwrap_or_default();
@@ -220,7 +220,7 @@ struct Head {
 pub enum ConfigError {
     /// Not what a cluster takes.
     #[error("{}: {reason}", .0.display(), reason = .1)]
-    Broken(PathBuf, #[source] ObjectsError),
+    Broken(PathBuf, #[source] Box<ObjectsError>),
     /// A directory without manifests.
     #[error("{}: the directory holds no manifests; expected *.yaml, *.yml or *.json files", .0.display())]
     Empty(PathBuf),

@@ -55,7 +55,8 @@ async fn a_head_without_a_usable_length_is_asked_again_by_the_first_byte() -> Ou
 async fn storage_that_refuses_head_or_everything_does_not_hide_a_blob() -> Outcome {
     let (_, blob) = content(1000);
     // Signed for GET; closed to us; or telling that the registry is wrong.
-    let table: [(&str, fn(&Asked) -> Say, Option<bool>); 4] = [
+    type Case = (&'static str, fn(&Asked) -> Say, Option<bool>);
+    let table: [Case; 4] = [
         (
             "GET only",
             |asked| {

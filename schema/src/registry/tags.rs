@@ -144,7 +144,8 @@ impl Remote {
         let listed = serde_json::from_slice::<Answer>(&body).ok();
         let tags = listed.and_then(|answer| answer.tags).unwrap_or_default();
         // Some registries cut lists without a word, at a round number.
-        let perhaps_cut = more || tags.is_empty() || tags.len() % 50 == 0 || tags.len() > MOST;
+        let perhaps_cut =
+            more || tags.is_empty() || tags.len().is_multiple_of(50) || tags.len() > MOST;
         Ok(match perhaps_cut {
             true => TagList::Unknown,
             false => TagList::whole(&tags),

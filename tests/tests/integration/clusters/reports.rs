@@ -11,7 +11,7 @@ use tests::{
 };
 
 use super::{Account, Site, map, map_at, real, says, shown};
-use crate::producer::told;
+use crate::{producer::told, support::Desk};
 
 fn site(clusters: usize, faults: Faults) -> Result<(Site, Standin)> {
     let site = Site::new(&[
@@ -136,6 +136,30 @@ fn an_import_tells_of_both_halves() -> Result<()> {
     Ok(())
 }
 
+/// What is refused before it is carried is not quoted either.
+#[test]
+fn a_secret_that_no_cluster_takes_is_not_quoted() -> Result<()> {
+    let desk = Desk::new()?;
+    for fields in [
+        "data: {password: hunter2!}",
+        "data: hunter2-whole",
+        "stringData: {password: [hunter2-list]}",
+        "type: [hunter2-type]",
+    ] {
+        let text = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\n{fields}\n");
+        let file = desk.at("secret.yaml");
+        fs::write(&file, text)?;
+        let build = desk.build()?.args(["--allow-secrets", "--config"]);
+        let build = build
+            .args([&file])
+            .args(["-o".as_ref(), desk.at("x.tar").as_os_str()]);
+        let output = build.run()?;
+        told(&output, 2, &["secret.yaml", "Secret"]);
+        assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
+    }
+    Ok(())
+}
+
 /// A server may quote what it refuses.
 #[test]
 fn a_secret_that_is_refused_is_not_quoted() -> Result<()> {
@@ -145,10 +169,8 @@ fn a_secret_that_is_refused_is_not_quoted() -> Result<()> {
         format!("apiVersion: v1\nkind: Secret\n{metadata}\n{fields}\n")
     };
     let refused = [
-        "data: {password: hunter2!}",
-        "data: hunter2-whole",
-        "stringData: {password: [hunter2-list]}",
-        "type: [hunter2-type]",
+        "type: kubernetes.io/tls\nstringData: {tls.crt: hunter2-half}",
+        "type: kubernetes.io/basic-auth\nstringData: {pass: hunter2-misnamed}",
         "type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: hunter2-login}",
     ];
     let documents = refused.iter().enumerate();

@@ -52,7 +52,7 @@ fn a_release_without_a_component_must_be_asked_for_and_is_never_proposed() -> Re
         anyhow::bail!("{:?}", index.missing);
     };
     let release = index.releases.first().context("no release")?;
-    assert_eq!(missing.releases, [release.tag.clone()]);
+    assert_eq!(missing.releases, std::slice::from_ref(&release.tag));
     ensure!(
         missing
             .tags

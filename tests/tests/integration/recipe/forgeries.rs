@@ -42,7 +42,7 @@ impl Entry {
             100,
             if kind == b'2' { b"0000777" } else { b"0000644" },
         );
-        put(&mut header, 108, b"0000000\00000000");
+        put(&mut header, 108, b"0000000\x000000000");
         put(
             &mut header,
             124,
@@ -52,7 +52,7 @@ impl Entry {
         put(&mut header, 156, &[kind]);
         put(&mut header, 157, link.as_bytes());
         put(&mut header, 257, b"ustar\x0000");
-        put(&mut header, 329, b"0000000\00000000");
+        put(&mut header, 329, b"0000000\x000000000");
         let mut content = content.to_vec();
         content.resize(content.len().next_multiple_of(BLOCK), 0);
         let mut made = Self {

@@ -91,7 +91,12 @@ fn flags_have_variables_but_none_that_lower_safety() -> Result<()> {
         .env("IMPORTER_KEY", desk.path("key.pub.pem"))
         .run()?
         .expect_code(0)?;
-    let secret = desk.file("s.yaml", CONFIG_MAP.replace("ConfigMap", "Secret"))?;
+    let secret = desk.file(
+        "s.yaml",
+        CONFIG_MAP
+            .replace("ConfigMap", "Secret")
+            .replace("data:", "stringData:"),
+    )?;
     let refused = Program::bundler()?.args([
         OsStr::new("build"),
         OsStr::new("--dry-run"),
