@@ -95,7 +95,7 @@ fn flags_have_variables_but_none_that_lower_safety() -> Result<()> {
         "s.yaml",
         CONFIG_MAP
             .replace("ConfigMap", "Secret")
-            .replace("data:", "stringData:"),
+            .replace("\ndata:", "\nstringData:"),
     )?;
     let refused = Program::bundler()?.args([
         OsStr::new("build"),
