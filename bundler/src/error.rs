@@ -207,8 +207,9 @@ pub enum Error {
     },
     /// Manifests without end.
     #[error(
-        "{image}: with it the manifests of the build have more than {} MiB, and more are not held; if the source is to be trusted, build its images into several bundles",
-        crate::resolve::MANIFESTS_LIMIT >> 20
+        "{image}: with it the manifests of the build have more than {} MiB or name more than {} blobs, which is not held; if the source is to be trusted, build its images into several bundles",
+        crate::resolve::MANIFESTS_LIMIT >> 20,
+        crate::resolve::BLOBS_LIMIT
     )]
     TooMuch {
         /// The image.

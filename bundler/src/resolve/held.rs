@@ -6,7 +6,7 @@ fill the memory.
 */
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,6 +18,9 @@ use super::Carried;
 /// The most bytes of manifests in one build: 64 MiB. A release of 200 components for four machines has about 4 MiB.
 pub const LIMIT: u64 = 64 << 20;
 
+/// The most blobs that the manifests of one build name: each takes a few lines of the index, and memory until it is written.
+pub const BLOBS: usize = 1 << 16;
+
 /// The most bytes of small blobs that are held besides: 8 MiB.
 const SMALL_LIMIT: u64 = 8 << 20;
 
@@ -28,6 +31,7 @@ pub struct Held(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     bytes: u64,
+    blobs: HashSet<Digest>,
     manifests: HashMap<(Digest, MediaType), Carried>,
     small_bytes: u64,
     small: HashMap<Digest, Bytes>,
@@ -38,7 +42,7 @@ struct State {
 pub enum Unheld {
     /// It cannot be carried.
     Manifest(ManifestError),
-    /// There are more than [`LIMIT`] bytes of them.
+    /// There are more than [`LIMIT`] bytes of them, or they name more than [`BLOBS`].
     TooMuch,
 }
 
@@ -56,6 +60,11 @@ impl Held {
             return Err(Unheld::TooMuch);
         }
         let mut parsed = Manifest::parse(&raw.bytes, declared).map_err(Unheld::Manifest)?;
+        let blobs = parsed.blobs.iter().map(|blob| blob.digest);
+        state.blobs.extend(blobs);
+        if state.blobs.len() > BLOBS {
+            return Err(Unheld::TooMuch);
+        }
         // Nothing here asks for them, and they are the largest part of some manifests.
         parsed.annotations = Default::default();
         let carried = Carried {

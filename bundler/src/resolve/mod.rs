@@ -26,7 +26,7 @@ use schema::{
     registry::{RawManifest, Slice},
 };
 
-pub use held::{Held, LIMIT as MANIFESTS_LIMIT};
+pub use held::{BLOBS as BLOBS_LIMIT, Held, LIMIT as MANIFESTS_LIMIT};
 pub use refused::{Attachments, Wish};
 
 use crate::{Error, Request, request::Wanted, source::Source};
