@@ -7,7 +7,7 @@ what is there already is looked at by descriptor before it is trusted:
 
 - a new file is made exclusively; what is unfinished has mode 0600 (directories 0700) until it gets its name by a rename;
 - what an interrupted run left is gone on with only if it belongs to the user who runs the program, nobody else may write
-  to it, it has one name, and it carries our mark: an archive begins as its kind does, a directory holds a [journal](self::tree)
+  to it, it has one name, and it carries our mark: an archive begins as its kind does, a directory holds a journal
   of what was written into it. A file that is not in the journal is never removed, and named;
 - where a file is to be, a link, a directory, a socket or a disk is refused; pipes and character devices are written to.
 
