@@ -25,6 +25,8 @@ pub mod resolve;
 mod show;
 pub mod source;
 pub mod spec;
+#[cfg(test)]
+mod testing;
 pub mod web;
 pub mod write;
 

@@ -80,7 +80,7 @@ impl Names<'_> {
         }
         Ok(WantedRelease {
             source: Source::Registry(self.registries.repository(&reference)?),
-            selector: reference.selector().map_err(|error| usage(&error))?,
+            selector: reference.selector(),
             shown: reference.to_string(),
         })
     }
@@ -93,7 +93,7 @@ impl Names<'_> {
         let full = self.registries.full_name(name)?;
         let name = full.as_deref().unwrap_or(name);
         let reference: Reference = name.parse().map_err(|error| usage(&error))?;
-        let selector = reference.selector().map_err(|error| usage(&error))?;
+        let selector = reference.selector();
         Ok(Wanted {
             source: Source::Registry(self.registries.repository(&reference)?),
             selector,

@@ -49,6 +49,11 @@ impl FromStr for Repository {
 pub struct Tag(String);
 
 impl Tag {
+    /// What is meant where no tag is named.
+    pub fn latest() -> Self {
+        Self("latest".to_owned())
+    }
+
     /// The tag as text.
     pub fn as_str(&self) -> &str {
         &self.0

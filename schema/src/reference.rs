@@ -2,12 +2,21 @@
 What users type to name an image: `[docker://|oci://]HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`.
 
 The grammar and the Docker Hub defaults (`nginx` means `docker.io/library/nginx:latest`) are those of the
-distribution project's reference package, as `oci-spec` implements them; what comes out are our checked types.
+distribution project's reference package; what comes out are our checked types. `oci-spec` reads them too, but builds a
+pattern for it that takes longer than many a build: the tests hold both against each other.
 */
 
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
-use crate::{Digest, Repository, Tag, digest::DigestError, name::NameError};
+use crate::{Digest, Repository, Tag, digest::DigestError};
+
+const DOCKER_HUB: &str = "docker.io";
+
+// What is wrong with a part.
+const HOST: &str = "its host is no name or address with an optional port";
+const REPOSITORY: &str =
+    "its repository is not lower-case letters and digits joined by '.', '_', '-' or '/'";
+const TAG: &str = "its tag is not up to 128 letters, digits, '_', '.' or '-'";
 
 /// An image at a registry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,12 +33,12 @@ pub struct Reference {
 
 impl Reference {
     /// What to ask the registry for: the digest if there is one, else the tag, else `latest`.
-    pub fn selector(&self) -> Result<Selector, NameError> {
-        Ok(match (&self.digest, &self.tag) {
+    pub fn selector(&self) -> Selector {
+        match (&self.digest, &self.tag) {
             (Some(digest), _) => Selector::Digest(*digest),
             (None, Some(tag)) => Selector::Tag(tag.clone()),
-            (None, None) => Selector::Tag("latest".parse()?),
-        })
+            (None, None) => Selector::Tag(Tag::latest()),
+        }
     }
 }
 
@@ -45,27 +54,66 @@ impl FromStr for Reference {
         if let Some(stored) = without_plus(bare) {
             return Err(ReferenceError::Plus(text.to_owned(), stored));
         }
-        let malformed = |reason: String| ReferenceError::Malformed(text.to_owned(), reason);
-        // The library does not know IPv6 literals; with another host in its place the rest is the same.
-        let literal = bare.starts_with('[').then(|| ipv6(bare).map_err(malformed));
-        let literal = literal.transpose()?;
-        let parsed: oci_spec::distribution::Reference = match literal {
-            Some((_, rest)) => format!("localhost/{rest}").parse(),
-            None => bare.parse(),
-        }
-        .map_err(|error| malformed(format!("{error}")))?;
-        let digest = parsed.digest().map(str::parse).transpose()?;
-        // oci-spec adds `latest` only where neither tag nor digest was typed.
-        let tag = parsed.tag().map(str::parse).transpose()?;
+        let malformed =
+            |reason: &str| ReferenceError::Malformed(text.to_owned(), reason.to_owned());
+        let (named, digest) = match bare.split_once('@') {
+            Some((named, digest)) => (named, Some(digest.parse()?)),
+            None => (bare, None),
+        };
+        let (host, rest) = host(named).map_err(malformed)?;
+        // A colon before the last slash is none of a tag's.
+        let (path, tag) = match rest.rsplit_once(':') {
+            Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
+            _ => (rest, None),
+        };
+        let tag = match tag {
+            Some(tag) => Some(tag.parse().map_err(|_| malformed(TAG))?),
+            None => digest.is_none().then(Tag::latest),
+        };
+        let official = host == DOCKER_HUB && !path.contains('/') && !path.is_empty();
+        let repository = match official {
+            true => format!("library/{path}").parse(),
+            false => path.parse(),
+        };
         Ok(Self {
-            host: literal
-                .map_or(parsed.registry(), |(host, _)| host)
-                .to_owned(),
-            repository: parsed.repository().parse()?,
+            host: host.to_owned(),
+            repository: repository.map_err(|_| malformed(REPOSITORY))?,
             tag,
             digest,
         })
     }
+}
+
+/// The host and what follows the slash after it. A first component is a host if it cannot be one of a repository's: it
+/// holds a dot or a colon, or is `localhost`.
+fn host(named: &str) -> Result<(&str, &str), &'static str> {
+    if named.starts_with('[') {
+        return ipv6(named);
+    }
+    match named.split_once('/') {
+        Some(("index.docker.io", rest)) => Ok((DOCKER_HUB, rest)),
+        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => {
+            let (name, port) = match host.split_once(':') {
+                Some((name, port)) => (name, Some(port)),
+                None => (host, None),
+            };
+            let port = port.is_none_or(|port| {
+                !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+            });
+            match port && name.split('.').all(is_label) {
+                true => Ok((host, rest)),
+                false => Err(HOST),
+            }
+        }
+        _ => Ok((DOCKER_HUB, named)),
+    }
+}
+
+/// Between the dots of a host: letters, digits, and hyphens within.
+fn is_label(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !(text.is_empty() || text.starts_with('-') || text.ends_with('-'))
 }
 
 /// The reference with the tag that Helm gives a chart whose version has build metadata, if it has such a version as its tag.
@@ -80,14 +128,12 @@ fn without_plus(bare: &str) -> Option<String> {
 }
 
 /// `[ADDRESS][:PORT]` and what follows the slash after it.
-fn ipv6(bare: &str) -> Result<(&str, &str), String> {
+fn ipv6(bare: &str) -> Result<(&str, &str), &'static str> {
     let (host, rest) = bare.split_once('/').ok_or("it names no repository")?;
     let inside = host.strip_prefix('[').and_then(|host| host.split_once(']'));
     let (address, port) = inside.ok_or("the bracket of its address is not closed")?;
     if address.parse::<Ipv6Addr>().is_err() {
-        return Err(
-            "what stands in brackets is not an IPv6 address; zones cannot be named".to_owned(),
-        );
+        return Err("what stands in brackets is not an IPv6 address; zones cannot be named");
     }
     let port = port
         .strip_prefix(':')
@@ -148,9 +194,6 @@ pub enum ReferenceError {
         "{0:?} is not an image reference ({1}): expected [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST]"
     )]
     Malformed(String, String),
-    /// Its repository or tag is not of the grammar.
-    #[error(transparent)]
-    Name(#[from] NameError),
     /// Its tag is the version of a Helm chart, with build metadata.
     #[error(
         "{0:?} is not an image reference: a tag cannot hold '+'; Helm stores a chart whose version has one under a tag with '_' in its place: write {1}"
@@ -160,6 +203,8 @@ pub enum ReferenceError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn shown(text: &str) -> String {
@@ -213,7 +258,7 @@ mod tests {
             shown(&format!("quay.io/a/b@{digest}")),
             format!("quay.io/a/b@{digest}")
         );
-        let parsed = text.parse::<Reference>().and_then(|r| Ok(r.selector()?));
+        let parsed = text.parse::<Reference>().map(|r| r.selector());
         assert_eq!(parsed, Ok(Selector::Digest(digest)));
     }
 
@@ -245,6 +290,34 @@ mod tests {
                 "{bad:?} gave {}",
                 shown(bad)
             );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn what_oci_spec_takes_is_read_alike(
+            host in "(localhost|[a-zA-Z0-9._-]{0,6}|[a-z]{1,3}\\.[a-z]{2}|index\\.docker\\.io|docker\\.io)(:[0-9]{0,4})?/",
+            path in "[a-zA-Z0-9._/-]{0,8}|[a-z]{1,3}(/[a-z0-9]{1,3}){0,2}",
+            end in "(:[A-Za-z0-9._-]{0,4})?(@sha256:[0-9a-f]{64})?",
+            hosted in any::<bool>(),
+        ) {
+            let text = format!("{}{path}{end}", if hosted { &host } else { "" });
+            // What looks like a host in upper case is a repository to it, though no registry could have one.
+            let theirs = text.parse::<oci_spec::distribution::Reference>().ok();
+            let theirs = theirs.filter(|theirs| theirs.repository().parse::<Repository>().is_ok());
+            match (text.parse::<Reference>(), theirs) {
+                (Ok(ours), Some(theirs)) => {
+                    prop_assert_eq!(&ours.host, theirs.registry());
+                    prop_assert_eq!(ours.repository.as_str(), theirs.repository());
+                    prop_assert_eq!(ours.tag.as_ref().map(Tag::as_str), theirs.tag());
+                    let digest = ours.digest.map(|digest| digest.to_string());
+                    prop_assert_eq!(digest.as_deref(), theirs.digest());
+                }
+                (Err(_), None) => {}
+                (ours, theirs) => prop_assert!(false, "{text:?}: {ours:?} and {theirs:?}"),
+            }
         }
     }
 

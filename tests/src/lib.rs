@@ -17,6 +17,7 @@ pub mod openshift;
 pub mod process;
 pub mod real;
 pub mod registry;
+pub mod shared;
 pub mod standin;
 
 /// Runs a future to its end on a runtime of its own, from code that is async or not.

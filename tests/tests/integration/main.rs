@@ -31,6 +31,7 @@ mod network;
 mod hostile;
 mod interrupted;
 mod shared_machine;
+mod troubles;
 mod words;
 
 // The harness itself, where a fault in it would hide one in the programs.

@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, fs, process::Command};
 use anyhow::{Context, Result, bail, ensure};
 use schema::objects;
 use serde_json::{Value, json};
-use tests::needs;
+use tests::{needs, real, shared};
 
 /// A file, and whether it is one that people write and that must be taken.
 struct Sample {
@@ -46,6 +46,14 @@ fn samples() -> Result<Vec<Sample>> {
         Err(_) => Ok(default),
     };
     let mut samples = by_hand::samples();
+    match shared::path("cases/yaml") {
+        Ok(directory) => {
+            for file in shared::list(&directory)? {
+                samples.push(Sample::odd(fs::read_to_string(file)?));
+            }
+        }
+        Err(absent) => real::skip(&absent)?,
+    }
     let count = usize::try_from(number("READERS_SAMPLES", 8_000)?)?;
     samples.extend(generated::samples(number("READERS_SEED", 1)?, count));
     Ok(samples)

@@ -4,6 +4,7 @@ use super::{
     super::{gathering::Gathering, layer::Layer},
     *,
 };
+use crate::testing::shared;
 
 /// A new directory with these files.
 fn directory(files: &[(&str, &str)]) -> io::Result<tempfile::TempDir> {
@@ -107,7 +108,7 @@ fn long_names_are_read_as_gnu_and_posix_write_them() -> Outcome {
 
 #[test]
 fn the_real_data_gives_one_layer_packed_and_unpacked() -> Outcome {
-    let Some(path) = real("the_real_data_gives_one_layer_packed_and_unpacked")? else {
+    let Some(path) = shared("graph-data/graph-data.tar.gz")? else {
         return Ok(());
     };
     let packed = GraphData::read(&path)?;

@@ -59,19 +59,3 @@ fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     encoder.write_all(bytes)?;
     encoder.finish()
 }
-
-/// The real tarball, or a line that says that a test goes without it.
-fn real(test: &str) -> io::Result<Option<PathBuf>> {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/graph-data/graph-data.tar.gz");
-    if path.is_file() {
-        return Ok(Some(path));
-    }
-    // Not through `eprintln!`, which the test runner would hold back.
-    writeln!(
-        io::stderr(),
-        "SKIPPED {test}: {} is not there",
-        path.display()
-    )?;
-    Ok(None)
-}

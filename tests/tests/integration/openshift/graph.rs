@@ -10,21 +10,13 @@ use schema::Digest;
 use serde_json::Value;
 use tests::{
     images::{Format, Image, Layer, Set},
-    needs,
+    needs, needs_shared,
     process::Program,
-    real,
     registry::{Embedded, Settings},
 };
 
 use super::index;
 use crate::support::Desk;
-
-/// The real graph data, which lies beside the project and not in it.
-fn real_data() -> Option<PathBuf> {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/graph-data/graph-data.tar.gz");
-    path.exists().then_some(path)
-}
 
 /// A base image for two machines, in a registry.
 fn base() -> Result<(Embedded, Image)> {
@@ -52,10 +44,7 @@ fn build(desk: &Desk, base: &str, data: &Path, output: &Path) -> Result<Program>
 #[test]
 fn real_data_reaches_a_service_inside() -> Result<()> {
     let skopeo = needs!("skopeo");
-    let Some(data) = real_data() else {
-        real::skip(&"the real graph data (shared/graph-data/graph-data.tar.gz) is not there")?;
-        return Ok(());
-    };
+    let data = needs_shared!("graph-data/graph-data.tar.gz");
     let (desk, (outside, image)) = (Desk::new()?, base()?);
     let bundle = desk.at("graph.tar");
     build(&desk, &image.reference(&outside.host()), &data, &bundle)?
