@@ -20,7 +20,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why a file cannot be applied. The fault of the file (and trying again of no help), except for `NoThread`.
+/// Why a file cannot be applied. The fault of the file; trying again is of no help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectsError {
     /// The server would name the object anew at every import.
@@ -92,9 +92,6 @@ pub enum ObjectsError {
         /// What is there.
         found: &'static str,
     },
-    /// The machine is out of threads or memory: not the file's fault, and trying again may help.
-    #[error("cannot start a thread to read the file: {0}")]
-    NoThread(String),
     /// Not UTF-8.
     #[error("line {line}, column {column}: the text is not UTF-8{hint}; save the file as UTF-8")]
     NotText {

@@ -53,7 +53,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Object>, ObjectsError> {
         return Err(ObjectsError::TooLarge(bytes.len()));
     }
     let text = text::decode(bytes)?;
-    with_room(|| objects(text)).map_err(|error| rules::template_instead(text, error))
+    objects(text).map_err(|error| rules::template_instead(text, error))
 }
 
 fn objects(text: &str) -> Result<Vec<Object>, ObjectsError> {
@@ -102,21 +102,6 @@ fn read_yaml(text: &str) -> Result<Vec<Document>, ObjectsError> {
         })
     });
     documents.collect()
-}
-
-/// Runs a reader that goes down a hundred levels on a stack made for it: a worker thread's may be too small.
-fn with_room<T: Send>(
-    read: impl FnOnce() -> Result<T, ObjectsError> + Send,
-) -> Result<T, ObjectsError> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(16 << 20);
-        let reader = thread
-            .spawn_scoped(scope, read)
-            .map_err(|error| ObjectsError::NoThread(error.to_string()))?;
-        reader
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }
 
 #[cfg(test)]

@@ -241,3 +241,39 @@ proptest::proptest! {
         proptest::prop_assert_eq!(read, Ok(vec![value]));
     }
 }
+
+/// Threads have 2 MiB unless somebody asks for more; an overflow ends the test run.
+#[test]
+fn the_deepest_documents_need_half_a_thread_s_stack() -> Outcome {
+    let read = || {
+        let head = "apiVersion: v1\nkind: X\nmetadata: {name: a}\nspec:";
+        let json = r#"{"apiVersion":"v1","kind":"X","metadata":{"name":"a"},"spec":"#;
+        let mut taken = 0;
+        for levels in [97, 98, 99, 100, 120, 1000, 20_000] {
+            let (maps, lists) = ("{a: ".repeat(levels), "[".repeat(levels));
+            let (map_ends, list_ends) = ("}".repeat(levels), "]".repeat(levels));
+            let keys = (1..=levels.min(1000)).map(|n| format!("{}a:\n", " ".repeat(n)));
+            let items = r#"{"kind":"List","apiVersion":"v1","items":["#.repeat(levels);
+            for text in [
+                format!("{head} {maps}1{map_ends}\n"),
+                format!("{head} {lists}1{list_ends}\n"),
+                format!("{head}\n{}", keys.collect::<String>()),
+                format!("{head}\n  {}1\n", "- ".repeat(levels)),
+                format!("{head}\n  {}1\n", "? ".repeat(levels)),
+                format!("{json}{}1{map_ends}}}", maps.replace("a:", "\"a\":")),
+                format!("{json}{lists}1{list_ends}}}"),
+                format!("{items}1{}", "]}".repeat(levels)),
+            ] {
+                taken += usize::from(super::read(text.as_bytes()).is_ok());
+            }
+        }
+        taken
+    };
+    let thread = std::thread::Builder::new().stack_size(1 << 20);
+    let taken = thread
+        .spawn(read)?
+        .join()
+        .map_err(|_| "the reader panicked")?;
+    assert!(taken >= 12, "{taken} were deep and taken");
+    Ok(())
+}

@@ -6,7 +6,7 @@ mod image;
 
 use std::{
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use tar::{Builder, EntryType, Header};
