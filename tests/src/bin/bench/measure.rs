@@ -165,8 +165,11 @@ impl Report {
         job: &'static str,
         contenders: impl IntoIterator<Item = Contender>,
     ) {
+        let ran = contenders
+            .into_iter()
+            .filter(|contender| !contender.runs.is_empty());
         self.contenders
-            .extend(contenders.into_iter().map(|contender| (job, contender)));
+            .extend(ran.map(|contender| (job, contender)));
     }
 
     /// Compares the medians of two.
