@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use schema::{Platform, cli::RegistryArgs};
+use cli::RegistryArgs;
+use schema::Platform;
 
 /// Flags of `keygen`.
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 /*! The command line of `bundler`: its subcommands, and what each of them does. */
 
 use clap::{Parser, Subcommand};
-use schema::cli::{self, CommonArgs, Exit, Program, Raw, completions, man};
+use cli::{CommonArgs, Exit, Program, Raw, completions, man};
 
 use crate::{
     Error, Request,

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use schema::objects::{self, FILE_LIMIT, Object, ObjectsError};
+use manifests::{FILE_LIMIT, Object, ObjectsError};
 use walkdir::WalkDir;
 
 /// A file for `config/`.
@@ -149,7 +149,7 @@ fn is_segment(text: &str) -> bool {
 fn load(path: String, source: &Path, allow_secrets: bool) -> Result<ConfigFile, ConfigError> {
     let bytes =
         read_capped(source).map_err(|error| ConfigError::Unreadable(source.into(), error))?;
-    let found = objects::read(&bytes);
+    let found = manifests::read(&bytes);
     let objects = found.map_err(|error| match error {
         // Neither has a name, so that is the error that users of both tools would see.
         ObjectsError::Missing { .. } => {

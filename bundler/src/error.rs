@@ -2,12 +2,12 @@
 
 use std::{io, path::PathBuf};
 
+use cli::{Exit, Fault};
 use schema::{
     Digest, Repository, Tag,
     bundle::{self, Blame, KeyError, SignError},
-    cli::{Exit, Fault},
     manifest::ManifestError,
-    output, registry,
+    output,
 };
 
 use crate::{

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    schema::cli::run::<bundler::cli::Bundler>()
+    cli::run::<bundler::cli::Bundler>()
 }

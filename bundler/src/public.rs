@@ -8,11 +8,11 @@ address that was checked is the one that is connected to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use net::proxy;
 use reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
 };
-use schema::proxy;
 use tokio::net::lookup_host;
 use url::Host;
 

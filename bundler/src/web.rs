@@ -12,8 +12,9 @@ use std::{
 };
 
 use bytes::Bytes;
+use net::{causes, proxy};
 use reqwest::{Client, Response, StatusCode, Url, header};
-use schema::{causes, proxy, registry, text::excerpt};
+use schema::text::excerpt;
 use tokio::time::timeout;
 
 use crate::public::{self, NotPublic, PublicOnly};

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use schema::{
-    cli::RegistryArgs,
-    registry::{HostName, Options},
-};
+use cli::RegistryArgs;
+use registry::{HostName, Options};
 
 use crate::apply::args::{ClusterArgs, RolloutArgs};
 

@@ -5,10 +5,7 @@ The list of Kubernetes objects in the index is what a security officer reads. It
 verified bytes, by the same reader that made it, and any difference is a reason to refuse.
 */
 
-use schema::{
-    bundle::{self, BundlePath, File, Index, ObjectRecord},
-    objects,
-};
+use schema::bundle::{self, BundlePath, File, Index, ObjectRecord};
 
 /// Whether a file is one to audit.
 pub fn concerns(file: &File) -> bool {
@@ -17,7 +14,7 @@ pub fn concerns(file: &File) -> bool {
 
 /// Compares the objects in a configuration file with those the index lists for it.
 pub fn check(index: &Index, path: &BundlePath, bytes: &[u8]) -> Result<(), bundle::Error> {
-    let read = objects::read(bytes).map_err(|error| bundle::Error::Unfit {
+    let read = manifests::read(bytes).map_err(|error| bundle::Error::Unfit {
         path: path.to_string(),
         reason: error.to_string(),
     })?;

@@ -3,10 +3,8 @@
 use std::{io::Write as _, path::PathBuf, sync::Arc};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use schema::{
-    Progress,
-    cli::{self, CommonArgs, Exit, Program, Raw, completions, man},
-};
+use cli::{CommonArgs, Exit, Program, Raw, completions, man};
+use schema::Progress;
 
 use crate::{
     Error,

@@ -2,10 +2,10 @@
 
 use std::{io, path::PathBuf};
 
+use cli::{Exit, Fault};
 use schema::{
     bundle::{self, Blame, KeyError},
-    cli::{Exit, Fault},
-    output, registry,
+    output,
 };
 
 use crate::apply::{fleet::FleetError, select::SelectError, waves::Unattended};

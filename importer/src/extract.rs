@@ -2,10 +2,10 @@
 
 use std::{io, path::Path};
 
+use cli::next_commands;
 use schema::{
     Progress,
     bundle::{self, Index, Kind, Unpacking, Verified},
-    cli::next_commands,
     text::Page,
 };
 

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    schema::cli::run::<importer::cli::Importer>()
+    cli::run::<importer::cli::Importer>()
 }

@@ -9,7 +9,7 @@ Programs in Go match the fields of these documents without regard to case and le
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::{objects::Kubernetes, spelling};
+use crate::{json::Strict, spelling};
 
 /// What is known of a document.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +23,9 @@ pub enum Shape {
 /// Why a document can be read in two ways; none where it cannot, or where it is no JSON at all.
 pub fn differ(bytes: &[u8], shape: Shape) -> Option<String> {
     serde_json::from_slice::<IgnoredAny>(bytes).ok()?;
-    match serde_json::from_slice::<Kubernetes>(bytes) {
+    match serde_json::from_slice::<Strict>(bytes) {
         Err(error) => Some(error.to_string()),
-        Ok(Kubernetes(value)) => misspelt(&value, shape.known()).map(|(key, known)| {
+        Ok(Strict(value)) => misspelt(&value, shape.known()).map(|(key, known)| {
             format!("the key {key:?} is {known:?} for readers without regard to case, and unknown to the rest")
         }),
     }

@@ -12,7 +12,8 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
-use schema::{manifest::Blob, registry::Slice};
+use registry::Slice;
+use schema::manifest::Blob;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task::JoinHandle,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use schema::cli::{Exit, Fault};
+use cli::{Exit, Fault};
 
 use crate::Error;
 

@@ -8,12 +8,12 @@ say about the base (annotations, a subject, signatures) is not said of this imag
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use registry::{RawManifest, Slice};
 use schema::{
     Digest, Manifest, MediaType, Repository,
     bundle::{Image, Missing},
     manifest::{Blob, MANIFEST_LIMIT, ManifestError},
     name::NameError,
-    registry::{RawManifest, Slice},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

@@ -4,7 +4,7 @@ asks any store (library-go, `verify/store/configmap`), and what `oc adm release 
 */
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use schema::{Digest, objects};
+use schema::Digest;
 use serde_json::{Value, json};
 
 use crate::{Error, config::ConfigFile};
@@ -44,7 +44,7 @@ pub fn file(digest: &Digest, signatures: &[Vec<u8>]) -> Result<ConfigFile, Error
     let bytes = serde_yaml::to_string(&object)
         .map_err(|error| broken(error.to_string()))?
         .into_bytes();
-    let objects = objects::read(&bytes).map_err(|error| broken(error.to_string()))?;
+    let objects = manifests::read(&bytes).map_err(|error| broken(error.to_string()))?;
     Ok(ConfigFile {
         path,
         bytes,
@@ -58,7 +58,7 @@ pub fn name(digest: &Digest) -> String {
 }
 
 /// The signatures of a digest in an object of whatever name: under every key that begins with `sha256-<hex>`, as the operator reads them.
-pub fn signatures(object: &objects::Object, digest: &Digest) -> Vec<Vec<u8>> {
+pub fn signatures(object: &manifests::Object, digest: &Digest) -> Vec<Vec<u8>> {
     let data = object.value.get("binaryData").and_then(Value::as_object);
     let data = data.filter(|_| object.api_version == "v1" && object.kind == "ConfigMap");
     let name = name(digest);
@@ -70,7 +70,7 @@ pub fn signatures(object: &objects::Object, digest: &Digest) -> Vec<Vec<u8>> {
 }
 
 /// Whether clusters find this object at all.
-pub fn is_found(object: &objects::Object) -> bool {
+pub fn is_found(object: &manifests::Object) -> bool {
     object.value["metadata"]["labels"].get(LABEL).is_some()
 }
 

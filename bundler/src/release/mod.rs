@@ -323,7 +323,7 @@ fn config(
     }
     let name = configmap::name(digest);
     for file in &request.config {
-        let same = |object: &&schema::objects::Object| {
+        let same = |object: &&manifests::Object| {
             object.kind == "ConfigMap"
                 && object.name == name
                 && object.namespace.as_deref() == Some(configmap::NAMESPACE)

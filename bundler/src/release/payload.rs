@@ -7,12 +7,11 @@ read from the top down and believed by nobody until the digest of the release im
 
 use std::collections::BTreeMap;
 
+use registry::{RawManifest, Slice};
 use schema::{
     Digest, Manifest, Selector,
     manifest::{Blob, Child},
-    objects,
     readings::{self, Shape},
-    registry::{RawManifest, Slice},
 };
 
 use super::{
@@ -199,7 +198,7 @@ impl Reader<'_> {
     fn trust(&self, files: &Files) -> Option<PayloadTrust> {
         for (path, bytes) in files {
             // A manifest that is none of ours to judge need not be readable.
-            let found = objects::read(bytes).unwrap_or_default();
+            let found = manifests::read(bytes).unwrap_or_default();
             let mut found = found.iter().map(|object| &object.value);
             if let Some(object) = found.find(|object| PayloadTrust::is_config_map(object)) {
                 let read = PayloadTrust::from_config_map(object);

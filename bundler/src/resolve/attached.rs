@@ -14,12 +14,8 @@ use futures_util::{
     future::{join, try_join, try_join_all},
     stream,
 };
-use schema::{
-    Digest, Selector, Tag,
-    bundle::Attached,
-    manifest::Blob,
-    registry::{self, REFERRERS_LIMIT, Slice},
-};
+use registry::{REFERRERS_LIMIT, Slice};
+use schema::{Digest, Selector, Tag, bundle::Attached, manifest::Blob};
 
 use super::{
     Carried, Gathering,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use schema::{Digest, bundle::Missing, registry};
+use schema::{Digest, bundle::Missing};
 
 use crate::{Error, Plan, Request, plan::Content, request::Wanted, source::Source};
 

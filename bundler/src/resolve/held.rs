@@ -11,7 +11,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use schema::{Digest, Manifest, MediaType, manifest::ManifestError, registry::RawManifest};
+use registry::RawManifest;
+use schema::{Digest, Manifest, MediaType, manifest::ManifestError};
 
 use super::Carried;
 

@@ -18,12 +18,12 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use registry::{RawManifest, Slice};
 use schema::{
     Digest, Manifest, MediaType, Platform, Selector,
     bundle::{Image, Missing},
     manifest::{Blob, Child, ManifestError},
     readings::{self, Shape},
-    registry::{RawManifest, Slice},
 };
 
 pub use held::{BLOBS as BLOBS_LIMIT, Held, LIMIT as MANIFESTS_LIMIT};

@@ -1,8 +1,8 @@
 /*! What a build says about OpenShift releases: one line each instead of two hundred images, and what to type next. */
 
+use cli::{next_commands, shell};
 use schema::{
     bundle::{Image, Index, Release},
-    cli::{next_commands, shell},
     text::{Align, Page, Table},
 };
 

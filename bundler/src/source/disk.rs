@@ -12,10 +12,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use registry::RawManifest;
 use schema::{
     Digest, Manifest, Repository, Selector, Tag,
     manifest::{Blob, MANIFEST_LIMIT},
-    registry::RawManifest,
 };
 
 use super::{

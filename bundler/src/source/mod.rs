@@ -15,11 +15,8 @@ use futures_util::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
-use schema::{
-    Digest, Repository, Selector, Tag,
-    manifest::Blob,
-    registry::{self, RawManifest, Remote, Slice, TagList},
-};
+use registry::{RawManifest, Remote, Slice, TagList};
+use schema::{Digest, Repository, Selector, Tag, manifest::Blob};
 
 pub use disk::Disk;
 pub use elsewhere::Elsewhere;

@@ -7,10 +7,8 @@ user typed, wherever it came from.
 
 use std::sync::Arc;
 
-use schema::{
-    Selector,
-    registry::{Endpoint, Error, RawManifest, Remote},
-};
+use registry::{Endpoint, Error, RawManifest, Remote};
+use schema::Selector;
 use tokio::sync::OnceCell;
 
 use super::Registries;

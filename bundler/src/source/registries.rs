@@ -8,10 +8,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use schema::{
-    Reference,
-    registry::{Endpoint, Error, Options, RegistriesConf, Registry, Remote},
-};
+use registry::{Endpoint, Error, Options, RegistriesConf, Registry, Remote};
+use schema::Reference;
 use tokio::sync::OnceCell;
 
 use super::Place;

@@ -7,9 +7,9 @@ use std::{
     path::Path,
 };
 
+use cli::{Board, Exit};
 use schema::{
     bundle::{Index, Verified},
-    cli::{Board, Exit},
     text::{Align, Page, Table, counted},
 };
 use serde::Serialize;

@@ -69,7 +69,7 @@ pub(super) async fn resolve(cluster: &Cluster, rules: &Rules) -> Result<Config, 
 /// The proxy that the environment names for a server.
 fn of_environment(server: &http::Uri) -> Result<Option<http::Uri>, ConnectError> {
     let wrong = |error: &dyn std::fmt::Display| ConnectError::Kubeconfig(error.to_string());
-    let proxies = schema::proxy::environment().map_err(|error| wrong(&error))?;
+    let proxies = net::proxy::environment().map_err(|error| wrong(&error))?;
     let Some(proxy) = server
         .to_string()
         .parse()

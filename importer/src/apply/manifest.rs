@@ -6,7 +6,7 @@ Pure: files of a verified bundle, and what the importer rendered, in; objects by
 
 use std::sync::Arc;
 
-use schema::objects::{self, ObjectsError};
+use manifests::ObjectsError;
 use serde_json::Value;
 
 /// One object, and the file it stands in.
@@ -44,7 +44,7 @@ pub enum Phase {
 impl Manifest {
     /// The objects of a file, read as `kubectl` reads them.
     pub fn read(path: &str, bytes: &[u8]) -> Result<Vec<Self>, ObjectsError> {
-        let objects = objects::read(bytes)?.into_iter();
+        let objects = manifests::read(bytes)?.into_iter();
         Ok(objects
             .map(|object| Self {
                 path: path.to_owned(),

@@ -1,6 +1,6 @@
 /*! What became of each object on each cluster, as values: for the matrix, for JSON, and for the next run. */
 
-use schema::cli::Exit;
+use cli::Exit;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Manifest;

@@ -9,7 +9,7 @@ use std::{io, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kube::config::{AuthInfo, Cluster, ExecAuthCluster, ExecConfig, ExecInteractiveMode};
-use schema::process::{self, Bounds, ProcessError};
+use net::process::{self, Bounds, ProcessError};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::process::Command;

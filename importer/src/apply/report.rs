@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use schema::cli::Exit;
+use cli::Exit;
 use schema::output::{self, Destination};
 use schema::text::{Align, Page, Table, counted};
 use serde::{Deserialize, Serialize};

@@ -10,11 +10,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use cli::{Board, Line};
 use futures_util::{StreamExt, stream};
-use schema::{
-    bundle::Release,
-    cli::{Board, Line},
-};
+use schema::bundle::Release;
 
 use super::{
     Rules,

@@ -6,8 +6,9 @@ bottom of a deep nest.
 use std::{error::Error as StdError, io};
 
 use kube::client::AuthError;
+use net::causes;
 use rustls::{AlertDescription, CertificateError};
-use schema::{causes, text::excerpt};
+use schema::text::excerpt;
 
 use super::{connect::ConnectError, kubeconfig::told};
 
@@ -76,7 +77,7 @@ pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
 
 /// What a proxy of the environment made of the request for a tunnel.
 fn through_proxy(error: &kube::Error, server: &str) -> Option<String> {
-    schema::proxy::of(&server.parse().ok()?)?.refusal(error)
+    net::proxy::of(&server.parse().ok()?)?.refusal(error)
 }
 
 fn unusable(server: &str, detail: &str) -> ConnectError {

@@ -4,7 +4,6 @@ use schema::{
     Digest, Repository,
     bundle::{FORMAT, File, Image, ObjectRecord, UpdateGraph},
     name::NameError,
-    objects,
 };
 use serde_json::json;
 
@@ -104,7 +103,7 @@ fn there_is_one_object_for_each_source_with_every_field_as_clusters_read_it() ->
         });
         assert_eq!(made.object, expected);
         // The text says the same to the reader that stands in for kubectl's.
-        let read = objects::read(made.text.as_bytes())?;
+        let read = manifests::read(made.text.as_bytes())?;
         assert_eq!(
             read.iter().map(|object| &object.value).collect::<Vec<_>>(),
             [&expected]

@@ -13,10 +13,10 @@ mod report;
 
 use std::{path::Path, sync::Arc};
 
+use cli::Board;
 use schema::{
     Progress,
     bundle::{Index, Verified},
-    cli::Board,
 };
 
 pub use report::{ImportReport, Written};

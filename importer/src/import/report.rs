@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use cli::{Exit, shell};
 use schema::{
     bundle::Index,
-    cli::{Exit, shell},
     text::{Page, counted},
 };
 use serde::Serialize;

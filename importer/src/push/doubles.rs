@@ -6,7 +6,7 @@ wherever it is, so what it is in which repository follows from what it needs and
 */
 
 use bytes::Bytes;
-use schema::{Digest, Manifest, Repository, Selector, manifest::Blob, registry};
+use schema::{Digest, Manifest, Repository, Selector, manifest::Blob};
 
 use super::{plan::ManifestStep, upload::Upload};
 use crate::Error;

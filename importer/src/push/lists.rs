@@ -12,10 +12,8 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use schema::{
-    Digest, MediaType, Repository, Selector, Tag,
-    registry::{self, Registry, Remote},
-};
+use registry::{Registry, Remote};
+use schema::{Digest, MediaType, Repository, Selector, Tag};
 use serde_json::{Value, json};
 
 use super::{

@@ -33,10 +33,10 @@ use std::{
     sync::Arc,
 };
 
+use registry::{Options, RegistriesConf, Registry};
 use schema::{
     Progress,
     bundle::{self, BundlePath, Contents, Entry, Verified},
-    registry::{Options, RegistriesConf, Registry},
 };
 
 pub use change::TagChange;

@@ -8,10 +8,10 @@ never hold more than 16 MiB. The pipe is read to its verified end whatever becom
 use std::{collections::HashMap, io, sync::Arc};
 
 use bytes::Bytes;
+use registry::{BlobSource, Remote};
 use schema::{
     Progress,
     bundle::{self, Entry, Sequential},
-    registry::{BlobSource, Remote},
 };
 use tokio::{
     runtime::Handle,

@@ -10,11 +10,11 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
+use registry::Mount;
 use schema::{
     Digest, Manifest, MediaType, Repository, Selector, Tag,
     bundle::{self, Image, Index, Release},
     manifest::Blob,
-    registry::Mount,
 };
 
 use super::{source::FromTarget, target::Target, upload::Upload};

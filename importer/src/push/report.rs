@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use cli::shell;
 use schema::{
     Digest, Tag,
     bundle::Missing,
-    cli::shell,
     text::{Page, human_bytes},
 };
 use serde::Serialize;

@@ -14,11 +14,11 @@ use futures_util::{
 };
 use tokio::sync::mpsc;
 
+use registry::{BlobSource, Remote};
 use schema::{
     bundle::{Error, Random, Verifying},
     digest::Hasher,
     manifest::Blob,
-    registry::{BlobSource, Remote},
 };
 
 /// Bytes that are read, hashed and handed on at a time.

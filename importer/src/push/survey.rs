@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use schema::{Digest, Repository, Selector, registry::Registry};
+use registry::Registry;
+use schema::{Digest, Repository, Selector};
 
 use super::plan::Plan;
 use crate::Error;

@@ -11,10 +11,8 @@ use std::{
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use schema::{
-    Digest, Repository, Selector,
-    registry::{Registry, Remote, TagList},
-};
+use registry::{Registry, Remote, TagList};
+use schema::{Digest, Repository, Selector};
 
 use super::{
     change::{TagAction, TagChange},

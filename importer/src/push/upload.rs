@@ -11,11 +11,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use schema::{
-    Digest, Manifest, MediaType, Repository, Selector, bundle,
-    manifest::Blob,
-    registry::{self, BlobSource, Mount, Registry, Remote},
-};
+use registry::{BlobSource, Mount, Registry, Remote};
+use schema::{Digest, Manifest, MediaType, Repository, Selector, bundle, manifest::Blob};
 
 use super::{
     change::TagChange,

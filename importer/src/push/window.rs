@@ -16,7 +16,7 @@ use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use schema::registry::BlobSource;
+use registry::BlobSource;
 use tokio::sync::Notify;
 
 /// Most bytes held: 16 MiB.

@@ -23,7 +23,7 @@ pub mod watch;
 
 use std::time::Duration;
 
-use schema::cli::Exit;
+use cli::Exit;
 use serde::{Deserialize, Serialize};
 
 pub use args::UpgradeArgs;

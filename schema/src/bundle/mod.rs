@@ -46,6 +46,9 @@ pub use unpack::Unpacking;
 pub use verifying::Verifying;
 pub use writer::TapeWriter;
 
+/// The most a file below `config/` may hold: 16 MiB, ten times what a cluster takes as one object.
+pub const CONFIG_LIMIT: u64 = 16 << 20;
+
 /// The JSON Schema of `bundle.json`, as `schema/bundle.schema.json` holds it.
 pub fn json_schema() -> schemars::Schema {
     schemars::schema_for!(Index)

@@ -13,7 +13,7 @@ mod scalars;
 use std::{collections::BTreeSet, fs, process::Command};
 
 use anyhow::{Context, Result, bail, ensure};
-use schema::objects;
+
 use serde_json::{Value, json};
 use tests::{needs, real, shared};
 
@@ -67,7 +67,7 @@ fn every_document_is_read_as_kubectl_reads_it_or_refused() -> Result<()> {
     let mut expected = Vec::new();
     let mut taken = 0;
     for (number, sample) in samples.iter().enumerate() {
-        let read = match objects::read(sample.text.as_bytes()) {
+        let read = match manifests::read(sample.text.as_bytes()) {
             Ok(read) => read,
             Err(error) if sample.ordinary => {
                 bail!("an ordinary manifest is refused: {error}\n{}", sample.text)

@@ -1,10 +1,10 @@
 use std::{collections::HashMap, fs, sync::Arc};
 
 use bytes::Bytes;
+use registry::RawManifest;
 use schema::{
     Digest, Manifest, MediaType, Reference,
     bundle::{Attached, Image},
-    registry::RawManifest,
 };
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use jiff::SignedDuration;
-use schema::objects::Kubernetes;
+use schema::json::Strict;
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, SeqAccess, Visitor},
@@ -108,7 +108,7 @@ pub(super) struct TypedPatch {
 }
 
 fn merge<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Merge, D::Error> {
-    let Kubernetes(patch) = Kubernetes::deserialize(deserializer)?;
+    let Strict(patch) = Strict::deserialize(deserializer)?;
     Merge::new(patch).map_err(D::Error::custom)
 }
 

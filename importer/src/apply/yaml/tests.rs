@@ -1,13 +1,13 @@
 use std::error::Error;
 
 use proptest::prelude::*;
-use schema::objects;
+
 use serde_json::json;
 
 use super::*;
 
-fn read(text: &str) -> Result<Vec<Value>, objects::ObjectsError> {
-    let objects = objects::read(text.as_bytes())?.into_iter();
+fn read(text: &str) -> Result<Vec<Value>, manifests::ObjectsError> {
+    let objects = manifests::read(text.as_bytes())?.into_iter();
     Ok(objects.map(|object| object.value).collect())
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use schema::cli::Exit;
+use cli::Exit;
 use serde_json::json;
 
 use super::{

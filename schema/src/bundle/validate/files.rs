@@ -12,7 +12,6 @@ use crate::{
         sums,
     },
     manifest::MANIFEST_LIMIT,
-    objects,
 };
 
 pub(super) fn check(index: &Index) -> Result<(), Error> {
@@ -50,7 +49,7 @@ fn each_file(files: &[File], manifests: &HashSet<Digest>) -> Result<(), Error> {
             return broken(format!("{path} has digest {}", file.digest));
         }
         let limit = match path {
-            BundlePath::Config(_) => objects::FILE_LIMIT,
+            BundlePath::Config(_) => crate::bundle::CONFIG_LIMIT,
             _ if manifests.contains(&file.digest) => MANIFEST_LIMIT,
             _ => SIZE_LIMIT,
         };

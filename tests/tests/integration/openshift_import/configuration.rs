@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use schema::{Repository, objects};
+use schema::Repository;
 use tests::{
     faults::{Action, Fault, Gate},
     needs,
@@ -92,7 +92,7 @@ fn a_directory_holds_all_that_clusters_need_and_nothing_else() -> Result<()> {
 
     // Each manifest is one that kubectl reads, and the report shows the same objects.
     let object = |path: &str| -> Result<serde_json::Value> {
-        let mut read = objects::read(&fs::read(by_file.join(path))?)?;
+        let mut read = manifests::read(&fs::read(by_file.join(path))?)?;
         assert_eq!(read.len(), 1, "{path}");
         Ok(read.remove(0).value)
     };

@@ -1,0 +1,106 @@
+/*!
+Kubernetes documents, read as `kubectl` and any other program reads them.
+
+Both programs read manifests: the bundler to refuse a broken file while somebody can still mend it, the importer to
+find out what it is about to apply. What people audit must be what is applied, by us or by `kubectl`, so there is one reader,
+and it takes only what cannot be read in two ways:
+
+- `text` cuts a file into documents as `kubectl` does;
+- `yaml` and `json` make values of them, `scalar` says what a text without quotes means, `second` asks libyaml for its opinion;
+- `gather` takes lists apart;
+- `rules` are those of the API server that need no cluster: what breaks them, no cluster takes.
+*/
+
+mod error;
+mod gather;
+mod json;
+mod node;
+mod rules;
+mod scalar;
+mod second;
+mod text;
+mod yaml;
+
+use serde_json::Value;
+
+pub use error::{ObjectsError, Place};
+
+/// The most one file may hold.
+pub const FILE_LIMIT: u64 = schema::bundle::CONFIG_LIMIT;
+
+/// One Kubernetes object of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object {
+    /// Which document of the file it came from, counted from 0; empty documents count, list items share a number.
+    pub document: u32,
+    /// `apiVersion`, never empty.
+    pub api_version: String,
+    /// `kind`, never empty.
+    pub kind: String,
+    /// `metadata.namespace`; an empty one is none.
+    pub namespace: Option<String>,
+    /// `metadata.name`, never empty.
+    pub name: String,
+    /// The object as the API server is to get it.
+    pub value: Value,
+}
+
+/// Reads every object of a file of YAML documents or of JSON. Lists are taken apart, empty documents skipped.
+pub fn read(bytes: &[u8]) -> Result<Vec<Object>, ObjectsError> {
+    if bytes.len() as u64 > FILE_LIMIT {
+        return Err(ObjectsError::TooLarge(bytes.len()));
+    }
+    let text = text::decode(bytes)?;
+    objects(text).map_err(|error| rules::template_instead(text, error))
+}
+
+fn objects(text: &str) -> Result<Vec<Object>, ObjectsError> {
+    let documents = if text::is_json(text)? {
+        json::read(text)?
+    } else {
+        read_yaml(text)?
+    };
+    let mut objects = Vec::new();
+    for document in documents {
+        objects.extend(gather::objects(document)?);
+    }
+    Ok(objects)
+}
+
+/// One document that is not empty.
+struct Document {
+    /// Counted from 0.
+    number: u32,
+    value: Value,
+    /// Where everything stands, in YAML.
+    node: Option<node::Node>,
+}
+
+fn read_yaml(text: &str) -> Result<Vec<Document>, ObjectsError> {
+    let mut nodes = 0;
+    let pieces = text::pieces(text)?;
+    let mut room = node::Room::over(yaml::NODES);
+    let documents = pieces.into_iter().map(|piece| {
+        let node = yaml::compose(&piece, &mut nodes)?;
+        let value = node.value(&mut room).ok_or_else(|| {
+            let place = Place {
+                document: piece.document,
+                line: Some(node.at),
+            };
+            ObjectsError::malformed(
+                place,
+                "aliases make the file far larger than it is; write the values out",
+            )
+        })?;
+        second::agrees(&piece, &node)?;
+        Ok(Document {
+            number: piece.document,
+            value,
+            node: Some(node),
+        })
+    });
+    documents.collect()
+}
+
+#[cfg(test)]
+mod tests;

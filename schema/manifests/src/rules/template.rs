@@ -1,0 +1,97 @@
+/*!
+Helm templates, which look like manifests and are none: most cannot be read, and of those that can the values are nonsense.
+
+Only what belongs to Helm counts. `{{` alone is the language of alerts, dashboards and workflows too.
+*/
+
+use serde_json::Value;
+
+use super::{Fault, What, group};
+use crate::{Object, ObjectsError, Place, text::line_and_column};
+
+/// What stands in the expressions of Helm alone.
+const OBJECTS: [&str; 7] = [
+    ".Values",
+    ".Release.",
+    ".Chart.",
+    ".Capabilities.",
+    ".Template.",
+    "include \"",
+    "template \"",
+];
+
+/// A broken file that is a Helm template is called one, at its first expression.
+pub(crate) fn instead(text: &str, error: ObjectsError) -> ObjectsError {
+    let document = match &error {
+        ObjectsError::Malformed { place, .. }
+        | ObjectsError::Missing { place, .. }
+        | ObjectsError::NotAnObject { place, .. }
+        | ObjectsError::NotAString { place, .. }
+        | ObjectsError::Refused { place, .. } => place.document,
+        _ => return error,
+    };
+    match first(text) {
+        None => error,
+        Some(at) => ObjectsError::Template {
+            place: Place {
+                document,
+                line: text.get(..at).map(line_and_column),
+            },
+        },
+    }
+}
+
+/// Where the first expression of Helm's begins.
+fn first(text: &str) -> Option<usize> {
+    let mut found = text.match_indices("{{").map(|(at, _)| at);
+    found.find(|&at| {
+        let expression = text[at..].split("}}").next().unwrap_or_default();
+        OBJECTS.iter().any(|object| expression.contains(object))
+    })
+}
+
+/// The kinds of Kubernetes itself know no templates; ConfigMaps and Secrets may carry one for somebody else.
+pub(super) fn check(object: &Object) -> Result<(), Fault> {
+    let own = [
+        "",
+        "apps",
+        "autoscaling",
+        "batch",
+        "networking.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+    ];
+    if !own.contains(&group(object)) || matches!(object.kind.as_str(), "ConfigMap" | "Secret") {
+        return Ok(());
+    }
+    let mut path = Vec::new();
+    if expression(&object.value, &mut path) {
+        return Err(Fault {
+            path,
+            what: What::Template,
+        });
+    }
+    Ok(())
+}
+
+/// Looks for an expression outside of annotations; the path to it is left behind.
+fn expression(value: &Value, path: &mut Vec<String>) -> bool {
+    let mut enter = |step: String, below: &Value| {
+        path.push(step);
+        let found = expression(below, path);
+        if !found {
+            path.pop();
+        }
+        found
+    };
+    match value {
+        Value::String(text) => first(text).is_some(),
+        Value::Array(items) => (0..)
+            .zip(items)
+            .any(|(index, item): (usize, _)| enter(index.to_string(), item)),
+        Value::Object(map) => map
+            .iter()
+            .any(|(key, value)| key != "annotations" && enter(key.clone(), value)),
+        _ => false,
+    }
+}

@@ -1,0 +1,16 @@
+/*!
+The network as other programs of this field see it.
+
+What docker, skopeo and oc do with the same environment is what users expect of anything that talks to registries or clusters:
+[`proxy`] is the one that the environment asks for, [`process`] runs the programs that know credentials, within limits, and
+[`causes`] finds in an error of HTTP or TLS what a user can act on.
+
+```
+let error = std::io::Error::other(std::io::Error::from(std::io::ErrorKind::TimedOut));
+assert!(net::causes::of_kind(&error, std::io::ErrorKind::TimedOut));
+```
+*/
+
+pub mod causes;
+pub mod process;
+pub mod proxy;

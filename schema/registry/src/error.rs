@@ -1,0 +1,376 @@
+/*!
+What can go wrong with a registry, told by who has to act: the user, the network, the registry, or the caller's bytes.
+
+Whether another attempt can help is a property of the error ([`Error::is_transient`]), never read off its text.
+*/
+
+use std::{io, time::Duration};
+
+use reqwest::{Method, StatusCode, header};
+
+use super::retry::{LONGEST_WAIT, spelled};
+use schema::{Digest, text::excerpt};
+
+/// Why a registry could not be used. Each message names the host, and the repository and selector where there is one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No way to log in was found, or the login was refused. The user's to mend.
+    #[error("cannot log in to {host}: {detail}")]
+    Auth {
+        /// Registry host.
+        host: String,
+        /// What happened and what to do.
+        detail: String,
+    },
+    /// What is said of every blob or manifest there, so that no more of them are sent in this run. The registry's
+    /// operator's to mend.
+    #[error("{target}: {detail}")]
+    Closed {
+        /// The host, or `HOST/REPOSITORY` if others there may still be written to.
+        target: String,
+        /// What the registry said and what to do.
+        detail: String,
+    },
+    /// A flag, a certificate file or a credentials file is wrong. The user's to mend.
+    #[error("{0}")]
+    Config(String),
+    /// The connection broke or stalled. Another attempt may help.
+    #[error(
+        "{target}: the connection to {host} was cut or stalled ({detail}); check the network and run again"
+    )]
+    Cut {
+        /// Registry host.
+        host: String,
+        /// What was being moved.
+        target: String,
+        /// What the transport said.
+        detail: String,
+    },
+    /// 401 or 403 with what credentials there are. The user's to mend.
+    #[error("{target}: access denied ({status}{detail}); {hint}")]
+    Denied {
+        /// What was asked for.
+        target: String,
+        /// 401 or 403.
+        status: u16,
+        /// What the registry said, empty or opening with `: `.
+        detail: String,
+        /// What to check.
+        hint: &'static str,
+    },
+    /// The registry gave other content than was named. The registry's fault.
+    #[error(
+        "{target}: expected content {expected}, the registry gave {found}; the registry or a proxy altered it"
+    )]
+    Digest {
+        /// What was asked for.
+        target: String,
+        /// The digest it must have.
+        expected: Digest,
+        /// The digest it has.
+        found: Digest,
+    },
+    /// Any other refusal. The registry's; 408, 429 and 5xx may pass.
+    #[error("{target}: the registry answered {status}{detail}{}", too_long(*retry_after))]
+    Http {
+        /// What was asked for.
+        target: String,
+        /// The status code.
+        status: u16,
+        /// What the registry said, empty or opening with `: `.
+        detail: String,
+        /// How long it asked to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// A tag exists with other content, and the registry does not let it move. The registry's operator's to decide.
+    #[error(
+        "{target}: the tag exists there as {found}, is to be {expected}, and the registry does not let it change ({said}); \
+         remove the tag there, let it be changed, or give the image another name with --map"
+    )]
+    Immutable {
+        /// The tag.
+        target: String,
+        /// What it points to.
+        found: Digest,
+        /// What it should point to.
+        expected: Digest,
+        /// What the registry answered.
+        said: String,
+    },
+    /// 404 for something that has to be there. The user's to check.
+    #[error("{target}: not found{detail}; {hint}")]
+    NotFound {
+        /// What was asked for.
+        target: String,
+        /// What the registry said, empty or opening with `: `.
+        detail: String,
+        /// What to check.
+        hint: &'static str,
+    },
+    /// The answer is not what the distribution spec allows. The registry's fault, or it is no registry.
+    #[error("{target}: {detail}")]
+    Protocol {
+        /// What was asked for.
+        target: String,
+        /// What was expected and found.
+        detail: String,
+    },
+    /// The bytes to upload could not be read. The caller's own error, as it came out of its [`super::BlobSource`].
+    #[error(transparent)]
+    Source(io::Error),
+    /// The two sides do not trust each other. The user's to mend.
+    #[error("no trusted connection to {host}: {detail}")]
+    Tls {
+        /// Host of the connection.
+        host: String,
+        /// What is wrong and what to do.
+        detail: String,
+    },
+    /// More than anything real has. The registry's fault.
+    #[error("{target}: {detail}")]
+    TooMuch {
+        /// What was asked for.
+        target: String,
+        /// What there is too much of, and how much would be taken.
+        detail: String,
+    },
+    /// The registry wants an upload at another host, which was not allowed. The user's to decide.
+    #[error(
+        "{target}: the registry sends the upload to another host, {host}; if the image may go there, give --allow-upload-host {host}"
+    )]
+    UploadElsewhere {
+        /// What was to be uploaded.
+        target: String,
+        /// `HOST[:PORT]` of the place.
+        host: String,
+    },
+    /// Nobody answers there. The network's, or a wrong name.
+    #[error("cannot reach {host}: {detail}")]
+    Unreachable {
+        /// Host of the connection.
+        host: String,
+        /// What is wrong and what to do.
+        detail: String,
+        /// Whether it may pass by itself.
+        transient: bool,
+    },
+}
+
+impl Error {
+    /// Whether the same request may succeed a moment later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Cut { .. } => true,
+            Self::Http {
+                status,
+                retry_after,
+                ..
+            } => {
+                matches!(status, 408 | 429 | 500..=599)
+                    && !matches!(status, 501 | 505 | 507)
+                    && retry_after.is_none_or(|wait| wait <= LONGEST_WAIT)
+            }
+            Self::Unreachable { transient, .. } => *transient,
+            _ => false,
+        }
+    }
+
+    /// Whether there was an answer, and it did not give what was asked for. Where something else could be had from the
+    /// same registry, neither the network nor the user's flags are to blame.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Auth { .. }
+                | Self::Closed { .. }
+                | Self::Denied { .. }
+                | Self::Digest { .. }
+                | Self::Http { .. }
+                | Self::NotFound { .. }
+                | Self::Protocol { .. }
+        )
+    }
+
+    /// Whether the server failed at it.
+    pub(super) fn is_server_error(&self) -> bool {
+        matches!(
+            self,
+            Self::Http {
+                status: 500..=599,
+                ..
+            }
+        )
+    }
+
+    /// Says more where a request was refused.
+    pub(super) fn with_hint(mut self, hint: Option<&str>) -> Self {
+        if let (Self::Http { detail, .. } | Self::Denied { detail, .. }, Some(hint)) =
+            (&mut self, hint)
+        {
+            detail.push_str(hint);
+        }
+        self
+    }
+
+    /// The status of an answer that is a refusal.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Http { status, .. } | Self::Denied { status, .. } => Some(*status),
+            Self::NotFound { .. } => Some(404),
+            _ => None,
+        }
+    }
+
+    /// How long the registry asked to wait, where it did.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Http { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// Text from elsewhere, made fit for a message: one line of at most 200 characters.
+pub(super) fn clean(text: &str) -> String {
+    excerpt(text, 200)
+}
+
+/// The error for an answer that is a refusal. `body` is what was read of it (at most 8 KiB).
+pub(super) fn refused(
+    method: &Method,
+    status: StatusCode,
+    headers: &header::HeaderMap,
+    body: &[u8],
+    target: String,
+) -> Error {
+    let detail = said(body);
+    let reading = matches!(*method, Method::GET | Method::HEAD);
+    let pushing = "the project or repository may not exist there, or the credentials are wrong or lack the right to push to it";
+    match status.as_u16() {
+        status @ (401 | 403) => {
+            let pulling = "check that it exists and that the credentials may pull it (`podman login`, --authfile)";
+            Error::Denied {
+                target,
+                status,
+                detail,
+                hint: if reading { pulling } else { pushing },
+            }
+        }
+        404 => {
+            let pulling = "check the name, and that the image still exists there";
+            Error::NotFound {
+                target,
+                detail,
+                hint: if reading { pulling } else { pushing },
+            }
+        }
+        413 => Error::Http {
+            target,
+            status: 413,
+            detail: format!(
+                "{detail}; it, or a proxy before it, takes no larger requests (nginx: client_max_body_size)"
+            ),
+            retry_after: None,
+        },
+        status => Error::Http {
+            target,
+            status,
+            detail,
+            retry_after: retry_after(headers),
+        },
+    }
+}
+
+/// `errors` of the distribution spec ("Error Codes").
+#[derive(serde::Deserialize)]
+struct Body {
+    errors: Vec<Item>,
+}
+
+#[derive(serde::Deserialize)]
+struct Item {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// The codes in an answer that is a refusal.
+pub(super) fn codes(body: &[u8]) -> Vec<String> {
+    let parsed = serde_json::from_slice::<Body>(body).ok();
+    let items = parsed.into_iter().flat_map(|body| body.errors);
+    items.map(|item| item.code).collect()
+}
+
+/// What an answer says of its refusal, else nothing but the well-known plain texts.
+fn said(body: &[u8]) -> String {
+    if let Ok(body) = serde_json::from_slice::<Body>(body) {
+        let items: Vec<_> = body
+            .errors
+            .iter()
+            .map(|item| format!("{} {}", item.code, item.message))
+            .collect();
+        let text = clean(items.join(", ").trim());
+        return if text.is_empty() {
+            text
+        } else {
+            format!(": {text}")
+        };
+    }
+    if body.starts_with(b"Client sent an HTTP request to an HTTPS server") {
+        return ": it wants HTTPS there; leave out --plain-http".to_owned();
+    }
+    String::new()
+}
+
+/// What to do where a registry wants to be left alone for longer than anybody waits.
+pub(super) fn too_long(retry_after: Option<Duration>) -> String {
+    match retry_after.filter(|wait| *wait > LONGEST_WAIT) {
+        Some(wait) => format!(
+            "; it asks to be left alone for {}, and this program waits for {} at most: run it again after that",
+            spelled(wait),
+            spelled(LONGEST_WAIT)
+        ),
+        None => String::new(),
+    }
+}
+
+/// `Retry-After` in seconds or as a date.
+fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    Duration::try_from(at.duration_since(jiff::Timestamp::now())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registrys_words_are_quoted_without_control_characters() {
+        let body = br#"{"errors":[{"code":"DENIED","message":"no\u001b[31m\npush"}]}"#;
+        assert_eq!(said(body), ": DENIED no\\u{1b}[31m push");
+        assert_eq!(said(b"<html>login"), "");
+        let long = format!(r#"{{"errors":[{{"message":"{}"}}]}}"#, "x".repeat(5000));
+        assert!(said(long.as_bytes()).len() < 210);
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let http = |status| Error::Http {
+            target: String::new(),
+            status,
+            detail: String::new(),
+            retry_after: None,
+        };
+        for status in [408, 429, 500, 502, 503, 504] {
+            assert!(http(status).is_transient(), "{status}");
+        }
+        for status in [400, 405, 409, 413, 501, 507] {
+            assert!(!http(status).is_transient(), "{status}");
+        }
+    }
+}
