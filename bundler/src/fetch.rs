@@ -16,10 +16,10 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream, future::BoxFuture, stream};
+use piece::{Begun, Limits, Piece, Step};
 use schema::bundle::{Kind, Tape};
 
 use crate::{Error, Plan, plan::Content};
-use piece::{Begun, Limits, Piece, Step};
 
 /// The most that is held ahead of the writer: 24 MiB.
 pub const WINDOW: u64 = 24 << 20;

@@ -11,6 +11,7 @@ mod entry;
 
 use std::{collections::BTreeMap, fmt};
 
+use entry::Entry;
 use oci_spec::image::Descriptor as OciDescriptor;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,6 @@ use crate::{
     digest::DigestError,
     readings::{self, Shape},
 };
-use entry::Entry;
 
 /// The most a registry need accept as a manifest (distribution-spec, "Pushing Manifests"), and the most we read: 4 MiB.
 pub const MANIFEST_LIMIT: u64 = 4 << 20;

@@ -29,10 +29,11 @@ use schema::{
 pub use held::{BLOBS as BLOBS_LIMIT, Held, LIMIT as MANIFESTS_LIMIT};
 pub use refused::{Attachments, Wish};
 
-use crate::{Error, Request, request::Wanted, source::Source};
 use attached::SMALL;
 use failures::Silent;
 use held::Unheld;
+
+use crate::{Error, Request, request::Wanted, source::Source};
 
 /// How deep indexes may lie in indexes. Real ones have one image below them.
 const DEPTH: usize = 16;

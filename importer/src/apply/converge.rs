@@ -6,24 +6,24 @@ other; a cluster that answers no more costs no further waiting.
 */
 
 use std::collections::BTreeSet;
-
 use std::sync::Mutex;
 
+use cluster::{
+    Answer, Cluster, Served, Session,
+    refusal::{holders, missing},
+};
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     Rules,
-    cluster::Cluster,
-    conflict::{holders, missing, said_of},
-    discovery::Served,
+    conflict::said_of,
     foresee::{Brought, Survey},
     manifest::{Manifest, Phase},
     object::Place,
     outcome::{Action, ClusterOutcome, ObjectOutcome, State},
     preflight::{AT_ONCE, Foreseen, Preflight},
     ready::{self, PAUSES},
-    session::{Answer, Session},
 };
 
 /// What becomes of an object, and why.
@@ -39,7 +39,7 @@ pub async fn apply(
     rules: &Rules,
     progress: &(dyn Fn(ObjectOutcome) + Send + Sync),
 ) -> ClusterOutcome {
-    let session = Session::new(cluster, &preflight.connection, rules);
+    let session = Session::new(cluster, &preflight.connection, rules.request_timeout);
     session.identified(preflight.cluster_id.as_deref());
     let mut work = Work {
         session: &session,

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use cluster::testing::cluster;
+
 use super::{
     Rules, converge,
     outcome::{Action, State},
-    stand_in::{ALL, Fault, StandIn, TWO, Tested, actions, cluster, manifests, rules},
+    stand_in::{ALL, Fault, StandIn, TWO, Tested, actions, manifests, rules},
 };
 
 #[tokio::test]

@@ -5,20 +5,20 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use cluster::{
+    Answer, ClusterError, Served, Session,
+    access::{AccessReview, denied},
+    refusal::{holders, missing},
+};
 use serde_json::Value;
 
 use super::{
     Rules,
-    conflict::{holders, missing, said_of},
-    connect::ConnectError,
-    diff,
-    discovery::Served,
-    gitops,
+    conflict::said_of,
+    diff, gitops,
     manifest::Manifest,
     object::{Place, same},
     preflight::Foreseen,
-    review::{Deed, forbidden},
-    session::{Answer, Session},
 };
 
 /// What the bundle itself brings along for other objects to rest on.
@@ -127,7 +127,7 @@ pub(super) struct Notes {
 
 impl Survey<'_> {
     /// What would come of an object. Nothing is changed.
-    pub(super) async fn foresee(&self, manifest: &Manifest) -> Result<Foreseen, ConnectError> {
+    pub(super) async fn foresee(&self, manifest: &Manifest) -> Result<Foreseen, ClusterError> {
         let asked = self.ask(manifest).await;
         match asked {
             // Something about this object alone; the others may do better.
@@ -138,7 +138,7 @@ impl Survey<'_> {
         }
     }
 
-    async fn ask(&self, manifest: &Manifest) -> Result<Foreseen, ConnectError> {
+    async fn ask(&self, manifest: &Manifest) -> Result<Foreseen, ClusterError> {
         let Manifest {
             api_version, kind, ..
         } = manifest;
@@ -223,7 +223,7 @@ impl Survey<'_> {
         }
     }
 
-    async fn unserved(&self, manifest: &Manifest) -> Result<Foreseen, ConnectError> {
+    async fn unserved(&self, manifest: &Manifest) -> Result<Foreseen, ClusterError> {
         let Manifest {
             api_version, kind, ..
         } = manifest;
@@ -255,16 +255,16 @@ impl Survey<'_> {
         plural: &str,
         namespace: &str,
         verbs: &[&'static str],
-    ) -> Result<Option<String>, ConnectError> {
+    ) -> Result<Option<String>, ClusterError> {
         for verb in verbs.iter().filter(|_| self.review) {
-            let deed = Deed {
+            let review = AccessReview {
                 verb,
                 group: manifest.group().to_owned(),
                 resource: plural.to_owned(),
                 namespace: namespace.to_owned(),
                 name: manifest.name.clone(),
             };
-            if let Some(reason) = forbidden(self.session, &deed).await? {
+            if let Some(reason) = denied(self.session, &review).await? {
                 return Ok(Some(reason));
             }
         }

@@ -2,8 +2,9 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use cluster::Cluster;
+
 use super::{
-    cluster::Cluster,
     manifest::{self, Manifest},
     overlay::Overlays,
     select::Selection,

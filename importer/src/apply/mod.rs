@@ -6,43 +6,34 @@ manifests → fleet → preflight (all of them) → waves → report
 ```
 
 [`command`] is that sentence. [`manifest`] says what is applied and in which order, [`fleet`] to which clusters and when,
-[`preflight`] what would happen on one of them, [`converge`] makes it happen, [`outcome`] says what did. Only this module
-and [`upgrade`](crate::upgrade) talk to clusters.
+[`preflight`] what would happen on one of them, [`converge`] makes it happen, [`outcome`] says what did. What is asked of a
+cluster is asked through the crate [`cluster`].
 */
 
 pub mod args;
-pub mod cluster;
 pub mod collect;
 pub mod command;
 mod conflict;
-pub mod connect;
 pub mod converge;
 pub mod diff;
-pub mod discovery;
 #[cfg(test)]
 mod fault_tests;
 pub mod fleet;
 mod foresee;
 pub mod gitops;
 mod interrupt;
-mod kubeconfig;
-#[cfg(test)]
-mod login_tests;
 mod looks;
 pub mod manifest;
 pub mod manifests;
 mod object;
 pub mod outcome;
 pub mod overlay;
-mod plugin;
 pub mod preflight;
 mod ready;
 pub mod render;
 pub mod report;
-mod review;
 mod rollout;
 pub mod select;
-mod session;
 pub mod skew;
 #[cfg(test)]
 mod skew_tests;
@@ -51,7 +42,6 @@ mod stand_in;
 pub(crate) mod status;
 #[cfg(test)]
 mod tests;
-mod transport;
 pub mod waves;
 mod yaml;
 

@@ -10,10 +10,10 @@ mod tests;
 
 use std::{borrow::Cow, sync::Arc};
 
+use cluster::Cluster;
 use serde_json::{Map, Value};
 
 use super::{
-    cluster::Cluster,
     fleet::Selector,
     manifest::Manifest,
     select::{KindName, PathGlob},

@@ -8,18 +8,15 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use cluster::{CLUSTER_VERSION, Call, Cluster, ClusterError, Connection, Served, Session, connect};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{
     Rules,
-    cluster::Cluster,
-    connect::{ConnectError, Connection, connect},
-    discovery::Served,
     foresee::{Brought, Notes, Survey},
     manifest::{Manifest, Phase},
-    session::{CLUSTER_VERSION, Call, Session},
 };
 
 /// How many requests are under way at a time on one cluster.
@@ -84,8 +81,8 @@ pub async fn preflight(
     cluster: &Cluster,
     manifests: &[Manifest],
     rules: &Rules,
-) -> Result<Preflight, ConnectError> {
-    let connection = connect(cluster, rules).await?;
+) -> Result<Preflight, ClusterError> {
+    let connection = connect(cluster, rules.request_timeout).await?;
     over(connection, cluster, manifests, rules).await
 }
 
@@ -95,11 +92,11 @@ pub(super) async fn over(
     cluster: &Cluster,
     manifests: &[Manifest],
     rules: &Rules,
-) -> Result<Preflight, ConnectError> {
+) -> Result<Preflight, ClusterError> {
     let limit = rules.cluster_timeout;
     let server = connection.server.clone();
     let looked = timeout(limit, look(connection, cluster, manifests, rules)).await;
-    looked.unwrap_or(Err(ConnectError::Silent {
+    looked.unwrap_or(Err(ClusterError::Silent {
         server,
         seconds: limit.as_secs(),
     }))
@@ -110,8 +107,8 @@ async fn look(
     cluster: &Cluster,
     manifests: &[Manifest],
     rules: &Rules,
-) -> Result<Preflight, ConnectError> {
-    let session = Session::new(cluster, &connection, rules);
+) -> Result<Preflight, ClusterError> {
+    let session = Session::new(cluster, &connection, rules.request_timeout);
     let mut warnings = Vec::new();
     let cluster_version = cluster_version(&session, &mut warnings).await?;
     let cluster_id = text(cluster_version.as_ref(), "/spec/clusterID");
@@ -126,12 +123,13 @@ async fn look(
     serves.ask(&session, api_versions, AT_ONCE).await?;
     let brought = Brought::by(manifests);
     let notes = Mutex::default();
+    let default_namespace = session.default_namespace();
     let survey = Survey {
         session: &session,
         serves: &serves,
         brought: &brought,
         rules,
-        default_namespace: connection.client.default_namespace(),
+        default_namespace: &default_namespace,
         review: true,
         notes: &notes,
     };
@@ -161,7 +159,7 @@ async fn look(
 }
 
 /// How many ImageContentSourcePolicies there are, at most as many as one page holds; none where they cannot be read.
-async fn policies(session: &Session, serves: &Served) -> Result<usize, ConnectError> {
+async fn policies(session: &Session, serves: &Served) -> Result<usize, ClusterError> {
     if !serves.has("operator.openshift.io/v1alpha1", "ImageContentSourcePolicy") {
         return Ok(0);
     }
@@ -178,7 +176,7 @@ const ALWAYS: [&str; 2] = ["config.openshift.io/v1", "operator.openshift.io/v1al
 async fn cluster_version(
     session: &Session,
     warnings: &mut Vec<String>,
-) -> Result<Option<Value>, ConnectError> {
+) -> Result<Option<Value>, ClusterError> {
     let answer = session.send(&Call::get(CLUSTER_VERSION.to_owned())).await?;
     match answer.status {
         404 => Ok(None),
@@ -193,9 +191,9 @@ async fn cluster_version(
             }
             Ok(Some(object))
         }
-        _ => Err(ConnectError::Unreachable {
+        _ => Err(ClusterError::Unreachable {
             server: session.server().to_owned(),
-            detail: format!("it is not ready ({})", super::conflict::said(&answer)),
+            detail: format!("it is not ready ({})", cluster::refusal::said(&answer)),
             transient: false,
         }),
     }
@@ -206,17 +204,17 @@ fn check_identity(
     cluster: &Cluster,
     found: Option<&str>,
     warnings: &[String],
-) -> Result<(), ConnectError> {
+) -> Result<(), ClusterError> {
     let Some(expected) = cluster.cluster_id.as_deref() else {
         return Ok(());
     };
     let found = match found {
         Some(found) if found == expected => return Ok(()),
-        Some(found) => format!("found {}", super::transport::clean(found)),
+        Some(found) => format!("found {}", cluster::clean(found)),
         None if warnings.is_empty() => "found a cluster without ClusterVersion".to_owned(),
         None => "and this user may not read its ClusterVersion".to_owned(),
     };
-    Err(ConnectError::Identity {
+    Err(ClusterError::Identity {
         server: session.server().to_owned(),
         expected: expected.to_owned(),
         found,

@@ -2,17 +2,11 @@
 
 use std::time::Duration;
 
+use cluster::{Resource, Served, Session, clean};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{
-    discovery::{Resource, Served},
-    foresee::Kind,
-    manifest::Manifest,
-    object::Place,
-    session::Session,
-    transport::clean,
-};
+use super::{foresee::Kind, manifest::Manifest, object::Place};
 
 /// Pauses between attempts at what takes a cluster some seconds at most.
 pub(super) const PAUSES: [Duration; 5] = [

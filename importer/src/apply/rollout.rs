@@ -11,14 +11,12 @@ use std::{
 };
 
 use cli::{Board, Line};
+use cluster::{Cluster, ClusterError};
 use futures_util::{StreamExt, stream};
 use schema::bundle::Release;
 
 use super::{
-    Rules,
-    cluster::Cluster,
-    connect::ConnectError,
-    converge,
+    Rules, converge,
     fleet::Fleet,
     interrupted,
     looks::{Look, Looks, Ready},
@@ -140,7 +138,7 @@ impl Plan {
     }
 
     /// Looks with the mirror configuration that is wanted, and again with what the cluster takes, where that differs.
-    async fn ready(&self, cluster: &Cluster) -> Result<Ready<'_>, ConnectError> {
+    async fn ready(&self, cluster: &Cluster) -> Result<Ready<'_>, ClusterError> {
         let wanted = self.manifests.mirror_config();
         let mut manifests = self
             .manifests

@@ -9,16 +9,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use cluster::testing::{self, Body};
+use cluster::{ClusterError, Connection};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
 use super::{
-    FIELD_MANAGER, Rules,
-    cluster::Cluster,
-    connect::{ConnectError, Connection},
-    converge,
+    FIELD_MANAGER, Rules, converge,
     manifest::{Manifest, in_order},
     outcome::{Action, ClusterOutcome},
     preflight::{self, Preflight},
@@ -147,15 +145,15 @@ impl StandIn {
             let own = own.clone();
             async move { own.answer(request).await }
         });
-        Connection::of(Client::new(service, "default"), "https://stand.in:6443")
+        testing::connection(service, "https://stand.in:6443")
     }
 
     pub(super) async fn preflight(
         &self,
         manifests: &[Manifest],
         rules: &Rules,
-    ) -> Result<Preflight, ConnectError> {
-        preflight::over(self.connection(), &cluster(), manifests, rules).await
+    ) -> Result<Preflight, ClusterError> {
+        preflight::over(self.connection(), &testing::cluster(), manifests, rules).await
     }
 
     /// Preflight and apply.
@@ -163,9 +161,9 @@ impl StandIn {
         &self,
         manifests: &[Manifest],
         rules: &Rules,
-    ) -> Result<ClusterOutcome, ConnectError> {
+    ) -> Result<ClusterOutcome, ClusterError> {
         let preflight = self.preflight(manifests, rules).await?;
-        Ok(converge::apply(&cluster(), preflight, manifests, rules, &|_| {}).await)
+        Ok(converge::apply(&testing::cluster(), preflight, manifests, rules, &|_| {}).await)
     }
 
     async fn answer(&self, request: Request<Body>) -> io::Result<Response<Full<bytes::Bytes>>> {
@@ -329,16 +327,6 @@ impl State {
             self.objects.insert(path.to_owned(), wanted.clone());
         }
         (status, wanted)
-    }
-}
-
-pub(super) fn cluster() -> Cluster {
-    Cluster {
-        name: "east".to_owned(),
-        kubeconfig: vec!["/nonexistent/kubeconfig".into()],
-        context: "east".to_owned(),
-        labels: BTreeMap::new(),
-        cluster_id: None,
     }
 }
 

@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
+use cluster::testing::cluster;
+
 use super::{
     Rules, converge,
     outcome::{Action, State},
     preflight::{self, Foreseen},
-    stand_in::{ALL, StandIn, TWO, Tested, actions, cluster, manifests, rules},
+    stand_in::{ALL, StandIn, TWO, Tested, actions, manifests, rules},
 };
 
 #[tokio::test]

@@ -24,6 +24,7 @@ pub mod watch;
 use std::time::Duration;
 
 use cli::Exit;
+use cluster::Session;
 use serde::{Deserialize, Serialize};
 
 pub use args::UpgradeArgs;
@@ -111,7 +112,7 @@ pub enum Event {
 
 /// Upgrades one cluster, if it is the one whose `spec.clusterID` was expected; with limits, until it is done.
 pub async fn one(
-    client: &kube::Client,
+    session: &Session,
     request: &UpgradeRequest,
     expected: Option<&str>,
     wait: Option<&Limits>,
@@ -124,7 +125,7 @@ pub async fn one(
         reason: None,
         warnings: Vec::new(),
     };
-    if let Err(error) = tried(client, request, expected, wait, tell, &mut upgrade).await {
+    if let Err(error) = tried(session, request, expected, wait, tell, &mut upgrade).await {
         upgrade.reason = Some(error.to_string());
         upgrade.state = match error {
             UpgradeError::Identity { .. } | UpgradeError::Refused(_) => UpgradeState::Refused,
@@ -135,7 +136,7 @@ pub async fn one(
 }
 
 async fn tried(
-    client: &kube::Client,
+    session: &Session,
     request: &UpgradeRequest,
     expected: Option<&str>,
     wait: Option<&Limits>,
@@ -146,8 +147,7 @@ async fn tried(
         upgrade.before = Some(before.clone());
         tell(Event::Before(before.clone()));
     };
-    let request_timeout = wait.map_or_else(|| Limits::default().request, |limits| limits.request);
-    let started = start(client, request, expected, request_timeout, looked).await?;
+    let started = start(session, request, expected, looked).await?;
     upgrade.state = match started {
         Started::AlreadyThere => UpgradeState::AlreadyThere,
         Started::Requested { warnings } => {
@@ -166,7 +166,7 @@ async fn tried(
         return Ok(());
     };
     let finished = watch(
-        client,
+        session,
         &request.image,
         &|progress| tell(Event::Progress(progress)),
         limits,

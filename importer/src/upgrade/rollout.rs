@@ -1,5 +1,8 @@
 /*! `upgrade`: the same request to every cluster, wave by wave, each wave healthy before the next. */
 
+use std::time::Duration;
+
+use cluster::{Session, connect};
 use serde::Serialize;
 use serde_json::json;
 
@@ -7,10 +10,8 @@ use super::{ClusterUpgrade, Event, UpgradeArgs, UpgradeRequest, UpgradeState, ex
 use crate::{
     Error,
     apply::{
-        Rules,
         args::ClusterArgs,
         command::Said,
-        connect::connect,
         fleet::Fleet,
         waves::{self, Approval, Rollout, Turn},
     },
@@ -30,13 +31,7 @@ pub async fn fleet(args: &UpgradeArgs, clusters: &ClusterArgs) -> Result<Said, E
     }
     let run = Run {
         approval: Approval::new(&fleet.waves, clusters.approve)?,
-        rules: Rules {
-            dry_run: args.dry_run,
-            overwrite: false,
-            diff: false,
-            request_timeout: clusters.request_timeout,
-            cluster_timeout: clusters.cluster_timeout,
-        },
+        request_timeout: clusters.request_timeout,
         fleet,
         request,
         args,
@@ -102,7 +97,7 @@ fn failed(reason: String) -> ClusterUpgrade {
 struct Run<'a> {
     fleet: Fleet,
     request: UpgradeRequest,
-    rules: Rules,
+    request_timeout: Duration,
     approval: Approval,
     args: &'a UpgradeArgs,
 }
@@ -114,11 +109,12 @@ impl Rollout for Run<'_> {
         let Some(cluster) = self.fleet.clusters.get(index) else {
             return failed("it is not in the list".to_owned());
         };
-        let connection = match connect(cluster, &self.rules).await {
+        let connection = match connect(cluster, self.request_timeout).await {
             Ok(connection) => connection,
             Err(error) => return failed(error.to_string()),
         };
         tracing::info!("{}: {}", cluster.name, connection.server);
+        let session = Session::new(cluster, &connection, self.request_timeout).patient();
         let tell = |event: Event| match event {
             Event::Before(before) => told(&show::before(&cluster.name, &before, &self.request)),
             Event::Asked { warnings } => warnings
@@ -127,7 +123,7 @@ impl Rollout for Run<'_> {
             Event::Progress(progress) => told(&show::progress(&cluster.name, &progress)),
         };
         one(
-            &connection.client,
+            &session,
             &self.request,
             cluster.cluster_id.as_deref(),
             self.args.limits().as_ref(),

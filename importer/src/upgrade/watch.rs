@@ -6,6 +6,7 @@ Nothing is judged by a single look: what may be transient has to last, and only 
 
 use std::time::Duration;
 
+use cluster::{CLUSTER_VERSION, Call, Session};
 use schema::Digest;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use super::{
     UpgradeError,
     observe::{self, Look, Trouble},
     request::PinnedImage,
-    requests::{CLUSTER_VERSION, POOLS, Unanswered, get},
+    requests::{POOLS, Unanswered, ask},
 };
 use crate::apply::status::items;
 
@@ -23,8 +24,6 @@ use crate::apply::status::items;
 pub struct Limits {
     /// Between two looks.
     pub poll: Duration,
-    /// For one answer.
-    pub request: Duration,
     /// For a release that the cluster does not accept: fetching and verifying it is tried again for four minutes.
     pub refused: Duration,
     /// For a cluster that says it is failing, or a pool that is degraded.
@@ -40,7 +39,6 @@ impl Default for Limits {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         Self {
             poll: Duration::from_secs(5),
-            request: Duration::from_secs(30),
             refused: minutes(5),
             troubled: minutes(20),
             unreachable: minutes(15),
@@ -85,7 +83,7 @@ pub struct Finished {
 
 /// Watches until the release is there, or it is clear that it does not get there. `progress` gets changes alone.
 pub async fn watch(
-    client: &kube::Client,
+    session: &Session,
     image: &PinnedImage,
     progress: &(dyn Fn(Progress) + Send + Sync),
     limits: &Limits,
@@ -96,7 +94,7 @@ pub async fn watch(
         lasting: None,
         silent: None,
     };
-    let following = follow(client, image.digest(), &mut account, limits);
+    let following = follow(session, image.digest(), &mut account, limits);
     let Some(after) = limits.timeout else {
         return following.await;
     };
@@ -112,13 +110,13 @@ pub async fn watch(
 }
 
 async fn follow(
-    client: &kube::Client,
+    session: &Session,
     wanted: Digest,
     account: &mut Account<'_>,
     limits: &Limits,
 ) -> Result<Finished, UpgradeError> {
     loop {
-        match look(client, wanted, limits.request).await {
+        match look(session, wanted).await {
             Ok(Seen::Done(finished)) => return Ok(finished),
             Ok(Seen::Superseded(other)) => return Err(UpgradeError::Superseded(other)),
             Ok(Seen::Underway(progress, trouble)) => {
@@ -140,19 +138,15 @@ enum Seen {
 }
 
 /// Looks at the ClusterVersion, and at the nodes once that is where it should be.
-async fn look(
-    client: &kube::Client,
-    wanted: Digest,
-    timeout: Duration,
-) -> Result<Seen, Unanswered> {
-    let cluster_version = get(client, CLUSTER_VERSION, timeout).await?;
+async fn look(session: &Session, wanted: Digest) -> Result<Seen, Unanswered> {
+    let cluster_version = ask(session, Call::get(CLUSTER_VERSION.to_owned())).await?;
     let (version, verified) = match observe::cluster(&cluster_version, wanted) {
         Look::Arrived { version, verified } => (version, verified),
         Look::Superseded(other) => return Ok(Seen::Superseded(other)),
         Look::Underway(progress, trouble) => return Ok(Seen::Underway(progress, trouble)),
     };
     let mut warnings = Vec::new();
-    match get(client, POOLS, timeout).await {
+    match ask(session, Call::get(POOLS.to_owned())).await {
         Ok(list) => {
             let pools = observe::pools(items(&list, "/items"));
             if let Some((progress, trouble)) = pools.underway() {
@@ -164,8 +158,8 @@ async fn look(
             )));
         }
         // Where nodes are not managed this way, as with hosted control planes, there are no pools.
-        Err(error) if error.code() == Some(404) => {}
-        Err(error) if error.code() == Some(403) => warnings.push(format!(
+        Err(error) if error.status() == Some(404) => {}
+        Err(error) if error.status() == Some(403) => warnings.push(format!(
             "whether the nodes are updated is not known, since machine config pools may not be read: {error}"
         )),
         Err(error) => return Err(error),

@@ -5,9 +5,9 @@ The flags that mean the same in both programs. Secrets are never among them: wha
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
+use registry::{HostName, Hosts, Options};
 
 use super::{Bars, Board, LogFormat, logging};
-use registry::{HostName, Hosts, Options};
 
 /// How to reach registries.
 #[derive(Debug, Clone, Args)]

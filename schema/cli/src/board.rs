@@ -1,9 +1,9 @@
 /*! A live table: a line for each thing under way, on stderr, and none where nobody looks. */
 
 use indicatif::{ProgressBar, ProgressStyle};
+use schema::text::escape;
 
 use super::bars::SCREEN;
-use schema::text::escape;
 
 /// Where lines appear.
 #[derive(Debug, Clone, Copy)]

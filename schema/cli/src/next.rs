@@ -9,12 +9,13 @@ use std::{
     path::Path,
 };
 
-use super::shell;
 use schema::{
     Repository,
     bundle::{BundlePath, Index, Release},
     text::Page,
 };
+
+use super::shell;
 
 /// Repositories without a release for which the command is spelled out.
 const SHOWN: usize = 5;

@@ -6,10 +6,10 @@ the only documents that may have them. Go programs, `kubectl` of before 1.23 amo
 and Go's folding of case knows two letters beyond ASCII: what is spelled almost like a known field is refused.
 */
 
+use schema::spelling;
 use serde_json::{Map, Value};
 
 use super::{Document, Object, ObjectsError, Place, rules};
-use schema::spelling;
 
 /// The fields at the top of an object whose meaning programs know.
 const TOP: [&str; 9] = [

@@ -2,8 +2,9 @@
 A file of JSON: a stream of objects one after the other, as `kubectl` takes any file that begins with `{`.
 */
 
-use super::{Document, ObjectsError, Place, scalar, text::line_and_column};
 use schema::json::Strict;
+
+use super::{Document, ObjectsError, Place, scalar, text::line_and_column};
 
 /// Every object of the stream, in order.
 pub(super) fn read(text: &str) -> Result<Vec<Document>, ObjectsError> {

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use schema::Repository;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
@@ -24,7 +25,6 @@ use super::{
     token::Logins,
     way::Habits,
 };
-use schema::Repository;
 
 /// A registry host with its connections, certificates and logins. Cloning shares them.
 #[derive(Debug, Clone)]

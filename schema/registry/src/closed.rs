@@ -9,8 +9,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Error, Remote, error::too_long, retry::LONGEST_WAIT};
 use schema::Repository;
+
+use super::{Error, Remote, error::too_long, retry::LONGEST_WAIT};
 
 /// What was refused for good in this run: everything (`None`), or single repositories.
 #[derive(Debug, Default)]

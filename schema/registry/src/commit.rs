@@ -7,10 +7,10 @@ says so (502, 504) or the connection ends, the blob is asked for until it is the
 
 use std::time::Duration;
 
+use schema::manifest::Blob;
 use tokio::time::{Instant, sleep};
 
 use super::{Error, Remote, Upload, source::Watch, upload::Held};
-use schema::manifest::Blob;
 
 /// The longest that the answer to the last request of an upload is waited for.
 pub(super) const LONGEST_COMMIT: Duration = seconds(30 * 60);

@@ -9,10 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use schema::Repository;
 use zeroize::Zeroize as _;
 
 use super::{Error, authfile::AuthFile};
-use schema::Repository;
 
 /// A text that neither `Debug` nor any error shows.
 #[derive(Clone, PartialEq, Eq)]

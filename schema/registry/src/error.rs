@@ -7,9 +7,9 @@ Whether another attempt can help is a property of the error ([`Error::is_transie
 use std::{io, time::Duration};
 
 use reqwest::{Method, StatusCode, header};
+use schema::{Digest, text::excerpt};
 
 use super::retry::{LONGEST_WAIT, spelled};
-use schema::{Digest, text::excerpt};
 
 /// Why a registry could not be used. Each message names the host, and the repository and selector where there is one.
 #[derive(Debug, thiserror::Error)]

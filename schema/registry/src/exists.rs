@@ -7,9 +7,9 @@ doubt is asked for again by its first byte.
 */
 
 use reqwest::{Method, Response, StatusCode};
+use schema::manifest::Blob;
 
 use super::{Error, Remote, location, manifests, pull::length, tls::Traffic};
-use schema::manifest::Blob;
 
 impl Remote {
     /// Whether the blob is there (distribution-spec, "Checking if content exists in the registry"). Where GET, too, tells

@@ -2,6 +2,7 @@
 
 use std::{io, path::Path, time::Duration};
 
+use net::process::{self, Bounds, ProcessError};
 use serde::Deserialize;
 use tokio::process::Command;
 
@@ -10,7 +11,6 @@ use super::{
     credentials::{Credentials, basic},
     error::clean,
 };
-use net::process::{self, Bounds, ProcessError};
 
 /// Helpers may ask a cloud service; they may not ask the user. What they answer fits a screen.
 const BOUNDS: Bounds = Bounds {

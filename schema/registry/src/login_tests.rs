@@ -3,13 +3,13 @@
 use std::{io, sync::Arc, time::Instant};
 
 use futures_util::future;
+use schema::{Digest, MediaType, Selector};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{
     Error, Options, Registry,
     scripted::{Asked, INDEX, MANIFEST, Outcome, Scripted, remote, remote_with, say, tag},
 };
-use schema::{Digest, MediaType, Selector};
 
 /// `u` with the password `p`, for that server.
 pub(super) fn authfile(server: &Scripted) -> io::Result<tempfile::NamedTempFile> {

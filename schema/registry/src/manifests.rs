@@ -7,16 +7,16 @@ use reqwest::{
     Method, Response,
     header::{ACCEPT, CONTENT_TYPE},
 };
+use schema::{
+    Digest, Manifest, MediaType, Selector,
+    manifest::{MANIFEST_LIMIT, ManifestError},
+};
 
 use super::{
     Error, Remote,
     closed::Asked,
     send::{self, Call, Limit},
     tls::Traffic,
-};
-use schema::{
-    Digest, Manifest, MediaType, Selector,
-    manifest::{MANIFEST_LIMIT, ManifestError},
 };
 
 /// A manifest as the registry gave it.

@@ -1,11 +1,12 @@
 /*! Where a registry leads, and where it says how to log in: what goes there, and what does not. */
 
+use schema::Selector;
+
 use super::{
     Options, Registry, Slice,
     login_tests::authfile,
     scripted::{INDEX, MANIFEST, Outcome, Scripted, content, remote, remote_with, say, tag},
 };
-use schema::Selector;
 
 /// Nexus and Artifactory behind some proxies, and registries that hide what is private.
 #[tokio::test]

@@ -13,6 +13,7 @@ use reqwest::{
     Method, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, RANGE},
 };
+use schema::manifest::Blob;
 
 use super::{
     Error, Remote,
@@ -23,7 +24,6 @@ use super::{
     send::Call,
     tls::Traffic,
 };
-use schema::manifest::Blob;
 
 /// A part of a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]

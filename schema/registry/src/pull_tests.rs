@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use schema::{Digest, MediaType, Selector};
 
 use super::{
     Error, Slice,
     scripted::{Asked, INDEX, MANIFEST, Outcome, Say, Scripted, content, head, remote, say, tag},
 };
-use schema::{Digest, MediaType, Selector};
 
 /// First and last byte of the request's `Range`.
 fn range(asked: &Asked) -> Option<(usize, usize)> {

@@ -3,6 +3,7 @@ Blobs into a registry: in the form it takes, gone on with where it kept a part, 
 */
 
 use reqwest::StatusCode;
+use schema::{Repository, manifest::Blob};
 
 use super::{
     BlobSource, Error, Remote, Upload,
@@ -13,7 +14,6 @@ use super::{
     upload::{Begun, Held},
     way::Ways,
 };
-use schema::{Repository, manifest::Blob};
 
 /// How often one blob is begun again because its upload vanished, its login ran out, or the registry miscounted.
 const FRESH_STARTS: u32 = 2;

@@ -9,6 +9,7 @@ use reqwest::{
     Method,
     header::{ACCEPT, LINK},
 };
+use schema::{Digest, Manifest, MediaType, manifest::MANIFEST_LIMIT};
 use url::Url;
 
 use super::{
@@ -17,7 +18,6 @@ use super::{
     send::{self, Call, Limit},
     tls::Traffic,
 };
-use schema::{Digest, Manifest, MediaType, manifest::MANIFEST_LIMIT};
 
 /// The most referrers of one manifest that are taken in, and the most pages that are asked for.
 pub const REFERRERS_LIMIT: usize = 1000;

@@ -12,13 +12,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use schema::{Digest, Selector, manifest::Blob};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
 };
 
 use super::{Options, Registry, Remote};
-use schema::{Digest, Selector, manifest::Blob};
 
 pub(super) type Outcome = Result<(), Box<dyn std::error::Error>>;
 

@@ -5,6 +5,7 @@ and reading no more of an answer than was bargained for.
 
 use std::sync::atomic::Ordering;
 
+use net::proxy;
 use reqwest::{
     Client, Method, RequestBuilder, Response, StatusCode,
     header::{AUTHORIZATION, HeaderValue, LOCATION, WWW_AUTHENTICATE},
@@ -21,7 +22,6 @@ use super::{
     reply::Reply,
     tls::Traffic,
 };
-use net::proxy;
 
 /// Most redirects that are followed.
 const REDIRECTS: usize = 10;

@@ -14,6 +14,7 @@ use std::{
 };
 
 use reqwest::{Method, header::LINK};
+use schema::{Repository, Tag};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
@@ -22,7 +23,6 @@ use super::{
     send::{self, Call, Limit},
     tls::Traffic,
 };
-use schema::{Repository, Tag};
 
 /// Tags asked for in the one page.
 const PAGE: usize = 1000;

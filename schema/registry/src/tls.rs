@@ -11,12 +11,12 @@ use std::{
     time::Duration,
 };
 
+use net::proxy;
 use reqwest::{Client, ClientBuilder, Proxy, redirect};
 use rustls::ClientConfig;
 use url::Url;
 
 use super::{Error, Options, error::clean, location, trust::Trust};
-use net::proxy;
 
 /// Seconds without a byte after which a connection counts as dead.
 pub(super) const IDLE: Duration = Duration::from_secs(60);

@@ -16,6 +16,7 @@ use reqwest::{
     Body, Method, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
 };
+use schema::manifest::Blob;
 use url::Url;
 
 use super::{
@@ -28,7 +29,6 @@ use super::{
     tls::{IDLE, Traffic},
     way::Way,
 };
-use schema::manifest::Blob;
 
 /// The longest that the answer to a part of a blob is waited for.
 const LONGEST_PART: Duration = Duration::from_secs(10 * 60);

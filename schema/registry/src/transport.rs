@@ -5,10 +5,10 @@ that a user can act on is at the bottom.
 
 use std::{error::Error as StdError, io};
 
+use net::{causes, proxy};
 use rustls::{AlertDescription, CertificateError};
 
 use super::{Error, error::clean, location, verify::Explained};
-use net::{causes, proxy};
 
 impl Error {
     /// Sorts out what the transport reports for a request about `target` at `host`.

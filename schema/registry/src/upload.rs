@@ -8,12 +8,12 @@ use reqwest::{
     Method, Response, StatusCode,
     header::{CONTENT_LENGTH, HeaderMap, HeaderName, LOCATION, RANGE},
 };
+use schema::{Digest, manifest::Blob};
 use url::Url;
 
 use super::{
     Error, Remote, access::Access, closed::Asked, location, reply::Reply, send::Call, tls::Traffic,
 };
-use schema::{Digest, manifest::Blob};
 
 /// A session that a registry has opened. Dropping it unused is fine: registries clear such sessions away.
 #[derive(Clone)]

@@ -27,13 +27,13 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
+use message::Content;
 use schema::{Digest, Manifest, MediaType, Repository, Selector, Tag};
+use serve::{Door, Shared};
+use store::Store;
 use tokio::runtime::Runtime;
 
 use crate::faults::{Fault, Script};
-use message::Content;
-use serve::{Door, Shared};
-use store::Store;
 
 pub(crate) use log::Log;
 pub use log::LoggedRequest;

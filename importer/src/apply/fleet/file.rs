@@ -31,6 +31,7 @@ overlays:                              # patches are JSON merge patches, applied
 
 use std::{collections::BTreeMap, path::Path};
 
+use cluster::Cluster;
 use serde_saphyr::Spanned;
 
 use super::{
@@ -41,7 +42,6 @@ use super::{
     typed::{Files, Typed, TypedCluster, TypedWave, Wrong, at, parse},
 };
 use crate::apply::{
-    cluster::Cluster,
     overlay::{Overlay, Overlays},
     waves::Wave,
 };

@@ -18,8 +18,10 @@ use std::{collections::BTreeSet, path::Path};
 pub use error::FleetError;
 pub use selector::Selector;
 
-use super::{cluster::Cluster, overlay::Overlays, waves::Wave};
+use cluster::Cluster;
 use contexts::Kubeconfigs;
+
+use super::{overlay::Overlays, waves::Wave};
 
 /// Clusters, and the order they come in.
 #[derive(Debug, Clone, Default)]

@@ -1,9 +1,10 @@
 use std::{error::Error, fs};
 
+use cluster::Cluster;
 use serde_json::Value;
 
 use super::*;
-use crate::apply::{cluster::Cluster, overlay::Overlays, waves::Wave};
+use crate::apply::{overlay::Overlays, waves::Wave};
 
 type Done = Result<(), Box<dyn Error>>;
 

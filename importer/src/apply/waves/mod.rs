@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 pub use approval::{Approval, Unattended};
 
-use super::cluster::Cluster;
+use cluster::Cluster;
 
 /// How long clusters that were begun may go on after an interruption, before they are left as they are.
 pub const GRACE: Duration = Duration::from_secs(10);

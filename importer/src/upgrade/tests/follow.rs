@@ -79,7 +79,7 @@ async fn a_dry_run_asks_the_server_alone_and_waits_for_nothing() -> Tested {
     let mut request = request()?;
     request.dry_run = true;
     let upgrade = one(
-        &cluster.client(),
+        &cluster.session(),
         &request,
         None,
         Some(&Limits::default()),
@@ -190,7 +190,7 @@ async fn watching_starts_anywhere() -> Tested {
             seen.push(progress.stage);
         }
     };
-    let outcome = watch(&cluster.client(), &image()?, &tell, &limits).await;
+    let outcome = watch(&cluster.session(), &image()?, &tell, &limits).await;
     assert!(outcome.is_err());
     assert_eq!(seen.into_inner()?, [Stage::Operators]);
     Ok(())

@@ -5,13 +5,19 @@ mod guards;
 mod looks;
 mod trouble;
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
+use cluster::{
+    Session,
+    testing::{self, Body},
+};
 use http::{Method, Request, Response};
-use kube::client::Body;
 use schema::Digest;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -175,10 +181,11 @@ impl Cluster {
         })
     }
 
-    pub fn client(self: &Arc<Self>) -> kube::Client {
+    pub fn session(self: &Arc<Self>) -> Session {
         let cluster = Arc::clone(self);
         let service = tower::service_fn(move |request| Arc::clone(&cluster).answer(request));
-        kube::Client::new(service, "default")
+        let connection = testing::connection(service, "https://stand.in:6443");
+        testing::session(&connection, Duration::from_secs(30)).patient()
     }
 
     async fn answer(self: Arc<Self>, request: Request<Body>) -> std::io::Result<Response<Body>> {
@@ -263,7 +270,7 @@ pub async fn upgraded(
             told.push(line);
         }
     };
-    let upgrade = one(&cluster.client(), &request()?, None, Some(limits), &tell).await;
+    let upgrade = one(&cluster.session(), &request()?, None, Some(limits), &tell).await;
     Ok((upgrade, told.into_inner()?))
 }
 

@@ -12,10 +12,10 @@ mod tests;
 
 use std::{fmt, sync::LazyLock};
 
+use bypass::Bypass;
 use url::{Host, Url};
 
 use crate::causes;
-use bypass::Bypass;
 
 static ENVIRONMENT: LazyLock<Result<Proxies, ProxyError>> = LazyLock::new(|| {
     Proxies::read(|name| match std::env::var(name) {

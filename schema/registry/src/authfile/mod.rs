@@ -17,6 +17,7 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use schema::Repository;
 use serde::Deserialize;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -25,7 +26,6 @@ use super::{
     credentials::{Credentials, Secret, basic},
     helper,
 };
-use schema::Repository;
 
 /// One file of credentials.
 #[derive(Debug)]

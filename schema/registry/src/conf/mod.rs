@@ -17,9 +17,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Error;
 use file::Entry;
 use schema::{Reference, Repository};
+
+use super::Error;
 
 /// All files together. Where there are none, nothing is said of any registry.
 #[derive(Debug, Clone, Default)]

@@ -19,6 +19,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose};
 use reqwest::header::HeaderValue;
+use schema::Repository;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -30,7 +31,6 @@ use super::{
     location,
     tls::Clients,
 };
-use schema::Repository;
 
 /// How the registry wants to be shown who we are.
 #[derive(Debug, Clone)]

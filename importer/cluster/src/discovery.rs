@@ -10,12 +10,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 
-use super::{
-    conflict::said,
-    connect::ConnectError,
-    object::root,
-    session::{Call, Session},
-};
+use crate::{Call, ClusterError, Session, path::root, refusal::said};
 
 /// What a cluster serves of the API versions it was asked about.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +20,7 @@ pub struct Served {
 
 /// A kind as it is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Resource {
+pub struct Resource {
     kind: String,
     /// As it stands in paths: `configmaps`.
     pub plural: String,
@@ -35,7 +30,7 @@ pub(super) struct Resource {
 
 impl Resource {
     /// Namespaces and CustomResourceDefinitions, which every cluster serves.
-    pub(super) fn foundation(kind: &str) -> Self {
+    pub fn foundation(kind: &str) -> Self {
         let plural = if kind == "Namespace" {
             "namespaces"
         } else {
@@ -66,7 +61,7 @@ impl Served {
     }
 
     /// The kind; `None` if it is not served, an error where that cannot be told.
-    pub(super) fn find(&self, api_version: &str, kind: &str) -> Result<Option<&Resource>, &str> {
+    pub fn find(&self, api_version: &str, kind: &str) -> Result<Option<&Resource>, &str> {
         match self.versions.get(api_version) {
             Some(Version::Known(resources)) => {
                 Ok(resources.iter().find(|resource| resource.kind == kind))
@@ -77,12 +72,12 @@ impl Served {
     }
 
     /// Asks about API versions, again where that was done before.
-    pub(super) async fn ask(
+    pub async fn ask(
         &mut self,
         session: &Session,
         api_versions: impl IntoIterator<Item = String>,
         at_once: usize,
-    ) -> Result<(), ConnectError> {
+    ) -> Result<(), ClusterError> {
         let questions = api_versions.into_iter().map(|api_version| async {
             let found = version(session, &api_version).await?;
             Ok((api_version, found))
@@ -110,7 +105,7 @@ struct ListedResource {
     kind: String,
 }
 
-async fn version(session: &Session, api_version: &str) -> Result<Version, ConnectError> {
+async fn version(session: &Session, api_version: &str) -> Result<Version, ClusterError> {
     let Some(path) = root(api_version).ok().filter(|_| is_plain(api_version)) else {
         return Ok(Version::Known(Vec::new()));
     };

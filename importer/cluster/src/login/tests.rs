@@ -2,12 +2,11 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
-use super::{
-    Rules,
-    cluster::Cluster,
-    connect::connect,
-    stand_in::{Tested, cluster, rules},
-};
+use crate::{Cluster, connect, testing::cluster};
+
+type Tested = Result<(), Box<dyn std::error::Error>>;
+
+const SOON: Duration = Duration::from_secs(5);
 
 /// A kubeconfig with one context `NAME`, its cluster and its user.
 fn kubeconfig(name: &str, server: &str, user: &str) -> String {
@@ -31,8 +30,8 @@ fn at(files: &[&Path], context: &str) -> Cluster {
     }
 }
 
-async fn refusal(cluster: &Cluster, rules: &Rules) -> String {
-    let connected = connect(cluster, rules).await;
+async fn refusal(cluster: &Cluster, request_timeout: Duration) -> String {
+    let connected = connect(cluster, request_timeout).await;
     connected.map_or_else(|error| error.to_string(), |_| "connected".to_owned())
 }
 
@@ -49,14 +48,14 @@ async fn only_the_named_context_counts_and_the_first_file_wins() -> Tested {
         + &kubeconfig("west", "http://west.example:8080", "{}");
     fs::write(&second, both)?;
     let files = [first.as_path(), &missing, &second];
-    let east = connect(&at(&files, "east"), &rules()).await?;
+    let east = connect(&at(&files, "east"), SOON).await?;
     assert_eq!(east.server, "http://east.example:80");
     assert_eq!(east.client.default_namespace(), "default");
     assert_eq!(
-        connect(&at(&files, "west"), &rules()).await?.server,
+        connect(&at(&files, "west"), SOON).await?.server,
         "http://west.example:8080"
     );
-    let said = refusal(&at(&files, "north"), &rules()).await;
+    let said = refusal(&at(&files, "north"), SOON).await;
     assert!(
         said.ends_with("no context \"north\"; there are: east, west"),
         "{said}"
@@ -69,10 +68,10 @@ async fn a_changed_file_is_read_again() -> Tested {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("kubeconfig");
     fs::write(&file, kubeconfig("east", "http://east.example", "{}"))?;
-    connect(&at(&[&file], "east"), &rules()).await?;
+    connect(&at(&[&file], "east"), SOON).await?;
     fs::write(&file, kubeconfig("east", "http://moved.example", "{}"))?;
     assert_eq!(
-        connect(&at(&[&file], "east"), &rules()).await?.server,
+        connect(&at(&[&file], "east"), SOON).await?.server,
         "http://moved.example:80"
     );
     Ok(())
@@ -114,12 +113,12 @@ async fn each_fault_of_a_kubeconfig_has_its_sentence() -> Tested {
     ];
     for (text, expected) in cases {
         fs::write(&file, text)?;
-        let said = refusal(&at(&[&file], "east"), &rules()).await;
+        let said = refusal(&at(&[&file], "east"), SOON).await;
         assert!(said.contains(expected), "{text}: {said}");
         assert!(!said.contains("secret"), "{said}");
     }
     fs::remove_file(&file)?;
-    let said = refusal(&at(&[&file], "east"), &rules()).await;
+    let said = refusal(&at(&[&file], "east"), SOON).await;
     assert!(
         said.contains("kubeconfig: cannot be read: No such file"),
         "{said}"
@@ -149,7 +148,7 @@ async fn a_plugin_runs_once_and_is_told_that_nobody_is_there() -> Tested {
         runs.display()
     );
     let cluster = with_plugin(directory.path(), &script, "IfAvailable")?;
-    connect(&cluster, &rules()).await?.at_rest()?;
+    connect(&cluster, SOON).await?.at_rest()?;
     let info: serde_json::Value = serde_json::from_str(&fs::read_to_string(&runs)?)?;
     assert_eq!(info.pointer("/spec/interactive"), Some(&false.into()));
     Ok(())
@@ -158,10 +157,7 @@ async fn a_plugin_runs_once_and_is_told_that_nobody_is_there() -> Tested {
 #[tokio::test]
 async fn a_plugin_that_gives_nothing_is_named_but_never_quoted() -> Tested {
     let directory = tempfile::tempdir()?;
-    let hasty = Rules {
-        request_timeout: Duration::from_millis(300),
-        ..rules()
-    };
+    let hasty = Duration::from_millis(300);
     let cases = [
         (
             "echo secret; echo secret >&2; exit 3",
@@ -182,7 +178,7 @@ async fn a_plugin_that_gives_nothing_is_named_but_never_quoted() -> Tested {
     ];
     for (script, mode, expected) in cases {
         let cluster = with_plugin(directory.path(), script, mode)?;
-        let said = refusal(&cluster, &hasty).await;
+        let said = refusal(&cluster, hasty).await;
         assert!(said.contains(expected), "{said}");
         assert!(!said.contains("secret"), "{said}");
     }

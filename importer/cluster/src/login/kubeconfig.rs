@@ -11,7 +11,7 @@ use std::{
     fs,
     path::PathBuf,
     sync::{Arc, LazyLock, Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -21,11 +21,15 @@ use kube::{
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use super::{Rules, cluster::Cluster, connect::ConnectError, plugin, transport::clean};
+use super::plugin;
+use crate::{Cluster, ClusterError, classify::clean};
 
 /// What the files say of a cluster's context, with the credentials of its exec plugin where it has one.
-pub(super) async fn resolve(cluster: &Cluster, rules: &Rules) -> Result<Config, ConnectError> {
-    let wrong = |detail: String| ConnectError::Kubeconfig(format!("{}: {detail}", names(cluster)));
+pub(crate) async fn resolve(
+    cluster: &Cluster,
+    request_timeout: Duration,
+) -> Result<Config, ClusterError> {
+    let wrong = |detail: String| ClusterError::Kubeconfig(format!("{}: {detail}", names(cluster)));
     let whole = read(cluster)?;
     let mut one = only(&whole, &cluster.context).map_err(wrong)?;
     let about_cluster = one.clusters.first().and_then(|named| named.cluster.clone());
@@ -38,7 +42,7 @@ pub(super) async fn resolve(cluster: &Cluster, rules: &Rules) -> Result<Config, 
         .first_mut()
         .and_then(|named| named.auth_info.as_mut())
     {
-        plugin::log_in(user, about_cluster.as_ref(), rules).await?;
+        plugin::log_in(user, about_cluster.as_ref(), request_timeout).await?;
     }
     let mut config =
         plain(one).map_err(|detail| wrong(format!("context {:?}: {detail}", cluster.context)))?;
@@ -67,8 +71,8 @@ pub(super) async fn resolve(cluster: &Cluster, rules: &Rules) -> Result<Config, 
 }
 
 /// The proxy that the environment names for a server.
-fn of_environment(server: &http::Uri) -> Result<Option<http::Uri>, ConnectError> {
-    let wrong = |error: &dyn std::fmt::Display| ConnectError::Kubeconfig(error.to_string());
+fn of_environment(server: &http::Uri) -> Result<Option<http::Uri>, ClusterError> {
+    let wrong = |error: &dyn std::fmt::Display| ClusterError::Kubeconfig(error.to_string());
     let proxies = net::proxy::environment().map_err(|error| wrong(&error))?;
     let Some(proxy) = server
         .to_string()
@@ -97,10 +101,10 @@ fn plain(one: Kubeconfig) -> Result<Config, String> {
         .unwrap_or_default();
     let server = about
         .server
-        .ok_or_else(|| told(&KubeconfigError::MissingClusterUrl))?;
+        .ok_or_else(|| kubeconfig_error(&KubeconfigError::MissingClusterUrl))?;
     let server = server
         .parse()
-        .map_err(|error| told(&KubeconfigError::ParseClusterUrl(error)))?;
+        .map_err(|error| kubeconfig_error(&KubeconfigError::ParseClusterUrl(error)))?;
     // As for kubectl, an empty text says nothing.
     let said = |text: Option<String>| text.filter(|text| !text.is_empty());
     let authority = match (
@@ -112,7 +116,7 @@ fn plain(one: Kubeconfig) -> Result<Config, String> {
             Some(decoded.map_err(|_| "certificate-authority-data is not base64")?)
         }
         (None, Some(path)) => Some(fs::read(&path).map_err(|error| {
-            told(&KubeconfigError::LoadCertificateAuthority(
+            kubeconfig_error(&KubeconfigError::LoadCertificateAuthority(
                 LoadDataError::ReadFile(error, path.into()),
             ))
         })?),
@@ -211,7 +215,7 @@ type Stamp = (PathBuf, Option<(SystemTime, u64)>);
 static PARSED: LazyLock<Mutex<HashMap<Vec<Stamp>, Arc<Kubeconfig>>>> =
     LazyLock::new(Mutex::default);
 
-fn read(cluster: &Cluster) -> Result<Arc<Kubeconfig>, ConnectError> {
+fn read(cluster: &Cluster) -> Result<Arc<Kubeconfig>, ClusterError> {
     let stamp = |path: &PathBuf| {
         let about = fs::metadata(path).ok();
         let seen = about.and_then(|about| Some((about.modified().ok()?, about.len())));
@@ -228,11 +232,11 @@ fn read(cluster: &Cluster) -> Result<Arc<Kubeconfig>, ConnectError> {
 }
 
 /// The files in their order; what one says, the later ones cannot change. Of several files some may be missing, as for `kubectl`.
-fn merged(cluster: &Cluster) -> Result<Kubeconfig, ConnectError> {
+fn merged(cluster: &Cluster) -> Result<Kubeconfig, ClusterError> {
     let mut whole = None;
     for path in &cluster.kubeconfig {
         let wrong = |error: &KubeconfigError| {
-            ConnectError::Kubeconfig(format!("{}: {}", path.display(), told(error)))
+            ClusterError::Kubeconfig(format!("{}: {}", path.display(), kubeconfig_error(error)))
         };
         let next = match Kubeconfig::read_from(path) {
             Ok(next) => next,
@@ -249,7 +253,7 @@ fn merged(cluster: &Cluster) -> Result<Kubeconfig, ConnectError> {
         });
     }
     whole.ok_or_else(|| {
-        ConnectError::Kubeconfig(format!(
+        ClusterError::Kubeconfig(format!(
             "no kubeconfig: none of {} is there",
             names(cluster)
         ))
@@ -266,7 +270,7 @@ fn names(cluster: &Cluster) -> String {
 }
 
 /// In our words, without what a file holds: it may be a secret.
-pub(super) fn told(error: &KubeconfigError) -> String {
+pub(crate) fn kubeconfig_error(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::ReadConfig(error, _) => format!("cannot be read: {error}"),
         KubeconfigError::Parse(error) => match error.location() {

@@ -5,7 +5,7 @@ Everything sent here may be sent twice: reads, reviews and dry runs change nothi
 what is to be done.
 */
 
-mod same;
+mod identity;
 
 use std::{
     sync::{Mutex, OnceLock, PoisonError},
@@ -13,20 +13,18 @@ use std::{
 };
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use bytes::Bytes;
-use http::{HeaderMap, Method, header};
+use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kube::{Client, client::Body};
-use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-pub(super) use same::CLUSTER_VERSION;
+pub use identity::CLUSTER_VERSION;
 
-use super::{
-    Rules,
-    cluster::Cluster,
-    connect::{ConnectError, Connection, connect},
-    transport::{self, clean},
+use crate::{
+    Answer, Call, Cluster, ClusterError, Connection,
+    classify::{classify, clean},
+    connect,
+    request::retry_after,
 };
 
 /// Repetitions of one request.
@@ -41,100 +39,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// The most that an answer may hold: a list of kinds or one object, which a cluster takes up to 1.5 MiB.
 const ANSWER_LIMIT: usize = 8 << 20;
 
-/// What is sent.
-#[derive(Debug, Clone)]
-pub(super) struct Call {
-    method: Method,
-    /// Path and query.
-    path: String,
-    content_type: &'static str,
-    body: Bytes,
-}
-
-impl Call {
-    /// A read.
-    pub(super) fn get(path: String) -> Self {
-        Self {
-            method: Method::GET,
-            path,
-            content_type: "",
-            body: Bytes::new(),
-        }
-    }
-
-    /// A question that is put by creating an object which is not kept.
-    pub(super) fn ask(path: &str, question: &Value) -> Self {
-        Self {
-            method: Method::POST,
-            path: path.to_owned(),
-            content_type: "application/json",
-            body: question.to_string().into(),
-        }
-    }
-
-    /// An apply patch; JSON is YAML.
-    pub(super) fn apply(path: String, object: &Value) -> Self {
-        Self {
-            method: Method::PATCH,
-            path,
-            content_type: "application/apply-patch+yaml",
-            body: object.to_string().into(),
-        }
-    }
-}
-
-/// What came back.
-#[derive(Debug, Clone)]
-pub(super) struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The object, or the `Status` that says why not; null where a proxy answered in its own way.
-    pub body: Value,
-    /// Whether it took more than one attempt, so that an earlier one may have had its effect.
-    pub repeated: bool,
-    retry_after: Option<Duration>,
-}
-
-impl Answer {
-    /// One that nobody gave.
-    #[cfg(test)]
-    pub(super) fn of(status: u16, body: Value) -> Self {
-        Self {
-            status,
-            body,
-            repeated: false,
-            retry_after: None,
-        }
-    }
-
-    /// Whether it is what was asked for.
-    pub(super) fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
-
-    /// What the `Status` says for people, as it came.
-    pub(super) fn message(&self) -> &str {
-        let message = self.body.get("message").and_then(Value::as_str);
-        message.unwrap_or_default()
-    }
-
-    /// Whether it is about the object that was sent: older servers answer 500 to fields that their kind does not have.
-    pub(super) fn is_misfit(&self) -> bool {
-        self.status == 500
-            && self
-                .message()
-                .starts_with("failed to create typed patch object")
-    }
-
-    fn is_transient(&self) -> bool {
-        matches!(self.status, 429 | 500 | 502 | 503 | 504) && !self.is_misfit()
-    }
-}
-
 /// One cluster, while it is worked on.
-pub(super) struct Session {
+pub struct Session {
     cluster: Cluster,
-    rules: Rules,
+    request_timeout: Duration,
     server: String,
     /// Counts the clients, so that of many requests that are refused together only one renews the credentials.
     client: Mutex<(u32, Client)>,
@@ -142,34 +50,46 @@ pub(super) struct Session {
     /// `spec.clusterID` as it was when the cluster was looked at, where it has one: what it has to be after a renewal.
     cluster_id: OnceLock<String>,
     /// Set once nobody answers any more: what is left to ask need not wait for its own timeout.
-    lost: OnceLock<ConnectError>,
+    lost: OnceLock<ClusterError>,
+    /// Whether an API server that is away is expected back.
+    patient: bool,
 }
 
 impl Session {
-    pub(super) fn new(cluster: &Cluster, connection: &Connection, rules: &Rules) -> Self {
+    /// Over a connection that is there. Once nobody answers, what is left to ask fails at once.
+    pub fn new(cluster: &Cluster, connection: &Connection, request_timeout: Duration) -> Self {
         Self {
             cluster: cluster.clone(),
-            rules: rules.clone(),
+            request_timeout,
             server: connection.server.clone(),
             client: Mutex::new((0, connection.client.clone())),
             renewing: tokio::sync::Mutex::default(),
             cluster_id: OnceLock::new(),
             lost: OnceLock::new(),
+            patient: false,
+        }
+    }
+
+    /// The same for whoever watches a cluster for hours: API servers restart, and each call is tried anew.
+    pub fn patient(self) -> Self {
+        Self {
+            patient: true,
+            ..self
         }
     }
 
     /// The address of the API server.
-    pub(super) fn server(&self) -> &str {
+    pub fn server(&self) -> &str {
         &self.server
     }
 
     /// Where namespaced objects without a namespace go.
-    pub(super) fn default_namespace(&self) -> String {
+    pub fn default_namespace(&self) -> String {
         self.client().1.default_namespace().to_owned()
     }
 
     /// Sends, and gives the last answer there is; an answer may be a refusal.
-    pub(super) async fn send(&self, call: &Call) -> Result<Answer, ConnectError> {
+    pub async fn send(&self, call: &Call) -> Result<Answer, ClusterError> {
         let mut waits = waits();
         let mut renewed = false;
         let mut repeated = false;
@@ -186,7 +106,7 @@ impl Session {
                     match self.renew(number).await {
                         Ok(()) => renewed = true,
                         Err(
-                            error @ (ConnectError::Identity { .. } | ConnectError::Moved { .. }),
+                            error @ (ClusterError::Identity { .. } | ClusterError::Moved { .. }),
                         ) => return Err(self.give_up(error)),
                         Err(_) => return Err(self.unauthorized(&answer)),
                     }
@@ -213,23 +133,23 @@ impl Session {
     }
 
     /// Whether nobody answers any more, so that nothing is sent either.
-    pub(super) fn lost(&self) -> Option<&ConnectError> {
+    pub fn lost(&self) -> Option<&ClusterError> {
         self.lost.get()
     }
 
-    async fn attempt(&self, client: &Client, call: &Call) -> Result<Answer, ConnectError> {
-        let limit = self.rules.request_timeout;
+    async fn attempt(&self, client: &Client, call: &Call) -> Result<Answer, ClusterError> {
+        let limit = self.request_timeout;
         let answer = timeout(limit, self.exchange(client, call)).await;
         answer.unwrap_or_else(|_| {
-            Err(ConnectError::Silent {
+            Err(ClusterError::Silent {
                 server: self.server.clone(),
                 seconds: limit.as_secs(),
             })
         })
     }
 
-    async fn exchange(&self, client: &Client, call: &Call) -> Result<Answer, ConnectError> {
-        let protocol = |detail: String| ConnectError::Protocol {
+    async fn exchange(&self, client: &Client, call: &Call) -> Result<Answer, ClusterError> {
+        let protocol = |detail: String| ClusterError::Protocol {
             server: self.server.clone(),
             detail,
         };
@@ -253,7 +173,7 @@ impl Session {
                 ))
             })?;
         let response = client.send(request).await;
-        let response = response.map_err(|error| transport::sort(&error, &self.server))?;
+        let response = response.map_err(|error| classify(&error, &self.server))?;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
         let body = Limited::new(response.into_body(), ANSWER_LIMIT)
@@ -265,7 +185,7 @@ impl Session {
                     "an answer of more than {ANSWER_LIMIT} bytes, which no object has"
                 ));
             }
-            ConnectError::Cut {
+            ClusterError::Cut {
                 server: self.server.clone(),
                 detail: clean(&error.to_string()),
             }
@@ -291,12 +211,12 @@ impl Session {
 
     /// Reads the kubeconfig again and logs in again, unless that was done since this client was made. Whatever the kubeconfig
     /// says by now, it has to be the same cluster.
-    async fn renew(&self, number: u32) -> Result<(), ConnectError> {
+    async fn renew(&self, number: u32) -> Result<(), ClusterError> {
         let _one_at_a_time = self.renewing.lock().await;
         if self.client().0 != number {
             return Ok(());
         }
-        let connection = connect(&self.cluster, &self.rules).await?;
+        let connection = connect(&self.cluster, self.request_timeout).await?;
         self.check_same(&connection).await?;
         tracing::debug!(
             server = self.server,
@@ -314,16 +234,16 @@ impl Session {
             .clone()
     }
 
-    fn give_up(&self, error: ConnectError) -> ConnectError {
-        if error.is_passing() {
+    fn give_up(&self, error: ClusterError) -> ClusterError {
+        if error.is_passing() || self.patient {
             return error;
         }
         self.lost.get_or_init(|| error).clone()
     }
 
-    fn unauthorized(&self, answer: &Answer) -> ConnectError {
+    fn unauthorized(&self, answer: &Answer) -> ClusterError {
         let said = answer.message();
-        self.give_up(ConnectError::Unauthorized {
+        self.give_up(ClusterError::Unauthorized {
             server: self.server.clone(),
             context: self.cluster.context.clone(),
             detail: if said.is_empty() {
@@ -345,8 +265,9 @@ fn waits() -> ExponentialBackoff {
         .build()
 }
 
-/// `Retry-After` in seconds, as API servers give it; the wait is capped where it is used.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Session");
+        shown.field("server", &self.server).finish_non_exhaustive()
+    }
 }

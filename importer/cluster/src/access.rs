@@ -2,33 +2,33 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    connect::ConnectError,
-    session::{Call, Session},
-    transport::clean,
-};
+use crate::{Call, ClusterError, Session, classify::clean};
 
 /// What is to be done, and where.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Deed {
+pub struct AccessReview {
+    /// As RBAC calls it: `patch`.
     pub verb: &'static str,
+    /// The API group; empty for the core.
     pub group: String,
+    /// The plural of the kind.
     pub resource: String,
     /// Empty for what is in no namespace.
     pub namespace: String,
+    /// The object.
     pub name: String,
 }
 
 /// Why it is forbidden; `None` if it is not, or if the cluster does not say.
-pub(super) async fn forbidden(
+pub async fn denied(
     session: &Session,
-    deed: &Deed,
-) -> Result<Option<String>, ConnectError> {
+    review: &AccessReview,
+) -> Result<Option<String>, ClusterError> {
     let question = json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": {
-            "verb": deed.verb, "group": deed.group, "resource": deed.resource, "namespace": deed.namespace, "name": deed.name,
+            "verb": review.verb, "group": review.group, "resource": review.resource, "namespace": review.namespace, "name": review.name,
         }},
     });
     let answer = match session.send(&Call::ask(REVIEWS, &question)).await {
@@ -41,19 +41,19 @@ pub(super) async fn forbidden(
         return Ok(None);
     }
     let why = status.and_then(|status| status.get("reason")?.as_str());
-    Ok(Some(told(deed, why.unwrap_or_default())))
+    Ok(Some(told(review, why.unwrap_or_default())))
 }
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
-fn told(deed: &Deed, why: &str) -> String {
-    let Deed {
+fn told(review: &AccessReview, why: &str) -> String {
+    let AccessReview {
         verb,
         group,
         resource,
         namespace,
         ..
-    } = deed;
+    } = review;
     let dot = if group.is_empty() { "" } else { "." };
     let place = if namespace.is_empty() {
         String::new()

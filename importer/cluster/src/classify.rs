@@ -10,10 +10,10 @@ use net::causes;
 use rustls::{AlertDescription, CertificateError};
 use schema::text::excerpt;
 
-use super::{connect::ConnectError, kubeconfig::told};
+use crate::{ClusterError, login::kubeconfig_error};
 
 /// Sorts out why a client could not be made, or why a request got no answer.
-pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
+pub(crate) fn classify(error: &kube::Error, server: &str) -> ClusterError {
     let server = server.to_owned();
     let detail = root_cause(error);
     if let Some(tls) = causes::find::<rustls::Error>(error) {
@@ -26,7 +26,7 @@ pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
         kube::Error::RustlsTls(_) => {
             return unusable(&server, &format!("its certificates: {detail}"));
         }
-        kube::Error::InferKubeconfig(error) => return unusable(&server, &told(error)),
+        kube::Error::InferKubeconfig(error) => return unusable(&server, &kubeconfig_error(error)),
         kube::Error::ProxyProtocolUnsupported { .. } => {
             return unusable(&server, "its proxy is none of http, https and socks5");
         }
@@ -34,7 +34,7 @@ pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
         _ => {}
     }
     if let Some(detail) = through_proxy(error, &server) {
-        return ConnectError::Unreachable {
+        return ClusterError::Unreachable {
             server,
             detail,
             transient: false,
@@ -43,9 +43,9 @@ pub(super) fn sort(error: &kube::Error, server: &str) -> ConnectError {
     let connecting = causes::find::<hyper_util::client::legacy::Error>(error)
         .is_some_and(hyper_util::client::legacy::Error::is_connect);
     if !connecting {
-        return ConnectError::Cut { server, detail };
+        return ClusterError::Cut { server, detail };
     }
-    let unreachable = |detail: String, transient| ConnectError::Unreachable {
+    let unreachable = |detail: String, transient| ClusterError::Unreachable {
         server: server.clone(),
         detail,
         transient,
@@ -80,14 +80,14 @@ fn through_proxy(error: &kube::Error, server: &str) -> Option<String> {
     net::proxy::of(&server.parse().ok()?)?.refusal(error)
 }
 
-fn unusable(server: &str, detail: &str) -> ConnectError {
-    ConnectError::Kubeconfig(format!(
+fn unusable(server: &str, detail: &str) -> ClusterError {
+    ClusterError::Kubeconfig(format!(
         "what the kubeconfig says of {server} cannot be used: {detail}"
     ))
 }
 
 /// Without the error's own text, which may show what a program printed.
-fn login(error: &AuthError, server: &str) -> ConnectError {
+fn login(error: &AuthError, server: &str) -> ClusterError {
     let detail = match error {
         AuthError::ReadTokenFile(error, path) => {
             format!("{} cannot be read: {error}", path.display())
@@ -101,14 +101,14 @@ fn login(error: &AuthError, server: &str) -> ConnectError {
         _ => "its auth-provider gives none; use a token, a client certificate or an exec plugin"
             .to_owned(),
     };
-    ConnectError::Kubeconfig(format!("no credentials for {server}: {detail}"))
+    ClusterError::Kubeconfig(format!("no credentials for {server}: {detail}"))
 }
 
-fn tls_error(error: &rustls::Error, server: String) -> ConnectError {
+fn tls_error(error: &rustls::Error, server: String) -> ClusterError {
     let ca = "put the issuing CA in the kubeconfig (certificate-authority)";
     let detail = match error {
         rustls::Error::InvalidMessage(_) => {
-            return ConnectError::Unreachable {
+            return ClusterError::Unreachable {
                 server,
                 detail: "it does not speak TLS on that port; check the address".to_owned(),
                 transient: false,
@@ -142,11 +142,11 @@ fn tls_error(error: &rustls::Error, server: String) -> ConnectError {
         ) => format!("it refused the client certificate of the kubeconfig ({alert:?}); renew it"),
         other => format!("the TLS handshake failed ({other})"),
     };
-    ConnectError::Tls { server, detail }
+    ClusterError::Tls { server, detail }
 }
 
 /// Text from elsewhere, made fit for a message: one line of at most 400 characters.
-pub(super) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     excerpt(text, 400)
 }
 

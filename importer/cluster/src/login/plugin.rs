@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::process::Command;
 
-use super::{Rules, connect::ConnectError};
+use crate::{ClusterError, classify::clean};
 
 /// The most a plugin may print.
 const OUTPUT_LIMIT: usize = 1 << 20;
@@ -23,8 +23,8 @@ const OUTPUT_LIMIT: usize = 1 << 20;
 pub(super) async fn log_in(
     user: &mut AuthInfo,
     cluster: Option<&Cluster>,
-    rules: &Rules,
-) -> Result<(), ConnectError> {
+    request_timeout: Duration,
+) -> Result<(), ClusterError> {
     let basic = user.username.is_some() && user.password.is_some();
     if basic || user.token.is_some() || user.token_file.is_some() || user.auth_provider.is_some() {
         user.exec = None;
@@ -33,7 +33,7 @@ pub(super) async fn log_in(
     let Some(exec) = user.exec.take() else {
         return Ok(());
     };
-    let status = run(&exec, cluster, rules.request_timeout).await?;
+    let status = run(&exec, cluster, request_timeout).await?;
     user.token = status.token.map(Into::into);
     if let (Some(certificate), Some(key)) = (status.certificate, status.key) {
         user.client_certificate_data = Some(STANDARD.encode(certificate));
@@ -61,9 +61,9 @@ async fn run(
     exec: &ExecConfig,
     cluster: Option<&Cluster>,
     limit: Duration,
-) -> Result<Status, ConnectError> {
+) -> Result<Status, ClusterError> {
     let command = exec.command.clone().unwrap_or_default();
-    let wrong = |detail: String| ConnectError::Plugin {
+    let wrong = |detail: String| ClusterError::Plugin {
         command: if command.is_empty() {
             "of the kubeconfig".to_owned()
         } else {
@@ -89,7 +89,7 @@ async fn run(
     let output = output.map_err(|error| match &error {
         ProcessError::Io(reason) if reason.kind() == io::ErrorKind::NotFound => {
             let hint = exec.install_hint.as_deref().unwrap_or_default();
-            let hint = super::transport::clean(hint);
+            let hint = clean(hint);
             wrong(
                 format!("is not installed; {hint}")
                     .trim_end_matches("; ")

@@ -1,91 +1,9 @@
-/*!
-A client for one cluster, as its kubeconfig says, and why there is none.
-
-Nothing is asked of the cluster here. A kubeconfig's current context never counts: only the context that was named.
-*/
-
-use kube::{Client, Config};
-
-use super::{Rules, cluster::Cluster, kubeconfig, transport};
-
-/// A way to a cluster.
-#[derive(Clone)]
-pub struct Connection {
-    /// The client; it keeps connections open for as long as any clone of it lives.
-    pub client: Client,
-    /// The address of the API server, `https://host:port` and a path if it has one, without credentials.
-    pub server: String,
-    config: Option<Config>,
-}
-
-/// Sets up a client for a cluster; an exec plugin is run for it, unattended.
-pub async fn connect(cluster: &Cluster, rules: &Rules) -> Result<Connection, ConnectError> {
-    let mut config = kubeconfig::resolve(cluster, rules).await?;
-    config.connect_timeout = Some(rules.request_timeout.mul_f32(0.75));
-    config.read_timeout = Some(rules.request_timeout);
-    config.reset_reader_on_write = true;
-    config.write_timeout = Some(rules.request_timeout);
-    config.default_retry = false;
-    let server = address(&config);
-    Ok(Connection {
-        client: client(&config, &server)?,
-        server,
-        config: Some(config),
-    })
-}
-
-impl Connection {
-    /// A client that is made already, whose login cannot be renewed.
-    #[cfg(test)]
-    pub(super) fn of(client: Client, server: &str) -> Self {
-        Self {
-            client,
-            server: server.to_owned(),
-            config: None,
-        }
-    }
-
-    /// The same way without the sockets that were opened on it: hundreds of clusters may wait for their turn.
-    pub(super) fn at_rest(&self) -> Result<Self, ConnectError> {
-        let client = match &self.config {
-            Some(config) => client(config, &self.server)?,
-            None => self.client.clone(),
-        };
-        Ok(Self {
-            client,
-            server: self.server.clone(),
-            config: self.config.clone(),
-        })
-    }
-}
-
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut shown = f.debug_struct("Connection");
-        shown.field("server", &self.server).finish_non_exhaustive()
-    }
-}
-
-fn client(config: &Config, server: &str) -> Result<Client, ConnectError> {
-    Client::try_from(config.clone()).map_err(|error| transport::sort(&error, server))
-}
-
-/// Scheme, host, port, and the path where several clusters share a host: a user name or a token in the address is not for
-/// other eyes.
-fn address(config: &Config) -> String {
-    let url = &config.cluster_url;
-    let scheme = url.scheme_str().unwrap_or("http");
-    let standard = if scheme == "https" { 443 } else { 80 };
-    let port = url.port_u16().unwrap_or(standard);
-    let host = url.host().unwrap_or_default();
-    let path = url.path().trim_end_matches('/');
-    format!("{scheme}://{host}:{port}{path}")
-}
+/*! Why a cluster cannot be asked: whose fault it is, what to do, and whether a retry can help. */
 
 /// Why a cluster cannot be asked. It has not been changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ConnectError {
+pub enum ClusterError {
     /// The kubeconfig, or a file it names. The user's to mend.
     #[error("{0}")]
     Kubeconfig(String),
@@ -177,9 +95,9 @@ pub enum ConnectError {
     },
 }
 
-impl ConnectError {
+impl ClusterError {
     /// Whether the same request may succeed a moment later.
-    pub(super) fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Cut { .. } => true,
             Self::Unreachable { transient, .. } => *transient,
@@ -188,7 +106,7 @@ impl ConnectError {
     }
 
     /// Whether it is about one request alone, so that another may do better.
-    pub(super) fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         matches!(
             self,
             Self::Cut { .. } | Self::Silent { .. } | Self::Protocol { .. }

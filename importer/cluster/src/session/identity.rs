@@ -3,30 +3,24 @@
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{
-    super::{
-        connect::{ConnectError, Connection},
-        transport::clean,
-    },
-    Call, Session, waits,
-};
+use super::{Session, waits};
+use crate::{Call, ClusterError, Connection, classify::clean};
 
 /// Where an OpenShift cluster says which one it is.
-pub(in crate::apply) const CLUSTER_VERSION: &str =
-    "/apis/config.openshift.io/v1/clusterversions/version";
+pub const CLUSTER_VERSION: &str = "/apis/config.openshift.io/v1/clusterversions/version";
 
 impl Session {
     /// Keeps the id that the cluster was found to have.
-    pub(in crate::apply) fn identified(&self, cluster_id: Option<&str>) {
+    pub fn identified(&self, cluster_id: Option<&str>) {
         if let Some(id) = cluster_id {
             self.cluster_id.get_or_init(|| id.to_owned());
         }
     }
 
     /// Compares the address, and the id where the cluster had one.
-    pub(super) async fn check_same(&self, connection: &Connection) -> Result<(), ConnectError> {
+    pub(super) async fn check_same(&self, connection: &Connection) -> Result<(), ClusterError> {
         if connection.server != self.server {
-            return Err(ConnectError::Moved {
+            return Err(ClusterError::Moved {
                 server: self.server.clone(),
                 now: connection.server.clone(),
             });
@@ -51,7 +45,7 @@ impl Session {
         if answer.status == 401 {
             return Err(self.unauthorized(&answer));
         }
-        Err(ConnectError::Identity {
+        Err(ClusterError::Identity {
             server: self.server.clone(),
             expected: expected.clone(),
             found: match found {
@@ -67,24 +61,31 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        convert::Infallible,
+        sync::{Arc, Mutex, PoisonError},
+        time::Duration,
+    };
+
+    use http::{Request, Response};
     use serde_json::json;
 
-    use super::{
-        super::super::stand_in::{StandIn, cluster, rules},
-        *,
-    };
+    use super::*;
+    use crate::testing::{self, Body};
 
     /// A kubeconfig may have been changed, or a name may lead elsewhere, by the time that credentials are renewed.
     #[tokio::test]
     async fn after_a_renewal_it_is_still_the_same_cluster() {
-        let stand_in = StandIn::new();
-        let is = |id: &str| {
-            let version = json!({"spec": {"clusterID": id}});
-            let mut state = stand_in.state();
-            state.objects.insert(CLUSTER_VERSION.to_owned(), version);
-        };
-        let connection = stand_in.connection();
-        let session = Session::new(&cluster(), &connection, &rules());
+        let id = Arc::new(Mutex::new(""));
+        let is = |new| *id.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        let own = id.clone();
+        let service = tower::service_fn(move |_: Request<Body>| {
+            let id = *own.lock().unwrap_or_else(PoisonError::into_inner);
+            let version = json!({"spec": {"clusterID": id}}).to_string();
+            async move { Ok::<_, Infallible>(Response::new(Body::from(version.into_bytes()))) }
+        });
+        let connection = testing::connection(service, "https://stand.in:6443");
+        let session = testing::session(&connection, Duration::from_secs(5));
         assert_eq!(session.check_same(&connection).await, Ok(()));
         session.identified(Some("one"));
         is("one");
@@ -100,7 +101,7 @@ mod tests {
         let moved = Connection::of(connection.client, "https://elsewhere.example:6443");
         assert!(matches!(
             session.check_same(&moved).await,
-            Err(ConnectError::Moved { .. })
+            Err(ClusterError::Moved { .. })
         ));
     }
 }

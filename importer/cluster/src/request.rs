@@ -1,0 +1,114 @@
+/*! What is sent to an API server, and what comes back. */
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, header};
+use serde_json::Value;
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub(crate) method: Method,
+    /// Path and query.
+    pub(crate) path: String,
+    pub(crate) content_type: &'static str,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    /// A read.
+    pub fn get(path: String) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            content_type: "",
+            body: Bytes::new(),
+        }
+    }
+
+    /// A question that is put by creating an object which is not kept.
+    pub fn ask(path: &str, question: &Value) -> Self {
+        Self {
+            method: Method::POST,
+            path: path.to_owned(),
+            content_type: "application/json",
+            body: question.to_string().into(),
+        }
+    }
+
+    /// A merge patch (RFC 7386).
+    pub fn merge(path: String, patch: &Value) -> Self {
+        Self {
+            method: Method::PATCH,
+            path,
+            content_type: "application/merge-patch+json",
+            body: patch.to_string().into(),
+        }
+    }
+
+    /// An apply patch; JSON is YAML.
+    pub fn apply(path: String, object: &Value) -> Self {
+        Self {
+            method: Method::PATCH,
+            path,
+            content_type: "application/apply-patch+yaml",
+            body: object.to_string().into(),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The object, or the `Status` that says why not; null where a proxy answered in its own way.
+    pub body: Value,
+    /// Whether it took more than one attempt, so that an earlier one may have had its effect.
+    pub repeated: bool,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Answer {
+    /// One that nobody gave.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn of(status: u16, body: Value) -> Self {
+        Self {
+            status,
+            body,
+            repeated: false,
+            retry_after: None,
+        }
+    }
+
+    /// Whether it is what was asked for.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// What the `Status` says for people, as it came.
+    pub fn message(&self) -> &str {
+        let message = self.body.get("message").and_then(Value::as_str);
+        message.unwrap_or_default()
+    }
+
+    /// Whether it is about the object that was sent: older servers answer 500 to fields that their kind does not have.
+    pub fn is_misfit(&self) -> bool {
+        self.status == 500
+            && self
+                .message()
+                .starts_with("failed to create typed patch object")
+    }
+
+    /// Whether the same request may soon do better.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.status, 429 | 500 | 502 | 503 | 504) && !self.is_misfit()
+    }
+}
+
+/// `Retry-After` in seconds, as API servers give it; the wait is capped where it is used.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
