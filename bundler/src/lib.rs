@@ -18,7 +18,6 @@ pub mod graph;
 mod keygen;
 pub mod names;
 pub mod plan;
-pub mod public;
 pub mod release;
 pub mod request;
 pub mod resolve;
@@ -27,7 +26,6 @@ pub mod source;
 pub mod spec;
 #[cfg(test)]
 mod testing;
-pub mod web;
 pub mod write;
 
 use plan::Parts;

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
+use registry::web::{self, Limits, Web};
 use schema::Repository;
 
 use super::GraphData;
-use crate::{
-    Error,
-    request::GraphInput,
-    web::{self, Limits, Web},
-};
+use crate::{Error, request::GraphInput};
 
 /// What is taken of a download. The real tarball has about 100 KB.
 const LIMITS: Limits = Limits {

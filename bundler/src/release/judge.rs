@@ -17,6 +17,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use registry::web::Web;
 use schema::Digest;
 use tokio::{sync::mpsc, task::JoinSet};
 
@@ -27,7 +28,6 @@ use super::{
     store::{PATIENCE, Store},
     trust::{DEFAULT_KEY_FILE, OperatorTrust, PayloadTrust},
 };
-use crate::web::Web;
 
 /// What came of asking for signatures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -15,16 +15,16 @@ use std::{
     time::Duration,
 };
 
-use reqwest::Url;
+use registry::web::{self, Limits, Web, WebError};
 use rustix::{
     fs::{Mode, OFlags, openat},
     io::Errno,
 };
 use schema::Digest;
 use tokio::{sync::mpsc, time::timeout};
+use url::Url;
 
 use super::message::MESSAGE_LIMIT;
-use crate::web::{self, Limits, Web, WebError};
 
 /// How long one request for a signature may take, unless somebody says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(15);

@@ -20,6 +20,8 @@ use schema::{
 
 pub use openshift::{GraphInput, ReleaseRules, WantedRelease};
 
+use registry::web::Web;
+
 use crate::{
     Error,
     args::{BuildArgs, ForeignLayers},
@@ -29,7 +31,6 @@ use crate::{
     resolve::{Attachments, Held, Wish},
     source::{Disk, Registries, Source},
     spec::{Spec, SpecImage},
-    web::Web,
     write,
 };
 

@@ -13,7 +13,6 @@ use crate::{
     release::{store::Store, trust::OperatorTrust},
     source::Source,
     spec::{Spec, SpecImage},
-    web,
 };
 
 /// An OpenShift release to take with all its components.
@@ -56,7 +55,7 @@ impl GraphInput {
         if !text.contains("://") {
             return Ok(Self::Path(text.into()));
         }
-        let shown = web::shown(text);
+        let shown = registry::web::shown(text);
         let usage = |reason: &str| Error::Usage(format!("--graph-data {shown}: {reason}"));
         let url: Url = text.parse().map_err(|error| usage(&format!("{error}")))?;
         if !url.username().is_empty() || url.password().is_some() {

@@ -2,20 +2,19 @@
 A blob that comes from an address in its manifest: a foreign layer, which the registry of its image need not hold.
 
 The address is as untrusted as the manifest. It is asked without any identity, within the rules for addresses that nobody
-typed ([`crate::web`]), and what comes has the digest and size that the manifest names, or is refused.
+typed ([`registry::web`]), and what comes has the digest and size that the manifest names, or is refused.
 */
 
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use reqwest::{Response, Url};
+use registry::web::Response;
+use registry::web::{self, Web, WebError};
 use schema::manifest::Blob;
+use url::Url;
 
-use crate::{
-    Error,
-    web::{self, Web, WebError},
-};
+use crate::Error;
 
 /// Times that a download goes on after a cut, if not a byte came in between.
 const CUTS: u32 = 5;

@@ -38,6 +38,7 @@ mod trust;
 mod upload;
 mod verify;
 mod way;
+pub mod web;
 
 #[cfg(test)]
 mod exists_tests;

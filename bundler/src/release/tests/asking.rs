@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
+use registry::web::Web;
 use schema::Digest;
 
 use super::{
     forge::{Made, Party},
     server::{Reply, Server, serve},
 };
-use crate::{
-    release::{
-        keyring::Keyring,
-        trust::{self, OperatorTrust, PayloadTrust, Verdict},
-    },
-    web::Web,
+use crate::release::{
+    keyring::Keyring,
+    trust::{self, OperatorTrust, PayloadTrust, Verdict},
 };
 
 pub(super) const SHORT: Duration = Duration::from_millis(300);

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use registry::web::{Limits, Web, WebError};
+
 use super::{
     Outcome,
     asking::LONG,
     forge::Made,
     server::{Reply, serve},
 };
-use crate::web::{Limits, Web, WebError};
 
 #[tokio::test]
 async fn downloads_stop_at_their_limit_and_carry_no_login() -> Outcome {

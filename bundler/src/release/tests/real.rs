@@ -4,16 +4,14 @@ use std::io::Read as _;
 
 use flate2::read::DeflateDecoder;
 use jiff::Timestamp;
+use registry::web::Web;
 use serde_json::Value;
 
 use super::{Outcome, forge::Party, sample};
-use crate::{
-    release::{
-        claim::Claim,
-        keyring::{Keyring, SignatureError},
-        trust::{self, OperatorTrust, PayloadTrust},
-    },
-    web::Web,
+use crate::release::{
+    claim::Claim,
+    keyring::{Keyring, SignatureError},
+    trust::{self, OperatorTrust, PayloadTrust},
 };
 
 const SAMPLES: [(&str, &str); 2] = [

@@ -6,6 +6,8 @@ stranger names is asked only at [public] addresses, where a redirect leads too. 
 a short reason that reads on from the address; [`WebError::is_final`] says whether asking the same server for more makes sense.
 */
 
+mod public;
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -13,11 +15,15 @@ use std::{
 
 use bytes::Bytes;
 use net::{causes, proxy};
-use reqwest::{Client, Response, StatusCode, Url, header};
+pub use public::NotPublic;
+use reqwest::{Client, StatusCode, Url, header};
 use schema::text::excerpt;
 use tokio::time::timeout;
 
-use crate::public::{self, NotPublic, PublicOnly};
+use public::PublicOnly;
+
+/// An answer whose body is not yet read; [`next`] does that.
+pub type Response = reqwest::Response;
 
 /// How much of an answer is taken, and how long it is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +46,8 @@ pub struct Web {
 
 impl Web {
     /// Reads `ca_file` (`--ca-file`: PEM certificates trusted besides the system's). Connects to nothing yet.
-    pub fn new(ca_file: Option<&Path>) -> Result<Self, registry::Error> {
-        let client =
-            registry::anonymous_client(ca_file, |builder| builder.connect_timeout(CONNECT))?;
+    pub fn new(ca_file: Option<&Path>) -> Result<Self, crate::Error> {
+        let client = crate::anonymous_client(ca_file, |builder| builder.connect_timeout(CONNECT))?;
         Ok(Self {
             client,
             ca_file: ca_file.map(Path::to_owned),
@@ -51,8 +56,8 @@ impl Web {
     }
 
     /// The same for addresses that strangers name: https only, and [public] ones only, with connections of its own.
-    pub fn for_strangers(&self) -> Result<Self, registry::Error> {
-        let client = registry::anonymous_client(self.ca_file.as_deref(), |builder| {
+    pub fn for_strangers(&self) -> Result<Self, crate::Error> {
+        let client = crate::anonymous_client(self.ca_file.as_deref(), |builder| {
             builder
                 .connect_timeout(CONNECT)
                 .dns_resolver(std::sync::Arc::new(PublicOnly))
