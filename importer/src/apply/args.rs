@@ -29,10 +29,10 @@ pub struct ClusterArgs {
     pub waves: Vec<u32>,
     /// Do not wait for approval between waves that ask for it
     #[arg(long)]
-    pub approve: bool,
+    pub auto_approve: bool,
     /// Clusters worked on at once, where their wave sets no lower number
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=512))]
-    pub clusters_at_once: u16,
+    pub max_parallel: u16,
     /// The most time for one request, such as 30s or 1m
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub request_timeout: Duration,
@@ -49,7 +49,7 @@ impl ClusterArgs {
             ("--kubeconfig", self.kubeconfig.is_some()),
             ("--clusters", self.clusters.is_some()),
             ("--wave", !self.waves.is_empty()),
-            ("--approve", self.approve),
+            ("--auto-approve", self.auto_approve),
         ];
         first(flags)
     }

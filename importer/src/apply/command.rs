@@ -136,7 +136,7 @@ impl Job {
             None => {}
         }
         Ok(Self {
-            approval: Approval::new(&fleet.waves, clusters.approve)?,
+            approval: Approval::new(&fleet.waves, clusters.auto_approve)?,
             fleet,
             selection: Selection::parse(&rollout.only, &rollout.exclude)?,
             rules: Rules {
@@ -147,7 +147,7 @@ impl Job {
                 cluster_timeout: clusters.cluster_timeout,
             },
             rollout: rollout.clone(),
-            at_once: usize::from(clusters.clusters_at_once),
+            at_once: usize::from(clusters.max_parallel),
             dry_run,
         })
     }

@@ -30,7 +30,7 @@ pub async fn fleet(args: &UpgradeArgs, clusters: &ClusterArgs) -> Result<Said, E
         fleet.without_gates();
     }
     let run = Run {
-        approval: Approval::new(&fleet.waves, clusters.approve)?,
+        approval: Approval::new(&fleet.waves, clusters.auto_approve)?,
         request_timeout: clusters.request_timeout,
         fleet,
         request,
@@ -39,7 +39,7 @@ pub async fn fleet(args: &UpgradeArgs, clusters: &ClusterArgs) -> Result<Said, E
     let interrupt = std::pin::pin!(crate::apply::interrupted());
     let driven = waves::run(
         &run.fleet.waves,
-        usize::from(clusters.clusters_at_once),
+        usize::from(clusters.max_parallel),
         &run,
         interrupt,
     )

@@ -39,7 +39,7 @@ fn with_variable(arg: Arg, prefix: &str) -> Arg {
 fn lowers_safety(long: &str) -> bool {
     matches!(
         long,
-        "apply-config" | "approve" | "overwrite" | "plain-http" | "unverified"
+        "apply-config" | "auto-approve" | "overwrite" | "plain-http" | "unverified"
     ) || long.starts_with("insecure-")
         || long.starts_with("allow-")
 }
@@ -69,7 +69,7 @@ mod tests {
             #[arg(long)]
             apply_config: bool,
             #[arg(long)]
-            approve: bool,
+            auto_approve: bool,
             #[arg(long)]
             overwrite: bool,
             #[arg(long)]

@@ -1,5 +1,5 @@
 /*!
-Somebody who says that the next wave may begin: at the terminal, or beforehand with `--approve`.
+Somebody who says that the next wave may begin: at the terminal, or beforehand with `--auto-approve`.
 
 The terminal is asked itself, not standard input, because a bundle may come in there.
 */
@@ -28,7 +28,7 @@ pub enum Approval {
 /// A wave waits for approval, and nobody is there. The user's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "wave {} of the clusters file pauses for approval, and there is no terminal to give it at; run it at a terminal, or approve all waves with --approve", .0 + 1
+    "wave {} of the clusters file pauses for approval, and there is no terminal to give it at; run it at a terminal, or approve all waves with --auto-approve", .0 + 1
 )]
 pub struct Unattended(pub usize);
 

@@ -2,7 +2,7 @@
 Anonymous downloads of bounded size from servers that are no registries: signature stores, update graphs.
 
 No credentials and no cookies go out, redirects never leave TLS, and reading stops at a limit of bytes and of time. What a
-stranger names is asked only at [public] addresses, where a redirect leads too. An error is
+stranger names is asked only at public addresses, where a redirect leads too. An error is
 a short reason that reads on from the address; [`WebError::is_final`] says whether asking the same server for more makes sense.
 */
 
@@ -55,7 +55,7 @@ impl Web {
         })
     }
 
-    /// The same for addresses that strangers name: https only, and [public] ones only, with connections of its own.
+    /// The same for addresses that strangers name: https only, and public ones only, with connections of its own.
     pub fn for_strangers(&self) -> Result<Self, crate::Error> {
         let client = crate::anonymous_client(self.ca_file.as_deref(), |builder| {
             builder

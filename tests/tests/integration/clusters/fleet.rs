@@ -118,9 +118,9 @@ fn a_wave_that_waits_for_approval_needs_somebody_or_a_flag() -> Result<()> {
     let alone = alone
         .args(["--clusters".as_ref(), clusters.as_path()])
         .run()?;
-    told(&alone, 2, &["wave 1", "approval", "--approve"]);
+    told(&alone, 2, &["wave 1", "approval", "--auto-approve"]);
     assert_eq!(standin.summary().requests, 0);
-    site.to_all(&["--approve"])?.run()?.expect_code(0)?;
+    site.to_all(&["--auto-approve"])?.run()?.expect_code(0)?;
     Ok(())
 }
 
@@ -138,7 +138,7 @@ fn passing_faults_are_tried_again_and_the_second_run_writes_nothing() -> Result<
     }
     let standin = listed(&site, 40, faults, json!({}))?;
     let first = site
-        .to_all(&["--clusters-at-once", "8"])?
+        .to_all(&["--max-parallel", "8"])?
         .run()?
         .expect_code(0)?;
     let account = Account::of(&first)?;
@@ -184,7 +184,7 @@ fn a_cluster_that_hangs_delays_nobody() -> Result<()> {
     let start = Instant::now();
     let account = site.applied(
         &names,
-        &["--request-timeout", "4s", "--clusters-at-once", "3"],
+        &["--request-timeout", "4s", "--max-parallel", "3"],
         40,
     )?;
     let elapsed = start.elapsed();

@@ -61,7 +61,7 @@ fn converges(site: &Site, standin: &Standin) -> Result<()> {
     standin.forget();
     let account = Account::of(
         &site
-            .to_all(&["--clusters-at-once", "3"])?
+            .to_all(&["--max-parallel", "3"])?
             .run()?
             .expect_code(0)?,
     )?;
@@ -96,7 +96,7 @@ fn killed_in_the_middle() -> Result<()> {
     let site = site()?;
     for writes in [1, 30, 100] {
         let standin = start(&site)?;
-        let run = site.to_all(&["--clusters-at-once", "3"])?;
+        let run = site.to_all(&["--max-parallel", "3"])?;
         let killed = run.kill_when(|| standin.summary().writes >= writes)?;
         ensure!(killed.signal == Some(9), "{}", killed.stderr);
         ensure!(there(&standin) < CLUSTERS * OBJECTS, "it was done before");
@@ -130,7 +130,7 @@ fn interrupted_it_ends_what_it_began_and_says_what_is_left() -> Result<()> {
     let standin = start(&site)?;
     let report = site.desk.at("report.json");
     let run = site
-        .to_all(&["--clusters-at-once", "3", "--report"])?
+        .to_all(&["--max-parallel", "3", "--report"])?
         .args([&report]);
     let ended: Output = run
         .interrupt_when(|| standin.summary().writes >= 20)?
