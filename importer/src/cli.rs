@@ -12,8 +12,10 @@ use crate::{
         args::{ApplyArgs, ClusterArgs},
         command,
     },
-    args::{BundleArgs, ImportArgs, InspectArgs, PushArgs, TrustArgs},
-    extract, import, inspect, open, push,
+    args::{BundleArgs, InspectArgs, PushArgs, TrustArgs},
+    extract,
+    import::{self, ImportArgs},
+    inspect, open, push,
     upgrade::{self, UpgradeArgs},
     verify,
 };

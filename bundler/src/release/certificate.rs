@@ -18,7 +18,7 @@ use pgp::{
 };
 
 use super::{
-    keyring::{KEYRING_LIMIT, KeyringError},
+    error::{KEYRING_LIMIT, KeyringError},
     packets::{self, Packet, tag},
 };
 

@@ -23,7 +23,8 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
     claim::Claim,
-    keyring::{Keyring, SignatureError},
+    error::SignatureError,
+    keyring::Keyring,
     message::Message,
     store::{PATIENCE, Store},
     trust::{DEFAULT_KEY_FILE, OperatorTrust, PayloadTrust},

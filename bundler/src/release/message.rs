@@ -17,7 +17,7 @@ use pgp::{
 };
 
 use super::{
-    keyring::SignatureError,
+    error::SignatureError,
     packets::{self, Packet, tag},
 };
 

@@ -13,6 +13,7 @@ mod certificate;
 pub mod claim;
 pub mod configmap;
 mod directory;
+pub mod error;
 mod judge;
 pub mod keyring;
 mod layer;
@@ -32,8 +33,8 @@ use schema::{Digest, Reference, Repository, Selector, Tag, bundle::Release};
 
 use crate::{Error, Request, config::ConfigFile, request::Wanted, source::Source};
 pub use directory::selected;
+use judge::Verdict;
 use payload::Payload;
-use trust::Verdict;
 
 /// What all releases of a build come to.
 #[derive(Debug, Default)]
@@ -146,7 +147,7 @@ impl Candidate {
                 .flat_map(|object| configmap::signatures(object, &digest));
             signatures.map(|signature| (file.path.clone(), signature))
         });
-        let verdict = trust::verify(
+        let verdict = judge::verify(
             &digest,
             &rules.trust,
             payload.trust.as_ref(),

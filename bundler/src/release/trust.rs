@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
-pub use super::judge::{Verdict, verify, verify_within};
 use super::{
-    keyring::{Keyring, KeyringError},
+    error::KeyringError,
+    keyring::Keyring,
     store::{Store, StoreError},
 };
 

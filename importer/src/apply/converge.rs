@@ -18,11 +18,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::{
     Rules,
     conflict::said_of,
+    dry_run::DryRunResult,
     foresee::{Brought, Survey},
     manifest::{Manifest, Phase},
     object::Place,
     outcome::{Action, ClusterOutcome, ObjectOutcome, State},
-    preflight::{AT_ONCE, Foreseen, Preflight},
+    preflight::{AT_ONCE, Preflight},
     ready::{self, PAUSES},
 };
 
@@ -79,7 +80,8 @@ pub async fn apply(
         }
     }
     let objects: Vec<_> = outcomes.into_iter().flatten().collect();
-    let waits = |foreseen: &Foreseen| rules.dry_run && matches!(foreseen, Foreseen::Waits { .. });
+    let waits =
+        |foreseen: &DryRunResult| rules.dry_run && matches!(foreseen, DryRunResult::Waits { .. });
     let wrong: Vec<_> = objects
         .iter()
         .zip(&preflight.objects)
@@ -136,7 +138,7 @@ impl Work<'_> {
         &self,
         index: usize,
         manifest: &Manifest,
-        foreseen: &Foreseen,
+        foreseen: &DryRunResult,
     ) -> (usize, ObjectOutcome) {
         let time = self.rules.cluster_timeout.as_secs();
         let fate = if let Some(lost) = self.session.lost() {
@@ -157,18 +159,18 @@ impl Work<'_> {
         (index, ObjectOutcome::of(manifest, fate.0, fate.1))
     }
 
-    async fn decide(&self, manifest: &Manifest, foreseen: &Foreseen) -> Fate {
+    async fn decide(&self, manifest: &Manifest, foreseen: &DryRunResult) -> Fate {
         match foreseen {
-            Foreseen::Create if self.rules.dry_run => (Action::Created, None),
-            Foreseen::Configure if self.rules.dry_run => (Action::Configured, None),
-            Foreseen::Waits { reason } if self.rules.dry_run => {
+            DryRunResult::Create if self.rules.dry_run => (Action::Created, None),
+            DryRunResult::Configure if self.rules.dry_run => (Action::Configured, None),
+            DryRunResult::Waits { reason } if self.rules.dry_run => {
                 (Action::Skipped, Some(reason.clone()))
             }
-            Foreseen::Waits { .. } => self.decide_now(manifest).await,
-            Foreseen::Create | Foreseen::Configure => self.send(manifest, foreseen).await,
-            Foreseen::Unchanged => (Action::Unchanged, None),
-            Foreseen::Conflict { reason } => (Action::Conflict, Some(reason.clone())),
-            Foreseen::Refused { reason } | Foreseen::Impossible { reason } => {
+            DryRunResult::Waits { .. } => self.decide_now(manifest).await,
+            DryRunResult::Create | DryRunResult::Configure => self.send(manifest, foreseen).await,
+            DryRunResult::Unchanged => (Action::Unchanged, None),
+            DryRunResult::Conflict { reason } => (Action::Conflict, Some(reason.clone())),
+            DryRunResult::Refused { reason } | DryRunResult::Impossible { reason } => {
                 (Action::Failed, Some(reason.clone()))
             }
         }
@@ -192,19 +194,19 @@ impl Work<'_> {
             Err(error) => return (Action::Failed, Some(error.to_string())),
         };
         match foreseen {
-            Foreseen::Waits { reason } | Foreseen::Impossible { reason } => (
+            DryRunResult::Waits { reason } | DryRunResult::Impossible { reason } => (
                 Action::Skipped,
                 Some(format!("{reason}, which did not come to be")),
             ),
-            Foreseen::Create | Foreseen::Configure => self.send(manifest, &foreseen).await,
-            Foreseen::Unchanged => (Action::Unchanged, None),
-            Foreseen::Conflict { reason } => (Action::Conflict, Some(reason)),
-            Foreseen::Refused { reason } => (Action::Failed, Some(reason)),
+            DryRunResult::Create | DryRunResult::Configure => self.send(manifest, &foreseen).await,
+            DryRunResult::Unchanged => (Action::Unchanged, None),
+            DryRunResult::Conflict { reason } => (Action::Conflict, Some(reason)),
+            DryRunResult::Refused { reason } => (Action::Failed, Some(reason)),
         }
     }
 
     /// Sends it, and waits for what others rest on.
-    async fn send(&self, manifest: &Manifest, foreseen: &Foreseen) -> Fate {
+    async fn send(&self, manifest: &Manifest, foreseen: &DryRunResult) -> Fate {
         let answer = match self.put(manifest).await {
             Ok(answer) => answer,
             Err(reason) => return (Action::Failed, Some(reason)),
@@ -216,7 +218,8 @@ impl Work<'_> {
             return (Action::Failed, Some(said_of(manifest, &answer)));
         }
         // An attempt whose answer was lost may have created it.
-        let created = answer.status == 201 || (answer.repeated && *foreseen == Foreseen::Create);
+        let created =
+            answer.status == 201 || (answer.repeated && *foreseen == DryRunResult::Create);
         let action = if created {
             Action::Created
         } else {
@@ -258,10 +261,10 @@ impl Work<'_> {
     }
 
     /// Asks again what is served, for what waits for kinds of the bundle. What cannot be asked stays unserved.
-    async fn look_again(&mut self, all: &[(usize, (&Manifest, &Foreseen))]) {
+    async fn look_again(&mut self, all: &[(usize, (&Manifest, &DryRunResult))]) {
         let waiting = all
             .iter()
-            .filter(|(_, (_, foreseen))| matches!(foreseen, Foreseen::Waits { .. }));
+            .filter(|(_, (_, foreseen))| matches!(foreseen, DryRunResult::Waits { .. }));
         let api_versions: BTreeSet<_> = waiting
             .map(|(_, (manifest, _))| manifest.api_version.clone())
             .collect();

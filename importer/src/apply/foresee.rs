@@ -15,10 +15,11 @@ use serde_json::Value;
 use super::{
     Rules,
     conflict::said_of,
-    diff, gitops,
+    diff,
+    dry_run::DryRunResult,
+    gitops,
     manifest::Manifest,
     object::{Place, same},
-    preflight::Foreseen,
 };
 
 /// What the bundle itself brings along for other objects to rest on.
@@ -127,18 +128,18 @@ pub(super) struct Notes {
 
 impl Survey<'_> {
     /// What would come of an object. Nothing is changed.
-    pub(super) async fn foresee(&self, manifest: &Manifest) -> Result<Foreseen, ClusterError> {
+    pub(super) async fn foresee(&self, manifest: &Manifest) -> Result<DryRunResult, ClusterError> {
         let asked = self.ask(manifest).await;
         match asked {
             // Something about this object alone; the others may do better.
-            Err(error) if error.is_passing() => Ok(Foreseen::Refused {
+            Err(error) if error.is_passing() => Ok(DryRunResult::Refused {
                 reason: error.to_string(),
             }),
             asked => asked,
         }
     }
 
-    async fn ask(&self, manifest: &Manifest) -> Result<Foreseen, ClusterError> {
+    async fn ask(&self, manifest: &Manifest) -> Result<DryRunResult, ClusterError> {
         let Manifest {
             api_version, kind, ..
         } = manifest;
@@ -148,17 +149,17 @@ impl Survey<'_> {
             Err(reason) => {
                 let reason =
                     format!("whether {kind} ({api_version}) is served cannot be told: {reason}");
-                return Ok(Foreseen::Refused { reason });
+                return Ok(DryRunResult::Refused { reason });
             }
         };
         let place = match Place::of(manifest, resource, self.default_namespace) {
             Ok(place) => place,
-            Err(reason) => return Ok(Foreseen::Impossible { reason }),
+            Err(reason) => return Ok(DryRunResult::Impossible { reason }),
         };
         let live = self.session.send(&place.read()).await?;
         // Who may not read may still apply; what is there is then taken to differ.
         if !live.is_success() && !matches!(live.status, 403 | 404) {
-            return Ok(Foreseen::Refused {
+            return Ok(DryRunResult::Refused {
                 reason: said_of(manifest, &live),
             });
         }
@@ -171,7 +172,7 @@ impl Survey<'_> {
             .refused(manifest, &resource.plural, &place.namespace, verbs)
             .await?
         {
-            return Ok(Foreseen::Refused { reason });
+            return Ok(DryRunResult::Refused { reason });
         }
         let call = place.apply(&manifest.value, self.rules.overwrite, true);
         let tried = self.session.send(&call).await?;
@@ -195,35 +196,41 @@ impl Survey<'_> {
         }
     }
 
-    fn judge(&self, manifest: &Manifest, live: Answer, tried: Answer, place: &Place) -> Foreseen {
+    fn judge(
+        &self,
+        manifest: &Manifest,
+        live: Answer,
+        tried: Answer,
+        place: &Place,
+    ) -> DryRunResult {
         if tried.is_success() {
             return match (live.status, tried.status) {
-                (404, _) | (_, 201) => Foreseen::Create,
-                (200, _) if same(live.body, tried.body) => Foreseen::Unchanged,
-                _ => Foreseen::Configure,
+                (404, _) | (_, 201) => DryRunResult::Create,
+                (200, _) if same(live.body, tried.body) => DryRunResult::Unchanged,
+                _ => DryRunResult::Configure,
             };
         }
         if let Some(reason) = holders(&tried) {
-            return Foreseen::Conflict { reason };
+            return DryRunResult::Conflict { reason };
         }
         if missing(&tried) == Some("namespaces") {
             let namespace = &place.namespace;
             return if self.brought.namespaces.contains(namespace) {
                 let reason = format!("waits for namespace {namespace} of the same bundle");
-                Foreseen::Waits { reason }
+                DryRunResult::Waits { reason }
             } else {
                 let reason = format!(
                     "namespace {namespace} is not there, and is not in the bundle; create it, or add it to the bundle"
                 );
-                Foreseen::Impossible { reason }
+                DryRunResult::Impossible { reason }
             };
         }
-        Foreseen::Refused {
+        DryRunResult::Refused {
             reason: said_of(manifest, &tried),
         }
     }
 
-    async fn unserved(&self, manifest: &Manifest) -> Result<Foreseen, ClusterError> {
+    async fn unserved(&self, manifest: &Manifest) -> Result<DryRunResult, ClusterError> {
         let Manifest {
             api_version, kind, ..
         } = manifest;
@@ -231,15 +238,15 @@ impl Survey<'_> {
             let reason = format!(
                 "the cluster does not serve {kind} ({api_version}), and the bundle does not define it; check the spelling, or install what it belongs to first"
             );
-            return Ok(Foreseen::Impossible { reason });
+            return Ok(DryRunResult::Impossible { reason });
         };
         let namespace = manifest.namespace.as_deref().unwrap_or_default();
         let refused = self
             .refused(manifest, &brought.plural, namespace, &["patch", "create"])
             .await?;
         Ok(match refused {
-            Some(reason) => Foreseen::Refused { reason },
-            None => Foreseen::Waits {
+            Some(reason) => DryRunResult::Refused { reason },
+            None => DryRunResult::Waits {
                 reason: format!(
                     "waits for {}.{} of the same bundle",
                     brought.plural, brought.group

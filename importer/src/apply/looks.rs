@@ -14,10 +14,7 @@ use std::{
 
 use tokio::{sync::Notify, time::sleep};
 
-use super::{
-    manifest::Manifest,
-    preflight::{Foreseen, Preflight},
-};
+use super::{dry_run::DryRunResult, manifest::Manifest, preflight::Preflight};
 
 /// How long the last few are waited for when all others have answered.
 const GRACE: Duration = Duration::from_secs(1);
@@ -53,13 +50,13 @@ impl Look<'_> {
             Self::Ready(ready) => {
                 let mut objects = ready.manifests.iter().zip(&ready.preflight.objects);
                 objects.find_map(|(manifest, foreseen)| match foreseen {
-                    Foreseen::Create
-                    | Foreseen::Configure
-                    | Foreseen::Unchanged
-                    | Foreseen::Waits { .. } => None,
-                    Foreseen::Conflict { reason }
-                    | Foreseen::Refused { reason }
-                    | Foreseen::Impossible { reason } => {
+                    DryRunResult::Create
+                    | DryRunResult::Configure
+                    | DryRunResult::Unchanged
+                    | DryRunResult::Waits { .. } => None,
+                    DryRunResult::Conflict { reason }
+                    | DryRunResult::Refused { reason }
+                    | DryRunResult::Impossible { reason } => {
                         Some(format!("{} {}: {reason}", manifest.kind, manifest.name))
                     }
                 })

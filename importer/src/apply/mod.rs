@@ -16,6 +16,7 @@ pub mod command;
 mod conflict;
 pub mod converge;
 pub mod diff;
+pub mod dry_run;
 #[cfg(test)]
 mod fault_tests;
 pub mod fleet;
@@ -34,6 +35,7 @@ pub mod render;
 pub mod report;
 mod rollout;
 pub mod select;
+pub mod selector;
 pub mod skew;
 #[cfg(test)]
 mod skew_tests;

@@ -14,9 +14,9 @@ use cluster::Cluster;
 use serde_json::{Map, Value};
 
 use super::{
-    fleet::Selector,
     manifest::Manifest,
     select::{KindName, PathGlob},
+    selector::Selector,
 };
 
 /// Every overlay of a CLUSTERS.yaml, in its order.

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::{
     Rules,
+    dry_run::DryRunResult,
     foresee::{Brought, Notes, Survey},
     manifest::{Manifest, Phase},
 };
@@ -36,44 +37,13 @@ pub struct Preflight {
     /// What it serves.
     pub serves: Served,
     /// For each manifest, in their order.
-    pub objects: Vec<Foreseen>,
+    pub objects: Vec<DryRunResult>,
     /// What to look at before it is changed.
     pub warnings: Vec<String>,
     /// How objects would change, in their order, where that was asked for.
     pub diffs: Vec<String>,
     /// How many ImageContentSourcePolicies it has, as far as that can be read.
     pub icsp_objects: usize,
-}
-
-/// What would come of one object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Foreseen {
-    /// It is not there yet.
-    Create,
-    /// It is there and differs, or was never applied by this tool.
-    Configure,
-    /// It is right already.
-    Unchanged,
-    /// Others hold fields of it.
-    Conflict {
-        /// Who, and which.
-        reason: String,
-    },
-    /// The server does not take it: forbidden, invalid, or not to be asked.
-    Refused {
-        /// The server's words.
-        reason: String,
-    },
-    /// Its namespace or its kind comes with the same bundle, so that it could not be tried.
-    Waits {
-        /// For what.
-        reason: String,
-    },
-    /// Its namespace or its kind is not there, and does not come with the bundle.
-    Impossible {
-        /// What is missing.
-        reason: String,
-    },
 }
 
 /// Looks at one cluster and at what each object would do there.
@@ -133,7 +103,7 @@ async fn look(
         review: true,
         notes: &notes,
     };
-    let objects: Vec<Foreseen> = stream::iter(manifests)
+    let objects: Vec<DryRunResult> = stream::iter(manifests)
         .map(|manifest| survey.foresee(manifest))
         .buffered(AT_ONCE)
         .try_collect()
@@ -236,10 +206,10 @@ fn text(value: Option<&Value>, pointer: &str) -> Option<String> {
 }
 
 /// Mirror configuration that makes nodes drain: mirrors by digest where they change, mirrors by tag always.
-fn draining(manifests: &[Manifest], objects: &[Foreseen]) -> Option<String> {
-    let drains = |manifest: &Manifest, foreseen: &Foreseen| match foreseen {
-        Foreseen::Configure => true,
-        Foreseen::Create | Foreseen::Waits { .. } => manifest.kind == "ImageTagMirrorSet",
+fn draining(manifests: &[Manifest], objects: &[DryRunResult]) -> Option<String> {
+    let drains = |manifest: &Manifest, foreseen: &DryRunResult| match foreseen {
+        DryRunResult::Configure => true,
+        DryRunResult::Create | DryRunResult::Waits { .. } => manifest.kind == "ImageTagMirrorSet",
         _ => false,
     };
     let names: Vec<_> = manifests

@@ -6,8 +6,9 @@ use cluster::testing::cluster;
 
 use super::{
     Rules, converge,
+    dry_run::DryRunResult,
     outcome::{Action, State},
-    preflight::{self, Foreseen},
+    preflight,
     stand_in::{ALL, StandIn, TWO, Tested, actions, manifests, rules},
 };
 
@@ -170,7 +171,7 @@ async fn what_nothing_brings_is_named() -> Tested {
         .objects
         .iter()
         .map(|foreseen| match foreseen {
-            Foreseen::Impossible { reason } => reason.split(';').next().unwrap_or_default(),
+            DryRunResult::Impossible { reason } => reason.split(';').next().unwrap_or_default(),
             _ => "possible",
         })
         .collect();

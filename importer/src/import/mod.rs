@@ -9,6 +9,7 @@ Configuration is rendered, and its directory and the list of clusters looked at,
 touched only with `--apply-config`, and only after the last image is there; else the report says what comes next.
 */
 
+pub mod args;
 mod report;
 
 use std::{path::Path, sync::Arc};
@@ -19,6 +20,7 @@ use schema::{
     bundle::{Index, Verified},
 };
 
+pub use args::ImportArgs;
 pub use report::{ImportReport, Written};
 
 use crate::{
@@ -27,7 +29,6 @@ use crate::{
         collect::{Both, Collected},
         command::{self, Job},
     },
-    args::ImportArgs,
     configuration::{ConfigDirectory, Configuration},
     push::{self, ConfigSink, Target},
 };

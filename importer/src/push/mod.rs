@@ -18,6 +18,7 @@ mod lists;
 mod pipe;
 mod plan;
 mod referrers;
+mod release_step;
 mod releases;
 mod report;
 mod source;
@@ -41,7 +42,7 @@ use schema::{
 
 pub use change::TagChange;
 pub use plan::{BlobStep, ManifestStep, Plan, TagStep};
-pub use releases::ReleaseStep;
+pub use release_step::ReleaseStep;
 pub use report::{ReleaseReport, Report};
 pub use target::{ReleaseImage, Target};
 

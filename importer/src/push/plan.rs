@@ -13,7 +13,7 @@ use schema::{
 };
 
 use super::{
-    releases::{self, ReleaseStep},
+    release_step::{self, ReleaseStep},
     target::Target,
 };
 use crate::Error;
@@ -129,7 +129,7 @@ impl Plan {
                 tags.add(repository, tag, image.digest, true)?;
             }
         }
-        let (releases, incomplete) = releases::steps(index, target)?
+        let (releases, incomplete) = release_step::steps(index, target)?
             .into_iter()
             .partition::<Vec<_>, _>(|step| step.whole);
         for step in &releases {

@@ -14,7 +14,7 @@ use super::{
     change::{TagAction, TagChange},
     lists::Lists,
     plan::Plan,
-    releases::ReleaseStep,
+    release_step::ReleaseStep,
     survey::Survey,
     target::Target,
     upload::Upload,

@@ -19,7 +19,7 @@ use super::{
     kept::Kept,
     plan::{BlobStep, ManifestStep, Plan, TagStep},
     referrers::Referrer,
-    releases::ReleaseStep,
+    release_step::ReleaseStep,
     survey::Survey,
 };
 use crate::Error;

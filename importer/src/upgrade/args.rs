@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::watch::Limits;
+use super::limits::Limits;
 use crate::{
     Error,
     apply::args::duration,

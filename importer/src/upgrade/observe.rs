@@ -1,10 +1,33 @@
 /*! What one look at a cluster says about its upgrade. Pure; how long that may last is for [`watch`](super::watch()) to judge. */
 
 use schema::{Digest, text::escape};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::watch::{Progress, Stage};
 use crate::apply::status::{Condition, condition, digest_of, items, one_line, text, when_true};
+
+/// Where an upgrade is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The cluster fetches and verifies the release.
+    Accepting,
+    /// Its operators are brought to the release.
+    Operators,
+    /// Its nodes are.
+    Nodes,
+    /// Its API server does not answer.
+    Unreachable,
+}
+
+/// Something that has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Where the upgrade is.
+    pub stage: Stage,
+    /// In the cluster's words, on one line.
+    pub message: String,
+}
 
 /// What a ClusterVersion says.
 #[derive(Debug, Clone, PartialEq, Eq)]

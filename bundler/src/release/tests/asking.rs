@@ -10,8 +10,9 @@ use super::{
     server::{Reply, Server, serve},
 };
 use crate::release::{
+    judge::{self, Verdict},
     keyring::Keyring,
-    trust::{self, OperatorTrust, PayloadTrust, Verdict},
+    trust::{OperatorTrust, PayloadTrust},
 };
 
 pub(super) const SHORT: Duration = Duration::from_millis(300);
@@ -42,7 +43,7 @@ pub(super) async fn judge(
     payload: Option<&PayloadTrust>,
 ) -> Made<Verdict> {
     let web = Web::new(None)?;
-    Ok(trust::verify_within(patience, &release(), operator, payload, Vec::new(), &web).await)
+    Ok(judge::verify_within(patience, &release(), operator, payload, Vec::new(), &web).await)
 }
 
 /// A store with these signatures for the release.

@@ -9,7 +9,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{Outcome, forge::Made, skip};
-use crate::release::keyring::{Keyring, SignatureError};
+use crate::release::error::SignatureError;
+use crate::release::keyring::Keyring;
 
 const BODY: &str = "{\"critical\":{}}\n";
 const OPTIONS: [&str; 7] = [

@@ -11,7 +11,8 @@ use super::{
     Outcome,
     forge::{self, Made, Party},
 };
-use crate::release::keyring::{Keyring, KeyringError, SignatureError};
+use crate::release::error::{KeyringError, SignatureError};
+use crate::release::keyring::Keyring;
 
 const BODY: &[u8] = b"body";
 

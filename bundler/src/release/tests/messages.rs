@@ -14,7 +14,8 @@ use super::{
     Outcome,
     forge::{self, Made, Party, SIGNED},
 };
-use crate::release::keyring::{Keyring, SignatureError, Signed};
+use crate::release::error::SignatureError;
+use crate::release::keyring::{Keyring, Signed};
 
 const BODY: &[u8] = b"{\"critical\":{}}";
 

@@ -90,7 +90,7 @@ impl Contexts {
         Err(FleetError::NoSuchContext {
             context: context.to_owned(),
             hint: closest(context, self.names.iter().map(String::as_str)),
-            known: self.clone(),
+            known: self.to_string(),
         })
     }
 }

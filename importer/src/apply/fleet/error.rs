@@ -4,8 +4,6 @@ use std::{fmt, path::PathBuf};
 
 use schema::text::escape;
 
-use super::contexts::Contexts;
-
 /// How alike two names are, from 0 to 1, before one is offered for the other.
 const ALIKE: f64 = 0.8;
 
@@ -36,7 +34,7 @@ pub enum FleetError {
     )]
     NoContext {
         /// What could be named.
-        known: Contexts,
+        known: String,
     },
     /// No kubeconfig where one is looked for.
     #[error("there is no kubeconfig{}; give one with --kubeconfig", looked_in(.0))]
@@ -49,7 +47,7 @@ pub enum FleetError {
         /// One much like it.
         hint: Option<String>,
         /// What there is.
-        known: Contexts,
+        known: String,
     },
     /// The same cluster again.
     #[error("the context {0:?} is named twice; name each cluster once")]

@@ -38,9 +38,9 @@ use super::{
     Fleet, FleetError,
     contexts::{Contexts, Kubeconfigs, bounded},
     error::{Place, closest, did_you_mean},
-    selector::{checked_key, checked_value},
     typed::{Files, Typed, TypedCluster, TypedWave, Wrong, at, parse},
 };
+use crate::apply::selector::{checked_key, checked_value};
 use crate::apply::{
     overlay::{Overlay, Overlays},
     waves::Wave,

@@ -8,7 +8,6 @@ Nothing is ever applied to a cluster only because somebody's `current-context` h
 mod contexts;
 mod error;
 mod file;
-mod selector;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -16,7 +15,6 @@ mod typed;
 use std::{collections::BTreeSet, path::Path};
 
 pub use error::FleetError;
-pub use selector::Selector;
 
 use cluster::Cluster;
 use contexts::Kubeconfigs;
@@ -58,7 +56,9 @@ impl Fleet {
     fn of(contexts: &[String], kubeconfigs: &Kubeconfigs) -> Result<Self, FleetError> {
         let known = kubeconfigs.contexts()?;
         if contexts.is_empty() {
-            return Err(FleetError::NoContext { known });
+            return Err(FleetError::NoContext {
+                known: known.to_string(),
+            });
         }
         let mut seen = BTreeSet::new();
         if let Some(twice) = contexts.iter().find(|context| !seen.insert(*context)) {

@@ -10,10 +10,8 @@ use serde::{
 };
 use serde_saphyr::{MessageFormatter as _, Spanned, UserMessageFormatter, options};
 
-use super::{
-    Selector,
-    error::{Place, closest, did_you_mean},
-};
+use super::error::{Place, closest, did_you_mean};
+use crate::apply::selector::Selector;
 use crate::apply::{
     overlay::{Merge, Overlay, Patch, Target},
     select::{KindName, PathGlob},

@@ -124,7 +124,7 @@ fn unreadable(text: &str) -> String {
 }
 
 /// `[PREFIX/]NAME`.
-pub(super) fn checked_key(key: &str) -> Result<String, String> {
+pub(crate) fn checked_key(key: &str) -> Result<String, String> {
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, key),
@@ -140,7 +140,7 @@ pub(super) fn checked_key(key: &str) -> Result<String, String> {
 }
 
 /// Empty, or as a name of a label is.
-pub(super) fn checked_value(value: &str) -> Result<String, String> {
+pub(crate) fn checked_value(value: &str) -> Result<String, String> {
     if is_label_text(value) {
         return Ok(value.to_owned());
     }
