@@ -118,15 +118,33 @@ impl Remote {
                 return Err(self.refused_for_good(error, Asked::Storing));
             }
         };
+        let subject_handled = response.headers().contains_key("oci-subject");
         match declared(&response) {
-            Some(found) if found != expected => Err(Error::Digest {
+            Some(found) if found == expected => Ok(PutManifest { subject_handled }),
+            Some(found) => Err(Error::Digest {
                 target: call.target,
                 expected,
                 found,
             }),
-            _ => Ok(PutManifest {
-                subject_handled: response.headers().contains_key("oci-subject"),
-            }),
+            // The specification wants the digest and 201. What answers otherwise may be no registry, and has stored nothing.
+            None => {
+                let answer = format!(
+                    "a PUT was answered with {} and {:?} content, and without Docker-Content-Digest",
+                    response.status().as_u16(),
+                    content_type(&response)
+                );
+                drop(response);
+                match self.find_manifest(selector).await {
+                    Ok(Some(found)) if found == expected => Ok(PutManifest { subject_handled }),
+                    Err(error) if error.is_transient() => Err(error),
+                    _ => Err(Error::Protocol {
+                        target: call.target,
+                        detail: format!(
+                            "{answer}, and what was sent is not there; check the address, and that no login page stands before the registry"
+                        ),
+                    }),
+                }
+            }
         }
     }
 

@@ -8,9 +8,11 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 
+use schema::MediaType;
+
 use super::{
     BlobSource, Error, Mount,
-    scripted::{Outcome, Say, Scripted, content, remote, say},
+    scripted::{INDEX, MANIFEST, Outcome, Say, Scripted, content, remote, say, tag},
 };
 
 #[tokio::test]
@@ -170,6 +172,43 @@ async fn an_upload_of_what_is_there_is_over_when_it_begins() -> Outcome {
         let begun = remote.begin_blob(&blob).await?;
         assert!(matches!(begun, Mount::Refused(_)));
         assert_eq!(server.asked().len(), expected);
+    }
+    Ok(())
+}
+
+/// Login pages and gateways answer 200 to anything: only what is there afterwards was stored.
+#[tokio::test]
+async fn a_manifest_that_nobody_stored_is_not_pushed() -> Outcome {
+    let put = |status: u16, kind: &'static str, kept: bool| async move {
+        let server = Scripted::serve(move |asked, _| {
+            let verb = asked.line.split(' ').next();
+            match (verb, kept) {
+                (Some("PUT"), _) => say(status, &[("Content-Type", kind)], b"<html>log in"),
+                (_, true) => say(200, &[INDEX], MANIFEST),
+                _ if status == 200 => say(200, &[("Content-Type", kind)], b"<html>log in"),
+                _ => say(404, &[], b""),
+            }
+        })
+        .await?;
+        let body = Bytes::from_static(MANIFEST);
+        let (remote, tag) = (remote(&server)?, tag()?);
+        let told = remote.put_manifest(&tag, MediaType::OciIndex, body).await;
+        Ok::<_, Box<dyn std::error::Error>>(told.map_err(|error| error.to_string()))
+    };
+    for (status, kind) in [
+        (200, "text/html"),
+        (200, ""),
+        (202, ""),
+        (204, ""),
+        (201, ""),
+    ] {
+        assert!(put(status, kind, true).await?.is_ok(), "{status} {kind}");
+        let told = put(status, kind, false).await?.err().unwrap_or_default();
+        let answered = format!("answered with {status} and {kind:?} content");
+        assert!(
+            told.contains(&answered) && told.contains("is not there"),
+            "{status} {kind}: {told}"
+        );
     }
     Ok(())
 }

@@ -157,23 +157,19 @@ impl Place {
         self.check_writable()
     }
 
-    /// In a directory like `/tmp`, only the owner of a file may replace it.
+    /// Whoever owns what is there keeps ways into it: its mode, or a file held open. So only what is ours is replaced, also by
+    /// root, who could replace anything.
     pub(super) fn check_replaceable(&self, found: &Metadata) -> Result<(), Error> {
-        let directory = self
-            .parent
-            .dir_metadata()
-            .map_err(|error| self.failed(error))?;
-        let sticky = directory.mode() & 0o1000 != 0;
-        if sticky && user() != 0 && ![found.uid(), directory.uid()].contains(&user()) {
-            return Err(Error::refused(
-                &self.shown,
-                format!(
-                    "this belongs to user {}, and in a directory like this one only they may replace it; name another place",
-                    found.uid()
-                ),
-            ));
+        if found.uid() == user() {
+            return Ok(());
         }
-        Ok(())
+        Err(Error::refused(
+            &self.shown,
+            format!(
+                "this belongs to user {}, and is not replaced for them; remove it first, or name another place",
+                found.uid()
+            ),
+        ))
     }
 
     pub(super) fn check_writable(&self) -> Result<(), Error> {
@@ -186,14 +182,21 @@ impl Place {
         .map_err(|error| in_directory(&self.shown, error.into()))
     }
 
-    /// The mode of a finished output: what it replaces has already told who may read it.
+    /// The mode of a finished output: what it replaces has already told who may read it. Nobody else may write to it, and
+    /// what is private by `default` stays so.
     pub(super) fn final_mode(&self, default: u32) -> Result<u32, Error> {
+        const PRIVATE: u32 = 0o077;
+        const WRITTEN_BY_OTHERS: u32 = 0o022;
         let found = self
             .stands(&self.name)?
             .filter(|found| !found.file_type().is_symlink());
-        Ok(match found {
-            Some(found) => found.permissions().mode() & 0o777,
-            None => super::masked(default),
+        let Some(found) = found else {
+            return Ok(super::masked(default));
+        };
+        let kept = found.permissions().mode() & 0o777 & !WRITTEN_BY_OTHERS;
+        Ok(match default & PRIVATE {
+            0 => kept & !PRIVATE,
+            _ => kept,
         })
     }
 

@@ -39,6 +39,8 @@ fn a_directory_of_somebody_else_is_not_filled() -> Result<()> {
         ("ln -s $V d", "shared/d"),
         ("ln -s $V/new d", "shared/d"),
         ("echo mine >d", "shared/d"),
+        // Empty, but whoever owns it could put other files in the place of those that were verified.
+        ("mkdir -m 777 d", "shared/d"),
     ] {
         for maker in makers(&office)? {
             office.plant(true, script)?;

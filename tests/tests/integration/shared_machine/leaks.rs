@@ -99,7 +99,11 @@ fn what_holds_a_secret_is_for_its_owner() -> Result<()> {
         fs::write(config.join(format!("{name}.yaml")), text)
     };
     object("ConfigMap", "open")?;
-    office.plant(false, "umask 022")?;
+    // What is replaced has told who may read it, but nobody may write to what was verified, or read a Secret.
+    office.plant(
+        false,
+        ": >closed.tar; chmod 666 closed.tar; mkdir -m 777 tree",
+    )?;
     let build = |flags: &[(&str, &str)]| -> Result<()> {
         let mut build = office.desk.build()?.args([
             "--allow-secrets".as_ref(),

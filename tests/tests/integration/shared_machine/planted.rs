@@ -79,6 +79,8 @@ fn nothing_at_the_name_of_an_archive_is_followed_or_lost() -> Result<()> {
         ("ln -s /dev/null x.tar", "symbolic link"),
         ("mkfifo x.tar", "this pipe belongs to user 65534"),
         ("mkdir x.tar", "directory"),
+        // Whoever owns it could go on writing to it, and reading it, by its mode or through a descriptor.
+        (": >x.tar; chmod 666 x.tar", "belongs to user 65534"),
     ] {
         office.plant(true, script)?;
         let before = identity(&office.shared.join("x.tar"))?;
@@ -143,6 +145,7 @@ fn a_report_goes_where_nobody_led_it() -> Result<()> {
         "ln -s $V/new r.json",
         "mkfifo r.json",
         "mkdir r.json",
+        ": >r.json; chmod 666 r.json",
     ] {
         office.plant(true, script)?;
         let before = identity(&office.shared.join("r.json"))?;
