@@ -24,6 +24,10 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<Page, Error> {
     let private_text = key.to_pem(passphrase).map_err(&of_key)?;
     let public_text = key.public().to_pem().map_err(&of_key)?;
     let id = key.public().id().map_err(&of_key)?;
+    if args.out.as_os_str() == "-" {
+        let text = "keygen writes two files, so it does not write to standard output; name a file with --out";
+        return Err(Error::Usage(text.to_owned()));
+    }
     // Both names are taken before either file holds anything; until both are kept, an error takes both away.
     let mut private = Fresh::create(&args.out, 0o600)?;
     let mut public = Fresh::create(&public_path, 0o644)?;

@@ -24,6 +24,9 @@ use crate::{
 /// The most a registry need accept as a manifest (distribution-spec, "Pushing Manifests"), and the most we read: 4 MiB.
 pub const MANIFEST_LIMIT: u64 = 4 << 20;
 
+/// The most bytes of one blob: 64 TiB. As many blobs as a build may name cannot make a number that overflows.
+const BLOB_LIMIT: u64 = 1 << 46;
+
 /// The media types of manifests that can be carried.
 #[derive(
     Debug,
@@ -312,6 +315,13 @@ impl Body {
 }
 
 fn blob(entry: &OciDescriptor) -> Result<Blob, ManifestError> {
+    if entry.size() > BLOB_LIMIT {
+        return Err(ManifestError::Malformed(format!(
+            "it names the blob {} of {} bytes, more than any registry holds",
+            entry.digest(),
+            entry.size()
+        )));
+    }
     Ok(Blob {
         digest: digest(entry)?,
         size: entry.size(),

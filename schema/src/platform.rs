@@ -14,6 +14,23 @@ pub struct Platform {
 }
 
 impl Platform {
+    /// With the names that images use, for what a user typed (containerd's `platforms.Normalize`): `aarch64` is `arm64`.
+    pub fn normalized(self) -> Self {
+        let (architecture, variant) = match self.architecture.as_str() {
+            "aarch64" => ("arm64", self.variant),
+            "x86_64" | "x86-64" => ("amd64", self.variant),
+            "i386" => ("386", self.variant),
+            "armhf" => ("arm", Some("v7".to_owned())),
+            "armel" => ("arm", Some("v6".to_owned())),
+            _ => return self,
+        };
+        Self {
+            os: self.os,
+            architecture: architecture.to_owned(),
+            variant,
+        }
+    }
+
     /// Whether an image for `offered` answers a wish for `self`; without a variant in the wish any variant does.
     pub fn accepts(&self, offered: &Platform) -> bool {
         self.os == offered.os
@@ -22,12 +39,15 @@ impl Platform {
     }
 }
 
+/// The most bytes of one of its words. Real ones have ten; what is longer is no platform.
+const LONGEST_WORD: usize = 128;
+
 impl FromStr for Platform {
     type Err = PlatformError;
 
     fn from_str(text: &str) -> Result<Self, PlatformError> {
         let word = |part: &str| {
-            !part.is_empty()
+            (1..=LONGEST_WORD).contains(&part.len())
                 && part
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
@@ -62,7 +82,7 @@ impl fmt::Display for Platform {
 
 crate::name::text_serde!(
     Platform,
-    "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?$"
+    "^[A-Za-z0-9._-]{1,128}/[A-Za-z0-9._-]{1,128}(/[A-Za-z0-9._-]{1,128})?$"
 );
 
 /// Not a platform.
@@ -81,8 +101,23 @@ mod tests {
         assert!(
             matches!((&arm64, &v8), (Ok(wish), Ok(offered)) if wish.accepts(offered) && !offered.accepts(wish))
         );
-        for bad in ["", "linux", "linux/", "a/b/c/d", "linux/amd 64"] {
+        let long = format!("linux/{}", "a".repeat(129));
+        for bad in ["", "linux", "linux/", "a/b/c/d", "linux/amd 64", &long] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn other_names_of_machines_are_those_that_images_use() -> Result<(), PlatformError> {
+        for (typed, meant) in [
+            ("linux/aarch64", "linux/arm64"),
+            ("linux/x86_64", "linux/amd64"),
+            ("linux/armhf", "linux/arm/v7"),
+            ("linux/arm64/v8", "linux/arm64/v8"),
+            ("windows/amd64", "windows/amd64"),
+        ] {
+            assert_eq!(typed.parse::<Platform>()?.normalized(), meant.parse()?);
+        }
+        Ok(())
     }
 }

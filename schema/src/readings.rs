@@ -130,6 +130,18 @@ const EXECUTION: Known = Known {
         "Volumes",
         "WorkingDir",
     ],
+    below: &[("Healthcheck", &HEALTHCHECK)],
+};
+
+const HEALTHCHECK: Known = Known {
+    keys: &[
+        "Interval",
+        "Retries",
+        "StartInterval",
+        "StartPeriod",
+        "Test",
+        "Timeout",
+    ],
     below: &[],
 };
 
@@ -182,6 +194,7 @@ mod tests {
         for text in [
             r#"{"Architecture":"arm64"}"#,
             r#"{"config":{"cmd":[]}}"#,
+            r#"{"config":{"Healthcheck":{"Test":[],"test":[]}}}"#,
             r#"{"rootfs":{"Diff_IDs":[]}}"#,
             r#"{"history":[{"Created":""}]}"#,
         ] {

@@ -6,11 +6,26 @@ distribution project's reference package; what comes out are our checked types. 
 pattern for it that takes longer than many a build: the tests hold both against each other.
 */
 
-use std::{fmt, net::Ipv6Addr, str::FromStr};
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
 
 use crate::{Digest, Repository, Tag, digest::DigestError};
 
 const DOCKER_HUB: &str = "docker.io";
+
+/// Places that skopeo reads images from, and this reader does not.
+const TRANSPORTS: [&str; 7] = [
+    "containers-storage:",
+    "dir:",
+    "docker-archive:",
+    "docker-daemon:",
+    "oci-archive:",
+    "ostree:",
+    "sif:",
+];
 
 // What is wrong with a part.
 const HOST: &str = "its host is no name or address with an optional port";
@@ -53,6 +68,13 @@ impl FromStr for Reference {
             .unwrap_or(text);
         if let Some(stored) = without_plus(bare) {
             return Err(ReferenceError::Plus(text.to_owned(), stored));
+        }
+        if let Some(transport) = TRANSPORTS.iter().find(|name| bare.starts_with(**name)) {
+            return Err(ReferenceError::Transport(transport));
+        }
+        let before = bare.split('/').next().unwrap_or_default();
+        if bare.contains('/') && before.contains('@') {
+            return Err(ReferenceError::Credentials);
         }
         let malformed =
             |reason: &str| ReferenceError::Malformed(text.to_owned(), reason.to_owned());
@@ -100,7 +122,11 @@ fn host(named: &str) -> Result<(&str, &str), &'static str> {
             let port = port.is_none_or(|port| {
                 !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
             });
-            match port && name.split('.').all(is_label) {
+            // Systems read `127.1` and `0x7f.1` as addresses, each in its own way.
+            let last = name.rsplit('.').next().unwrap_or_default();
+            let number = last.parse::<u64>().is_ok() || last.to_ascii_lowercase().starts_with("0x");
+            let named = !number || name.parse::<Ipv4Addr>().is_ok();
+            match port && named && name.split('.').all(is_label) {
                 true => Ok((host, rest)),
                 false => Err(HOST),
             }
@@ -194,6 +220,16 @@ pub enum ReferenceError {
         "{0:?} is not an image reference ({1}): expected [HOST[:PORT]/]REPOSITORY[:TAG][@sha256:DIGEST]"
     )]
     Malformed(String, String),
+    /// It holds a user name, and perhaps a password, which is not repeated.
+    #[error(
+        "what stands before the host of an image reference looks like a user name; leave it out, and log in with `skopeo login` or --authfile"
+    )]
+    Credentials,
+    /// Not at a registry.
+    #[error(
+        "{0} is no place that images are taken from; name an image at a registry (HOST/REPOSITORY:TAG), or give a directory with --from-dir"
+    )]
+    Transport(&'static str),
     /// Its tag is the version of a Helm chart, with build metadata.
     #[error(
         "{0:?} is not an image reference: a tag cannot hold '+'; Helm stores a chart whose version has one under a tag with '_' in its place: write {1}"
@@ -307,6 +343,13 @@ mod tests {
             // What looks like a host in upper case is a repository to it, though no registry could have one.
             let theirs = text.parse::<oci_spec::distribution::Reference>().ok();
             let theirs = theirs.filter(|theirs| theirs.repository().parse::<Repository>().is_ok());
+            // Numbers that are no whole address are refused here alone.
+            let number = |theirs: &oci_spec::distribution::Reference| {
+                let name = theirs.registry().split(':').next().unwrap_or_default();
+                let last = name.rsplit('.').next().unwrap_or_default();
+                last.parse::<u64>().is_ok() || last.to_ascii_lowercase().starts_with("0x")
+            };
+            prop_assume!(!theirs.as_ref().is_some_and(number));
             match (text.parse::<Reference>(), theirs) {
                 (Ok(ours), Some(theirs)) => {
                     prop_assert_eq!(&ours.host, theirs.registry());
@@ -319,6 +362,21 @@ mod tests {
                 (ours, theirs) => prop_assert!(false, "{text:?}: {ours:?} and {theirs:?}"),
             }
         }
+    }
+
+    #[test]
+    fn what_belongs_elsewhere_is_told_so_and_no_password_is_repeated() {
+        for (typed, told) in [
+            ("docker-archive:a.tar", "docker-archive: is no place"),
+            ("docker-daemon:a:1", "docker-daemon: is no place"),
+            ("user:secret@r.io/a", "looks like a user name"),
+            ("127.1:1/a", "its host is no name or address"),
+            ("0x7f.1:1/a", "its host is no name or address"),
+        ] {
+            let shown = shown(typed);
+            assert!(shown.contains(told) && !shown.contains("secret"), "{shown}");
+        }
+        assert_eq!(shown("127.0.0.1:5000/a"), "127.0.0.1:5000/a:latest");
     }
 
     #[test]

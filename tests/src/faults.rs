@@ -21,7 +21,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
 use hyper::{
     StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE, RETRY_AFTER},
+    header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE, RETRY_AFTER},
 };
 use tokio::sync::watch;
 
@@ -78,6 +78,8 @@ pub enum Action {
     Html,
     /// Answer the whole content, 200, as if `Range` were unknown.
     IgnoreRange,
+    /// Answer 302 and lead to this address.
+    Redirect(&'static str),
     /// Answer 401 with the registry's own challenge.
     Unauthorized,
 }
@@ -244,6 +246,9 @@ impl Action {
             }
             Self::IgnoreRange => {
                 asked.headers.remove(RANGE);
+            }
+            Self::Redirect(place) => {
+                return Some(Answer::empty(StatusCode::FOUND).with(LOCATION, *place));
             }
             Self::Unauthorized => return Some(challenge()),
             Self::ClaimLength(_)

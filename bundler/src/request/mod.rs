@@ -205,6 +205,8 @@ impl Request {
                     .map_err(|error| Error::Usage(format!("platforms in the spec: {error}")))?,
             );
         }
+        let mut platforms: Vec<Platform> =
+            platforms.into_iter().map(Platform::normalized).collect();
         platforms.dedup();
         if platforms.len() > 1 && !args.sparse_index {
             let text = "several platforms leave an index of which some children are missing, which some registries refuse; \

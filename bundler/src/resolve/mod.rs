@@ -137,8 +137,28 @@ impl Gathering<'_> {
         let digest = top.raw.digest;
         let (platforms, config) = self.platforms(&top).await?;
         self.made.extend(config);
+        if !top.raw.media_type.is_index() {
+            self.warn_of_another_platform(&platforms);
+        }
         self.take(top).await?;
         Ok((digest, selected_from, platforms))
+    }
+
+    /// There is nothing to choose in an image of one platform, so it is taken, as docker does; but it may be a mistake.
+    fn warn_of_another_platform(&self, found: &[Platform]) {
+        let wishes = &self.request.platforms;
+        let accepted = |found: &Platform| wishes.iter().any(|wish| wish.accepts(found));
+        if self.wanted.part.is_some() || wishes.is_empty() {
+            return;
+        }
+        if let Some(other) = found.iter().find(|found| !accepted(found)) {
+            let asked: Vec<String> = wishes.iter().map(ToString::to_string).collect();
+            tracing::warn!(
+                "{} is an image of {other} alone, and {} was asked for; it is taken as it is",
+                self.wanted.shown,
+                asked.join(", ")
+            );
+        }
     }
 
     /// A manifest, and what it refers to. `declared` is what its index calls it.
@@ -179,9 +199,19 @@ impl Gathering<'_> {
         if !named.raw.media_type.is_index() || whole || !choice {
             return Ok((named, None));
         }
-        let child = matching(&named.parsed, platform)
+        let mut matches = matching(&named.parsed, platform);
+        let child = matches
             .next()
             .ok_or_else(|| self.no_platform(&named.parsed))?;
+        let more = matches.filter_map(|child| child.platform.as_ref());
+        let more: Vec<String> = more.map(ToString::to_string).collect();
+        if !more.is_empty() {
+            tracing::warn!(
+                "{}: of several images for {platform} the first is taken, and left out are: {}; name the variant, or keep them with --sparse-index",
+                self.wanted.shown,
+                more.join(", ")
+            );
+        }
         let selected = self
             .fetch(&Selector::Digest(child.digest), child.media_type)
             .await?;

@@ -80,7 +80,7 @@ impl Attachments {
         error: Error,
         strict: bool,
     ) -> Result<(), Error> {
-        if strict || !is_refusal(&error) {
+        if strict || !is_no_answer(&error) {
             return Err(Error::Attachment {
                 image: image.to_owned(),
                 what: format!("the answer to GET {path}"),
@@ -135,6 +135,16 @@ pub(super) fn left_out(image: &str, left: &[String]) {
         "{image}: the source names what is about it and does not give it, so it is left out: {}{more} ({FLAGS})",
         shown.join("; ")
     );
+}
+
+/// Whether a question got no useful answer though the image itself was had a moment ago: refused, or, once retries are used up, cut
+/// off, as firewalls do with paths they do not know.
+fn is_no_answer(error: &Error) -> bool {
+    let cut = matches!(
+        error,
+        Error::Registry(registry::Error::Cut { .. } | registry::Error::Unreachable { .. })
+    );
+    cut || is_refusal(error)
 }
 
 /// Whether the source answered, and the answer is of no use.

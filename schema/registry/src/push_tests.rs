@@ -212,3 +212,32 @@ async fn a_manifest_that_nobody_stored_is_not_pushed() -> Outcome {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_location_that_leads_nowhere_new_is_explained() -> Outcome {
+    let told = |location: &'static str| async move {
+        let (bytes, blob) = content(3000);
+        let server = Scripted::serve(move |asked, _| {
+            let place = match location {
+                "" => String::new(),
+                scheme => format!("{scheme}://{}/up", asked.header("host").unwrap_or_default()),
+            };
+            match asked.line.split(' ').next() {
+                Some("POST") => say(202, &[("Location", &place)], b""),
+                Some("HEAD") => say(404, &[], b""),
+                _ => say(201, &[], b""),
+            }
+        })
+        .await?;
+        let pushed = remote(&server)?.push_blob(&blob, &bytes, None).await;
+        let told = pushed.err().map(|error| error.to_string());
+        Ok::<_, Box<dyn std::error::Error>>(told.unwrap_or_default())
+    };
+    let other = told("https").await?;
+    assert!(
+        other.contains("from http to https on the same host") && !other.contains("--allow"),
+        "{other}"
+    );
+    assert!(told("").await?.contains("without a usable Location"));
+    Ok(())
+}

@@ -56,7 +56,7 @@ const CLEARING: Duration = Duration::from_secs(5);
 impl Upload {
     /// Reads the session out of an answer; `None` without a usable `Location`.
     fn of(response: &Response) -> Option<Self> {
-        let place = text(response.headers(), &LOCATION)?;
+        let place = text(response.headers(), &LOCATION).filter(|place| !place.trim().is_empty())?;
         let chunk_min = text(
             response.headers(),
             &HeaderName::from_static("oci-chunk-min-length"),
@@ -161,9 +161,21 @@ impl Remote {
         if self.shared.clients.may_upload_to(&upload.url) {
             return Ok(upload);
         }
+        let host = location::authority(&upload.url);
+        // The same name and port by another scheme: nothing to allow, and something to mend there.
+        if host == location::authority(&self.shared.base) {
+            return Err(Error::Protocol {
+                target: self.target(&blob.digest),
+                detail: format!(
+                    "it sends the upload from {} to {} on the same host and port; the proxy before it has to pass X-Forwarded-Proto on, or the registry's external address has to be set right",
+                    self.shared.base.scheme(),
+                    upload.url.scheme()
+                ),
+            });
+        }
         Err(Error::UploadElsewhere {
             target: self.target(&blob.digest),
-            host: location::authority(&upload.url),
+            host,
         })
     }
 

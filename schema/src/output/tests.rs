@@ -73,13 +73,19 @@ fn what_grows_is_closed_to_others_and_open_when_it_is_whole() -> Result<()> {
     assert_eq!(mode(".x.tar.partial")?, 0o600);
     growing.commit(0o666)?;
     assert_eq!(mode("x.tar")?, super::masked(0o666));
-    // What is replaced has told who may read it.
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o640))?;
-    replace(&Destination::look(&path)?, b"short", 0o600)?;
-    assert_eq!(
-        (mode("x.tar")?, fs::read(&path)?),
-        (0o640, b"short".to_vec())
-    );
+    // What is replaced has told who may read it; but nobody else may write to it, and what is private stays so.
+    for (found, default, kept) in [
+        (0o640, 0o666, 0o640),
+        (0o666, 0o666, 0o644),
+        (0o640, 0o600, 0o600),
+    ] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(found))?;
+        replace(&Destination::look(&path)?, b"short", default)?;
+        assert_eq!(
+            (mode("x.tar")?, fs::read(&path)?),
+            (kept, b"short".to_vec())
+        );
+    }
     Ok(())
 }
 

@@ -10,15 +10,17 @@ use super::{Fault, What, group};
 use crate::{Object, ObjectsError, Place, text::line_and_column};
 
 /// What stands in the expressions of Helm alone.
-const OBJECTS: [&str; 7] = [
+const OBJECTS: [&str; 5] = [
     ".Values",
     ".Release.",
     ".Chart.",
     ".Capabilities.",
     ".Template.",
-    "include \"",
-    "template \"",
 ];
+
+/// What stands in Helm's expressions and in those of others too: enough to explain a file that cannot be read, not to refuse one
+/// that can.
+const CALLS: [&str; 2] = ["include \"", "template \""];
 
 /// A broken file that is a Helm template is called one, at its first expression.
 pub(crate) fn instead(text: &str, error: ObjectsError) -> ObjectsError {
@@ -30,7 +32,7 @@ pub(crate) fn instead(text: &str, error: ObjectsError) -> ObjectsError {
         | ObjectsError::Refused { place, .. } => place.document,
         _ => return error,
     };
-    match first(text) {
+    match first(text, true) {
         None => error,
         Some(at) => ObjectsError::Template {
             place: Place {
@@ -41,12 +43,13 @@ pub(crate) fn instead(text: &str, error: ObjectsError) -> ObjectsError {
     }
 }
 
-/// Where the first expression of Helm's begins.
-fn first(text: &str) -> Option<usize> {
+/// Where the first expression of Helm's begins; with `calls`, also one that may be.
+fn first(text: &str, calls: bool) -> Option<usize> {
     let mut found = text.match_indices("{{").map(|(at, _)| at);
     found.find(|&at| {
         let expression = text[at..].split("}}").next().unwrap_or_default();
-        OBJECTS.iter().any(|object| expression.contains(object))
+        let call = calls && CALLS.iter().any(|call| expression.contains(call));
+        call || OBJECTS.iter().any(|object| expression.contains(object))
     })
 }
 
@@ -85,7 +88,7 @@ fn expression(value: &Value, path: &mut Vec<String>) -> bool {
         found
     };
     match value {
-        Value::String(text) => first(text).is_some(),
+        Value::String(text) => first(text, false).is_some(),
         Value::Array(items) => (0..)
             .zip(items)
             .any(|(index, item): (usize, _)| enter(index.to_string(), item)),

@@ -183,6 +183,14 @@ fn namespaces_labels_and_annotations_follow_the_rules() {
     assert!(fault(pods).contains("spec.template.metadata.labels.app is a number"));
 }
 
+/// Its command line is for a program that has templates of its own.
+#[test]
+fn a_template_that_need_not_be_helms_is_no_fault_of_a_manifest_that_can_be_read() {
+    let deployment = |argument: &str| json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {"template": {"spec": {"containers": [{"args": [argument]}]}}}});
+    assert_eq!(fault(deployment(r#"--fmt={{ template "x" . }}"#)), "");
+    assert!(fault(deployment("{{ .Values.image }}")).contains("Helm template"));
+}
+
 #[test]
 fn bags_hold_texts_up_to_a_mebibyte() {
     let mebibyte = "x".repeat(1 << 20);

@@ -65,6 +65,8 @@ fn refusing_to_be_asked_costs_no_image() -> Result<()> {
         (answer(503), "503"),
         (Action::Html, "html"),
         (Action::Unauthorized, "cannot log in"),
+        // Firewalls hang up on paths that they do not know, or lead to a host that is not there.
+        (Action::Redirect("http://127.0.0.1:1/x"), "cannot reach"),
     ] {
         // With the list of tags there would be nothing to ask for by name.
         for path in ["/tags/list", "/referrers/", ".sig", "/manifests/sha256-"] {
