@@ -165,7 +165,7 @@ fn load(path: String, source: &Path, allow_secrets: bool) -> Result<ConfigFile, 
         if group == "kustomize.config.k8s.io" {
             return Err(ConfigError::Kustomization(source.into()));
         }
-        if !allow_secrets && object.api_version == "v1" && object.kind == "Secret" {
+        if !allow_secrets && object.holds_secret() {
             let (document, name) = (object.document + 1, object.name.clone());
             return Err(ConfigError::Secret {
                 file: source.into(),

@@ -12,6 +12,7 @@ mod resume;
 use std::{path::Path, sync::Arc};
 
 use futures_util::{StreamExt, pin_mut};
+use manifests::Object;
 use schema::{
     Digest, Progress,
     bundle::{self, Placement, Tape},
@@ -115,7 +116,7 @@ pub fn check(output: &Output, config_to_dir: Option<&Path>) -> Result<(), Error>
 
 /// Writes manifests alone, with a `SHA256SUMS`: nothing that `kubectl apply -Rf` would stumble over.
 pub fn manifests(directory: &Path, config: &[ConfigFile]) -> Result<(), Error> {
-    let secret = |file: &&ConfigFile| file.objects.iter().any(|object| object.kind == "Secret");
+    let secret = |file: &&ConfigFile| file.objects.iter().any(Object::holds_secret);
     let private = config.iter().filter(secret).map(|file| file.path.clone());
     let target = bundle::Unpacking::into(directory)?.keeping_private(private);
     target.clear()?;

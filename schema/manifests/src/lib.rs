@@ -45,6 +45,26 @@ pub struct Object {
     pub value: Value,
 }
 
+impl Object {
+    /// Whether it is a Secret, or holds one that a controller makes of it (a Template, a ManifestWork, a SyncSet).
+    pub fn holds_secret(&self) -> bool {
+        self.kind == "Secret" || holds_secret(&self.value)
+    }
+}
+
+fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => {
+            let text = |key| map.get(key).and_then(Value::as_str);
+            let own = text("apiVersion") == Some("v1") && text("kind") == Some("Secret");
+            (own && (map.contains_key("data") || map.contains_key("stringData")))
+                || map.values().any(holds_secret)
+        }
+        Value::Array(items) => items.iter().any(holds_secret),
+        _ => false,
+    }
+}
+
 /// Reads every object of a file of YAML documents or of JSON. Lists are taken apart, empty documents skipped.
 pub fn read(bytes: &[u8]) -> Result<Vec<Object>, ObjectsError> {
     if bytes.len() as u64 > FILE_LIMIT {

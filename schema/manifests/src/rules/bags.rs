@@ -26,6 +26,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 pub(super) fn check(object: &Object) -> Result<(), Fault> {
+    let bag = object.api_version == "v1" && matches!(object.kind.as_str(), "ConfigMap" | "Secret");
+    let immutable = object.value.get("immutable");
+    if bag && immutable.is_some_and(|value| !value.is_boolean() && !value.is_null()) {
+        return Err(Fault::invalid(&["immutable"], "is neither true nor false"));
+    }
     let size = match (object.api_version.as_str(), object.kind.as_str()) {
         ("v1", "ConfigMap") => config_map(object)?,
         ("v1", "Secret") => secret(object)?,

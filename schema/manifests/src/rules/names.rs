@@ -5,6 +5,8 @@ Objects of most kinds, custom resources among them, are named as a DNS subdomain
 bindings, certificate requests, and what OpenShift's own API server keeps need only be a segment of a path.
 */
 
+use serde_json::Value;
+
 use super::{Fault, group, map_at, texts};
 use crate::Object;
 
@@ -18,12 +20,34 @@ pub(super) fn check(object: &Object) -> Result<(), Fault> {
         return Err(Fault::invalid(&["metadata", "namespace"], reason));
     }
     metadata(object, &["metadata"])?;
-    if matches!(group(object), "apps" | "batch") {
-        metadata(object, &["spec", "template", "metadata"])?;
-        metadata(
-            object,
-            &["spec", "jobTemplate", "spec", "template", "metadata"],
-        )?;
+    for path in templates(object) {
+        metadata(object, path)?;
+    }
+    selector(object)
+}
+
+/// Where the metadata of pods stands that an object makes.
+fn templates(object: &Object) -> &'static [&'static [&'static str]] {
+    match (group(object), object.kind.as_str()) {
+        ("batch", "CronJob") => &[&["spec", "jobTemplate", "spec", "template", "metadata"]],
+        ("apps" | "batch", _) | ("", "ReplicationController") => {
+            &[&["spec", "template", "metadata"]]
+        }
+        ("", "PodTemplate") => &[&["template", "metadata"]],
+        _ => &[],
+    }
+}
+
+/// Services and ReplicationControllers choose their pods by labels.
+fn selector(object: &Object) -> Result<(), Fault> {
+    const PATH: [&str; 2] = ["spec", "selector"];
+    if group(object).is_empty()
+        && matches!(object.kind.as_str(), "Service" | "ReplicationController")
+        && let Some(map) = map_at(object, &PATH)?
+    {
+        for pair in texts(map, &PATH) {
+            pair?;
+        }
     }
     Ok(())
 }
@@ -60,7 +84,36 @@ fn name(object: &Object) -> Result<(), Fault> {
         (group, _) if OPENSHIFT.contains(&group) => segment(&object.name),
         _ => subdomain(&object.name),
     };
-    checked.map_err(|reason| Fault::invalid(&["metadata", "name"], reason))
+    checked
+        .and_then(|()| own_name(object))
+        .map_err(|reason| Fault::invalid(&["metadata", "name"], reason))
+}
+
+/// What some kinds ask of their names besides.
+fn own_name(object: &Object) -> Result<(), String> {
+    let (kind, name) = (object.kind.as_str(), &object.name);
+    // Eleven characters are added for each job, and jobs have at most 63 (batch `validation`).
+    const CRON_JOB: usize = 52;
+    match (group(object), kind) {
+        ("batch", "CronJob") if name.len() > CRON_JOB => Err(format!(
+            "has {} characters, of a CronJob at most {CRON_JOB} are taken",
+            name.len()
+        )),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            let text = |path| object.value.pointer(path).and_then(Value::as_str);
+            let parts = (text("/spec/names/plural"), text("/spec/group"));
+            match parts {
+                (Some(plural), Some(group)) if *name != format!("{plural}.{group}") => {
+                    Err(format!(
+                        "is {name:?}, expected {:?}, which are spec.names.plural and spec.group",
+                        format!("{plural}.{group}")
+                    ))
+                }
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The groups that OpenShift's API servers keep, whose names have rules of their own.
@@ -87,6 +140,7 @@ fn metadata(object: &Object, path: &[&str]) -> Result<(), Fault> {
             found.map_err(|reason| at(&labels, key, reason))?;
         }
     }
+    finalizers(object, path)?;
     let annotations: Vec<&str> = path.iter().copied().chain(["annotations"]).collect();
     if let Some(map) = map_at(object, &annotations)? {
         const LIMIT: usize = 256 << 10;
@@ -103,6 +157,25 @@ fn metadata(object: &Object, path: &[&str]) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+fn finalizers(object: &Object, path: &[&str]) -> Result<(), Fault> {
+    let metadata = path
+        .iter()
+        .try_fold(&object.value, |value, step| value.get(step));
+    let found = metadata.and_then(|metadata| metadata.get("finalizers"));
+    let texts = |list: &Value| {
+        let items = list.as_array();
+        items.is_some_and(|items| items.iter().all(Value::is_string))
+    };
+    match found {
+        Some(found) if !found.is_null() && !texts(found) => {
+            let path: Vec<&str> = path.iter().copied().chain(["finalizers"]).collect();
+            let reason = "is no list of strings, which a cluster expects";
+            Err(Fault::invalid(&path, reason))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn at(path: &[&str], key: &str, reason: String) -> Fault {

@@ -183,6 +183,47 @@ fn namespaces_labels_and_annotations_follow_the_rules() {
     assert!(fault(pods).contains("spec.template.metadata.labels.app is a number"));
 }
 
+#[test]
+fn some_kinds_have_rules_of_their_own() {
+    let object = |text: Value| fault(text);
+    let long = "x".repeat(53);
+    for (value, told) in [
+        (
+            json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": long}}),
+            "at most 52",
+        ),
+        (
+            json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "a.b"}, "spec": {"group": "c", "names": {"plural": "a"}}}),
+            "expected \"a.c\"",
+        ),
+        (
+            json!({"apiVersion": "v1", "kind": "ReplicationController", "metadata": {"name": "a"}, "spec": {"template": {"metadata": {"labels": {"a": 1}}}}}),
+            "spec.template.metadata.labels.a is a number",
+        ),
+        (
+            json!({"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "a"}, "template": {"metadata": {"labels": {"a": 1}}}}),
+            "template.metadata.labels.a is a number",
+        ),
+        (
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"selector": {"a": 1}}}),
+            "spec.selector.a is a number",
+        ),
+        (
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "immutable": "true"}),
+            "immutable is neither true nor false",
+        ),
+        (
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "finalizers": "x"}}),
+            "metadata.finalizers is no list of strings",
+        ),
+    ] {
+        let found = object(value);
+        assert!(found.contains(told), "{found}");
+    }
+    let fine = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "finalizers": ["x/y"]}, "immutable": true});
+    assert_eq!(object(fine), "");
+}
+
 /// Its command line is for a program that has templates of its own.
 #[test]
 fn a_template_that_need_not_be_helms_is_no_fault_of_a_manifest_that_can_be_read() {
