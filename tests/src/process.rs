@@ -299,9 +299,12 @@ fn build() -> Result<PathBuf> {
         "--bin=importer",
         "--target-dir",
     ]);
-    command
-        .arg(target)
-        .args((!cfg!(debug_assertions)).then_some("--release"));
+    // The directory of a profile has its name, but for that of `dev`.
+    let profile = match directory.file_name() {
+        Some(name) if name != "debug" => name,
+        _ => OsStr::new("dev"),
+    };
+    command.arg(target).arg("--profile").arg(profile);
     let in_test = std::env::current_exe()?
         .parent()
         .is_some_and(|place| place.ends_with("deps"));

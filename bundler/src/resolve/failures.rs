@@ -108,6 +108,16 @@ pub fn settle(
     };
     let total = earlier.len() + asked;
     if !earlier.is_empty() || !failures.iter().all(may_lack) {
+        let denied = |(_, error): &(&Wanted, Error)| {
+            let denied = registry::Error::is_denied;
+            matches!(error, Error::Registry(error) if denied(error))
+        };
+        if request.skip_missing && failures.iter().any(denied) {
+            tracing::warn!(
+                "--skip-missing skips what a registry says is not there (404); one that answers 401 or 403 may only want a login, \
+                 so log in, or take those images out of the list"
+            );
+        }
         let named = failures.into_iter().map(|(wanted, error)| {
             let error = match &wanted.part {
                 Some(part) => Error::Part(part.clone(), Box::new(error)),

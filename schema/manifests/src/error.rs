@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 /// Where in a file. Shown as people count: documents, lines and columns from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -132,5 +134,17 @@ impl ObjectsError {
     pub(super) fn malformed(place: Place, reason: &str) -> Self {
         let reason = reason.lines().map(str::trim).collect::<Vec<_>>().join(" ");
         Self::Malformed { place, reason }
+    }
+}
+
+/// What a value is, in words.
+pub(super) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Array(_) => "a list",
+        Value::Bool(_) => "a boolean",
+        Value::Null => "nothing",
+        Value::Number(_) => "a number",
+        Value::Object(_) => "a mapping",
+        Value::String(_) => "a string",
     }
 }

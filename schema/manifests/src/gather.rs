@@ -9,7 +9,7 @@ and Go's folding of case knows two letters beyond ASCII: what is spelled almost 
 use schema::spelling;
 use serde_json::{Map, Value};
 
-use super::{Document, Object, ObjectsError, Place, rules};
+use super::{Document, Object, ObjectsError, Place, error::kind_of, rules};
 
 /// The fields at the top of an object whose meaning programs know.
 const TOP: [&str; 9] = [
@@ -288,15 +288,4 @@ fn text(
 
 fn key_of(field: &'static str) -> &'static str {
     field.rsplit('.').next().unwrap_or(field)
-}
-
-pub(super) fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Array(_) => "a list",
-        Value::Bool(_) => "a boolean",
-        Value::Null => "nothing",
-        Value::Number(_) => "a number",
-        Value::Object(_) => "a mapping",
-        Value::String(_) => "a string",
-    }
 }

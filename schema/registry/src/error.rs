@@ -191,6 +191,15 @@ impl Error {
         )
     }
 
+    /// Whether the registry wants another login, or none that there is: 401 or 403.
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Auth { .. } | Self::Denied { .. } => true,
+            Self::Http { status, .. } => matches!(status, 401 | 403),
+            _ => false,
+        }
+    }
+
     /// Whether the server failed at it.
     pub(super) fn is_server_error(&self) -> bool {
         matches!(

@@ -6,7 +6,7 @@ The fields are the format. A change here is a change of [`FORMAT`], of `schema/R
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, canonical, path::BundlePath, sums, validate};
+use super::path::BundlePath;
 use crate::{Digest, MediaType, Platform, Repository, Tag};
 
 /// The first field of every index: names the format and its version, so that a signature over an index can never be
@@ -306,39 +306,10 @@ impl Missing {
 }
 
 impl Index {
-    /// Completes an index: `files` without `SHA256SUMS`, which is made here and put first. It is read back as a reader
-    /// will read it, so that what is sealed can be opened.
-    pub fn seal(mut self) -> Result<(Self, Vec<u8>), Error> {
-        let sums = sums::text(&self.files);
-        self.files.insert(
-            0,
-            File::regular(BundlePath::Sums, sums.len() as u64, Digest::of(&sums)),
-        );
-        Self::parse(&self.to_bytes()?)?;
-        Ok((self, sums))
-    }
-
     /// The components that a release lacks.
     pub fn missing_of<'i>(&'i self, release: &'i Release) -> impl Iterator<Item = &'i Missing> {
         self.missing.iter().filter(|missing| {
             missing.repository == release.repository && missing.releases.contains(&release.tag)
         })
-    }
-
-    /// The canonical bytes, which are what is signed.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        canonical::to_bytes(self)
-    }
-
-    /// Reads canonical bytes and checks every rule of the format. Call it on bytes whose signature was verified.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let index = canonical::parse(bytes)?;
-        validate::index(&index)?;
-        Ok(index)
-    }
-
-    /// The bytes of `SHA256SUMS`, made again from the files.
-    pub fn sums(&self) -> Vec<u8> {
-        sums::text(self.files.get(1..).unwrap_or_default())
     }
 }

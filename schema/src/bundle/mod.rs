@@ -15,6 +15,8 @@ mod directory;
 mod error;
 mod header;
 mod index;
+mod index_bytes;
+mod key_error;
 mod keys;
 mod open;
 mod passphrase;
@@ -35,7 +37,8 @@ pub use index::{
     Assumed, Attached, CREATED_FORMAT, FORMAT, File, Image, Index, Kind, ManifestRecord, Missing,
     ObjectRecord, Release, UpdateGraph,
 };
-pub use keys::{KeyError, KeyId, PublicKey, Signature, SigningKey, TrustedKeys};
+pub use key_error::KeyError;
+pub use keys::{KeyId, PublicKey, Signature, SigningKey, TrustedKeys};
 pub use open::{Contents, INDEX_LIMIT, Opened, Unverified, Verified};
 pub use passphrase::{read_key_file, read_secret_file};
 pub use path::{BundlePath, ConfigPath, PathError};

@@ -23,7 +23,7 @@ use pkcs8::{
 };
 use zeroize::Zeroizing;
 
-use super::keys::KeyError;
+use super::key_error::KeyError;
 
 /// log2 of N.
 const COST: u8 = 17;

@@ -9,7 +9,8 @@ use std::io::Cursor;
 use super::{
     Error, Opened, header,
     index::{File, Index},
-    keys::{KeyError, KeyId, Signature, SigningKey, TrustedKeys},
+    key_error::KeyError,
+    keys::{KeyId, Signature, SigningKey, TrustedKeys},
 };
 
 /// A whole bundle but for the contents: head, headers, offsets, length.

@@ -12,7 +12,7 @@ mod template;
 
 use serde_json::{Map, Value};
 
-use super::{Object, gather::kind_of};
+use super::{Object, error::kind_of};
 pub(super) use template::instead as template_instead;
 
 /// What is wrong with an object.
