@@ -123,6 +123,8 @@ async fn the_registrys_count_of_bytes_is_not_needed_while_nothing_fails() -> Out
         remote(&server)?.push_blob(&blob, &bytes, None).await?;
         assert!(arrived(&server) == bytes, "{range:?}");
         let again = verbs(&server);
+        // On a busy machine the last answer may take so long that the blob is asked for meanwhile.
+        let again = again.trim_end_matches(" HEAD");
         assert_eq!(again, "POST PUT DELETE POST PATCH PATCH PUT", "{range:?}");
     }
     Ok(())
