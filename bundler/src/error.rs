@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use cli::{Exit, Fault};
+use cli::{Exit, HasExitCode};
 use schema::{
     Digest, Repository, Tag,
     bundle::{self, Blame, KeyError, SignError},
@@ -245,7 +245,7 @@ fn part(error: &Error) -> String {
     }
 }
 
-impl Fault for Error {
+impl HasExitCode for Error {
     fn exit(&self) -> Exit {
         match self {
             Self::Config(ConfigError::Secret { .. }) => Exit::Refused,

@@ -124,14 +124,14 @@ impl Program for Importer {
             Command::Import(args) => {
                 let verified =
                     open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
-                let report = import::bundle(verified, &args, &bars, self.common.board()).await?;
+                let report = import::bundle(verified, &args, &bars, self.common.status()).await?;
                 print(cli::print(&report.shown(args.format)?))?;
                 return report.verdict();
             }
             Command::Apply(args) => {
                 let verified =
                     open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
-                let said = command::apply(verified, &args, self.common.board()).await?;
+                let said = command::apply(verified, &args, self.common.status()).await?;
                 print(cli::print(&said.text))?;
                 return Ok(said.exit);
             }

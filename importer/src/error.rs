@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use cli::{Exit, Fault};
+use cli::{Exit, HasExitCode};
 use schema::{
     bundle::{self, Blame, KeyError},
     output,
@@ -81,7 +81,7 @@ impl From<registry::Error> for Error {
     }
 }
 
-impl Fault for Error {
+impl HasExitCode for Error {
     fn exit(&self) -> Exit {
         match self {
             Self::Bundle(error) => match error.blame() {

@@ -24,6 +24,9 @@ pub mod reference;
 pub mod spelling;
 pub mod text;
 
+/// The product, as servers, clusters and files on a machine know it. The programs are `bundler` and `importer`.
+pub const PRODUCT: &str = "offline-bundle";
+
 pub use digest::Digest;
 pub use manifest::{Manifest, MediaType};
 pub use name::{Repository, Tag};

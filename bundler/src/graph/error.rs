@@ -2,7 +2,7 @@
 
 use std::io;
 
-use cli::{Exit, Fault};
+use cli::{Exit, HasExitCode};
 
 use crate::Error;
 
@@ -120,7 +120,7 @@ impl From<Error> for GraphError {
     }
 }
 
-impl Fault for GraphError {
+impl HasExitCode for GraphError {
     fn exit(&self) -> Exit {
         match self {
             Self::Base { .. } => Exit::Source,

@@ -16,6 +16,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kube::{Client, client::Body};
+use schema::PRODUCT;
 use tokio::time::{sleep, timeout};
 
 pub use identity::CLUSTER_VERSION;
@@ -159,7 +160,7 @@ impl Session {
             .header(header::ACCEPT, "application/json")
             .header(
                 header::USER_AGENT,
-                concat!("offline-bundle-importer/", env!("CARGO_PKG_VERSION")),
+                format!("{PRODUCT}/{}", env!("CARGO_PKG_VERSION")),
             );
         if !call.content_type.is_empty() {
             request = request.header(header::CONTENT_TYPE, call.content_type);

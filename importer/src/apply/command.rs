@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use cli::{Board, Exit};
+use cli::{Exit, StatusTable};
 use schema::{
     bundle::{Index, Verified},
     text::{Align, Page, Table, counted},
@@ -59,7 +59,7 @@ pub enum Account {
 }
 
 /// `importer apply`.
-pub async fn apply(bundle: Verified, args: &ApplyArgs, board: Board) -> Result<Said, Error> {
+pub async fn apply(bundle: Verified, args: &ApplyArgs, status: StatusTable) -> Result<Said, Error> {
     let index = bundle.index().clone();
     let rendered = match &args.to {
         Some(to) => {
@@ -71,7 +71,7 @@ pub async fn apply(bundle: Verified, args: &ApplyArgs, board: Board) -> Result<S
     };
     let job = Job::prepare(&args.bundle, &args.clusters, &args.rollout, args.dry_run)?;
     let collected = Collected::of(bundle)?;
-    job.run(&index, collected, &rendered, args.format, board)
+    job.run(&index, collected, &rendered, args.format, status)
         .await
 }
 
@@ -159,7 +159,7 @@ impl Job {
         collected: Collected,
         rendered: &[(MirrorConfig, Configuration)],
         format: Format,
-        board: Board,
+        status: StatusTable,
     ) -> Result<Said, Error> {
         let Config {
             manifests: own,
@@ -220,7 +220,7 @@ impl Job {
             all_or_nothing: self.rollout.all_or_nothing && self.dry_run.is_none(),
             approval: self.approval,
         };
-        let report = ApplyReport::new(self.dry_run.is_some(), plan.run(board).await);
+        let report = ApplyReport::new(self.dry_run.is_some(), plan.run(status).await);
         let mut exit = report.exit();
         let written = self
             .rollout

@@ -52,7 +52,7 @@ use std::time::Duration;
 pub(crate) use interrupt::interrupted;
 
 /// The field manager that objects are applied as (Kubernetes, "Server-Side Apply").
-pub const FIELD_MANAGER: &str = "offline-bundle-importer";
+pub const FIELD_MANAGER: &str = schema::PRODUCT;
 
 /// How objects are applied.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use cli::{Board, Line};
+use cli::{Line, StatusTable};
 use cluster::{Cluster, ClusterError};
 use futures_util::{StreamExt, stream};
 use schema::bundle::Release;
@@ -49,15 +49,15 @@ pub struct Plan {
 
 impl Plan {
     /// Carries it out, and says what came of each cluster that has a turn, in the order of the fleet.
-    pub async fn run(&self, board: Board) -> Vec<ClusterOutcome> {
+    pub async fn run(&self, status: StatusTable) -> Vec<ClusterOutcome> {
         let looks = Looks::of(self.fleet.clusters.len());
         let run = Run {
             plan: self,
-            board,
+            status,
             looks: &looks,
         };
         let mut interrupt = pin!(interrupted());
-        let mut looking = pin!(self.look_at_all(&looks, board));
+        let mut looking = pin!(self.look_at_all(&looks, status));
         let mut looked = false;
         tokio::select! {
             biased;
@@ -93,9 +93,9 @@ impl Plan {
     }
 
     /// The preflight of every cluster that has a turn, several at once.
-    async fn look_at_all<'a>(&'a self, looks: &Looks<'a>, board: Board) {
+    async fn look_at_all<'a>(&'a self, looks: &Looks<'a>, status: StatusTable) {
         let looked = stream::iter(self.wave_of_each())
-            .map(|(_, index)| async move { (index, self.look(index, board).await) })
+            .map(|(_, index)| async move { (index, self.look(index, status).await) })
             .buffer_unordered(self.at_once);
         let mut looked = pin!(looked);
         while let Some((index, look)) = looked.next().await {
@@ -103,11 +103,11 @@ impl Plan {
         }
     }
 
-    async fn look(&self, index: usize, board: Board) -> Look<'_> {
+    async fn look(&self, index: usize, status: StatusTable) -> Look<'_> {
         let Some(cluster) = self.fleet.clusters.get(index) else {
             return Look::Taken;
         };
-        let line = board.line(&cluster.name);
+        let line = status.line(&cluster.name);
         line.say("looking");
         match self.ready(cluster).await {
             Ok(ready) => {
@@ -201,7 +201,7 @@ impl Plan {
 /// A run on its way.
 struct Run<'a> {
     plan: &'a Plan,
-    board: Board,
+    status: StatusTable,
     looks: &'a Looks<'a>,
 }
 
@@ -269,7 +269,7 @@ impl Rollout for Run<'_> {
         let Some(cluster) = self.plan.fleet.clusters.get(index) else {
             return bare("", wave, State::Stopped, "it is not in the list".to_owned());
         };
-        let line = Mutex::new((self.board.line(&cluster.name), 0));
+        let line = Mutex::new((self.status.line(&cluster.name), 0));
         let total = ready.manifests.len();
         let progress = |outcome: ObjectOutcome| tell(&line, total, &outcome);
         converge::apply(

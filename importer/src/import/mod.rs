@@ -14,7 +14,7 @@ mod report;
 
 use std::{path::Path, sync::Arc};
 
-use cli::Board;
+use cli::StatusTable;
 use schema::{
     Progress,
     bundle::{Index, Verified},
@@ -38,7 +38,7 @@ pub async fn bundle(
     bundle: Verified,
     args: &ImportArgs,
     progress: &Arc<dyn Progress>,
-    board: Board,
+    status: StatusTable,
 ) -> Result<ImportReport, Error> {
     let target = Target::from_args(&args.target)?;
     let index = bundle.index().clone();
@@ -85,7 +85,7 @@ pub async fn bundle(
     match (job, Arc::into_inner(collected)) {
         (Some(job), Some(collected)) if whole => {
             let said = job
-                .run(&index, collected, &rendered, args.format, board)
+                .run(&index, collected, &rendered, args.format, status)
                 .await;
             Ok(report.with_clusters(said))
         }

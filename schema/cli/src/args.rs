@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 use registry::{HostName, Hosts, Options};
 
-use super::{Bars, Board, LogFormat, logging};
+use super::{Bars, LogFormat, StatusTable, logging};
 
 /// How to reach registries.
 #[derive(Debug, Clone, Args)]
@@ -108,8 +108,8 @@ impl CommonArgs {
     }
 
     /// A live table on stderr, shown as [`Self::bars`] are.
-    pub fn board(&self) -> Board {
-        Board::new(!self.no_progress && self.log_format == LogFormat::Text)
+    pub fn status(&self) -> StatusTable {
+        StatusTable::new(!self.no_progress && self.log_format == LogFormat::Text)
     }
 
     /// Sends log lines to stderr from here on.

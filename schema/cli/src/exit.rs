@@ -35,7 +35,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// An error that knows its exit code.
-pub trait Fault: std::error::Error + 'static {
+pub trait HasExitCode: std::error::Error + 'static {
     /// With which code the program ends on it.
     fn exit(&self) -> Exit;
 }

@@ -8,13 +8,13 @@ the same exit codes, data on stdout and everything else on stderr. A program is 
 
 mod args;
 mod bars;
-mod board;
 mod documents;
 mod environment;
 mod exit;
 mod logging;
 mod next;
 pub mod shell;
+mod status;
 mod stdout;
 
 use std::{
@@ -24,12 +24,12 @@ use std::{
 
 pub use args::{CommonArgs, RegistryArgs};
 pub use bars::Bars;
-pub use board::{Board, Line};
 pub use documents::{completions, man};
 pub use environment::with_environment;
-pub use exit::{Exit, Fault};
+pub use exit::{Exit, HasExitCode};
 pub use logging::LogFormat;
 pub use next::next_commands;
+pub use status::{Line, StatusTable};
 pub use stdout::{Raw, print, stdout};
 
 use schema::text::{Form, Safe, excerpt, is_hidden};
@@ -39,7 +39,7 @@ pub trait Program: clap::Parser {
     /// What its environment variables begin with: `BUNDLER` makes `BUNDLER_AUTHFILE`.
     const PREFIX: &'static str;
     /// Why it may fail.
-    type Error: Fault;
+    type Error: HasExitCode;
 
     /// The flags that say how to report.
     fn common(&self) -> &CommonArgs;

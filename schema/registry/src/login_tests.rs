@@ -238,7 +238,7 @@ async fn identity_tokens_are_exchanged_and_short_lives_renewed() -> Outcome {
         .find(|asked| asked.line == "POST /token")
         .map(|asked| asked.body.clone());
     let form = String::from_utf8(form.unwrap_or_default())?;
-    let expected = "grant_type=refresh_token&service=s&client_id=airgap-bundle&scope=repository%3Aa%2Fb%3Apull&refresh_token=id%261";
+    let expected = "grant_type=refresh_token&service=s&client_id=offline-bundle&scope=repository%3Aa%2Fb%3Apull&refresh_token=id%261";
     assert_eq!(form, expected);
     assert_eq!(asked.iter().filter(|asked| asked.line.starts_with("GET") && asked.header("authorization").is_none()).count(), 1);
     Ok(())

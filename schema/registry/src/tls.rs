@@ -14,6 +14,7 @@ use std::{
 use net::proxy;
 use reqwest::{Client, ClientBuilder, Proxy, redirect};
 use rustls::ClientConfig;
+use schema::PRODUCT;
 use url::Url;
 
 use super::{Error, Options, error::clean, location, trust::Trust};
@@ -150,7 +151,7 @@ fn client(
         .proxy(Proxy::custom(|url| {
             proxies.of(url).map(|proxy| proxy.url().clone())
         }))
-        .user_agent(concat!("airgap-bundle/", env!("CARGO_PKG_VERSION")))
+        .user_agent(format!("{PRODUCT}/{}", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(20))
         .tcp_nodelay(true)
         .redirect(redirect::Policy::none())

@@ -35,7 +35,7 @@ use tests::{
 use crate::support::Desk;
 
 /// The manager that everything is applied as.
-const MANAGER: &str = "offline-bundle-importer";
+const MANAGER: &str = "offline-bundle";
 
 /// A bundle of manifests.
 struct Site {

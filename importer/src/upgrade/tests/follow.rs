@@ -55,10 +55,7 @@ async fn an_upgrade_is_followed_to_the_last_node_and_only_changes_are_told() -> 
         return Err(format!("{patches:?}").into());
     };
     assert_eq!(kind, "application/merge-patch+json");
-    assert!(
-        query.contains("fieldManager=offline-bundle-importer"),
-        "{query}"
-    );
+    assert!(query.contains("fieldManager=offline-bundle"), "{query}");
     assert_eq!(patch["spec"]["desiredUpdate"]["image"], WANTED);
     Ok(())
 }

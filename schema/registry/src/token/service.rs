@@ -8,6 +8,7 @@ use reqwest::{
     Method, Response,
     header::{AUTHORIZATION, HeaderValue, LOCATION},
 };
+use schema::PRODUCT;
 use serde::Deserialize;
 use url::Url;
 
@@ -88,7 +89,7 @@ impl Logins {
                 let form = [
                     ("grant_type", "refresh_token"),
                     ("service", service.unwrap_or_default()),
-                    ("client_id", "airgap-bundle"),
+                    ("client_id", PRODUCT),
                     ("scope", &scope),
                     ("refresh_token", &token.0),
                 ];

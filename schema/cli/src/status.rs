@@ -7,7 +7,7 @@ use super::bars::SCREEN;
 
 /// Where lines appear.
 #[derive(Debug, Clone, Copy)]
-pub struct Board {
+pub struct StatusTable {
     shown: bool,
 }
 
@@ -15,8 +15,8 @@ pub struct Board {
 #[derive(Debug)]
 pub struct Line(Option<ProgressBar>);
 
-impl Board {
-    /// A board, unless not wanted. Off a terminal nothing is drawn.
+impl StatusTable {
+    /// A status, unless not wanted. Off a terminal nothing is drawn.
     pub fn new(shown: bool) -> Self {
         Self { shown }
     }
