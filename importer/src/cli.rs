@@ -8,14 +8,12 @@ use schema::Progress;
 
 use crate::{
     Error,
-    apply::{
-        args::{ApplyArgs, ClusterArgs},
-        command,
-    },
+    apply::{args::ApplyArgs, command},
     args::{BundleArgs, InspectArgs, PushArgs, TrustArgs},
     extract,
     import::{self, ImportArgs},
     inspect, open, push,
+    rollout::args::{ClusterArgs, RolloutArgs},
     upgrade::{self, UpgradeArgs},
     verify,
 };
@@ -63,6 +61,8 @@ enum Command {
         upgrade: Box<UpgradeArgs>,
         #[command(flatten)]
         clusters: ClusterArgs,
+        #[command(flatten)]
+        rollout: RolloutArgs,
     },
     /// Print a completion script
     Completions {
@@ -131,14 +131,19 @@ impl Program for Importer {
             Command::Apply(args) => {
                 let verified =
                     open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
-                let said = command::apply(verified, &args, self.common.status()).await?;
-                print(cli::print(&said.text))?;
-                return Ok(said.exit);
+                let output = command::apply(verified, &args, self.common.status()).await?;
+                print(cli::print(&output.text))?;
+                return Ok(output.exit);
             }
-            Command::Upgrade { upgrade, clusters } => {
-                let said = upgrade::fleet(&upgrade, &clusters).await?;
-                print(cli::print(&said.text))?;
-                return Ok(said.exit);
+            Command::Upgrade {
+                upgrade,
+                clusters,
+                rollout,
+            } => {
+                let request = upgrade.request(&clusters, &rollout)?;
+                let output = upgrade::fleet(request, self.common.status()).await?;
+                print(cli::print(&output.text))?;
+                return Ok(output.exit);
             }
             Command::Completions { shell } => {
                 print(completions(&mut Self::command(), shell, &mut out))?

@@ -8,7 +8,7 @@ use schema::{
     output,
 };
 
-use crate::apply::{fleet::FleetError, select::SelectError, waves::Unattended};
+use crate::{apply::manifests::select::SelectError, fleet::FleetError, rollout::Unattended};
 
 /// A failed import. No tag points to anything that was not verified.
 #[derive(Debug, thiserror::Error)]

@@ -18,11 +18,13 @@ pub mod cli;
 pub mod configuration;
 mod error;
 pub mod extract;
+pub mod fleet;
 pub mod import;
 pub mod inspect;
 pub mod open;
 pub mod push;
 mod report;
+pub mod rollout;
 pub mod upgrade;
 pub mod verify;
 

@@ -1,5 +1,7 @@
 /*! Why a cluster cannot be asked: whose fault it is, what to do, and whether a retry can help. */
 
+use crate::named::ClusterId;
+
 /// Why a cluster cannot be asked. It has not been changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -88,8 +90,8 @@ pub enum ClusterError {
     Identity {
         /// The address.
         server: String,
-        /// `clusterID` of the list of clusters.
-        expected: String,
+        /// `clusterID` of the list of clusters, or what it was before.
+        expected: ClusterId,
         /// What was found in its place.
         found: String,
     },

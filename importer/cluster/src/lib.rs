@@ -23,10 +23,8 @@ mod connect;
 pub mod discovery;
 mod error;
 mod login;
-#[path = "cluster.rs"]
 mod named;
-pub mod path;
-pub mod refusal;
+pub mod openshift;
 mod request;
 mod session;
 #[cfg(any(test, feature = "testing"))]
@@ -36,6 +34,6 @@ pub use classify::clean;
 pub use connect::{Connection, connect};
 pub use discovery::{Resource, Served};
 pub use error::ClusterError;
-pub use named::Cluster;
-pub use request::{Answer, Call};
-pub use session::{CLUSTER_VERSION, Session};
+pub use named::{Cluster, ClusterId};
+pub use request::{Answer, Call, Unanswered, path, refusal};
+pub use session::{CLUSTER_VERSION, Identity, Session};

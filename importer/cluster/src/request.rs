@@ -1,10 +1,16 @@
 /*! What is sent to an API server, and what comes back. */
 
+pub mod path;
+pub mod refusal;
+mod unanswered;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use serde_json::Value;
+
+pub use unanswered::Unanswered;
 
 /// What is sent.
 #[derive(Debug, Clone)]

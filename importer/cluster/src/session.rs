@@ -17,12 +17,13 @@ use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kube::{Client, client::Body};
 use schema::PRODUCT;
+use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-pub use identity::CLUSTER_VERSION;
+pub use identity::{CLUSTER_VERSION, Identity};
 
 use crate::{
-    Answer, Call, Cluster, ClusterError, Connection,
+    Answer, Call, Cluster, ClusterError, ClusterId, Connection, Unanswered,
     classify::{classify, clean},
     connect,
     request::retry_after,
@@ -49,7 +50,7 @@ pub struct Session {
     client: Mutex<(u32, Client)>,
     renewing: tokio::sync::Mutex<()>,
     /// `spec.clusterID` as it was when the cluster was looked at, where it has one: what it has to be after a renewal.
-    cluster_id: OnceLock<String>,
+    cluster_id: OnceLock<ClusterId>,
     /// Set once nobody answers any more: what is left to ask need not wait for its own timeout.
     lost: OnceLock<ClusterError>,
     /// Whether an API server that is away is expected back.
@@ -130,6 +131,15 @@ impl Session {
             );
             sleep(wait.max(asked.unwrap_or_default().min(LONGEST_WAIT))).await;
             repeated = true;
+        }
+    }
+
+    /// The object that is answered; a refusal is an error.
+    pub async fn object(&self, call: &Call) -> Result<Value, Unanswered> {
+        let answer = self.send(call).await?;
+        match answer.is_success() {
+            true => Ok(answer.body),
+            false => Err(Unanswered::Refused(answer)),
         }
     }
 

@@ -1,11 +1,12 @@
 /*!
-`apply`, and the second half of `import --apply-config`: from flags and manifests to an account of every cluster.
+`apply`, and the second half of `import --apply-config`: from flags and manifests to a report on every cluster.
+
+```text
+request → PreparedApply::new → list, render, or roll out
+```
 */
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use cli::{Exit, StatusTable};
 use schema::{
@@ -16,34 +17,33 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    Rules,
-    args::{ApplyArgs, ClusterArgs, RolloutArgs},
-    collect::{Collected, Config},
-    fleet::Fleet,
-    manifest::Manifest,
-    manifests::Manifests,
-    outcome::{Action, ObjectOutcome, State},
+    ApplyOptions, ApplyReport,
+    args::ApplyArgs,
+    manifests::{
+        Manifest, Manifests, Selection,
+        collect::{Collected, Config},
+    },
+    outcome::{Action, Applied, ObjectOutcome},
+    plan::ApplyPlan,
     render,
-    report::ApplyReport,
-    rollout::Plan,
-    select::Selection,
-    waves::Approval,
+    request::{ApplyRequest, Mode},
 };
 use crate::{
     Error,
-    args::{BundleArgs, DryRun, Format, MirrorConfig},
+    args::{Format, MirrorConfig},
     configuration::Configuration,
     push::Target,
     report,
+    rollout::Rollout,
 };
 
-/// What is said at the end, and the exit code.
+/// What a command prints, and the exit code.
 #[derive(Debug)]
-pub struct Said {
+pub struct CommandOutput {
     /// For standard output.
     pub text: Page,
-    /// The same for programs, where it is to be part of a larger account.
-    pub account: Option<Account>,
+    /// The same for programs, where it is part of a larger report.
+    pub details: Option<Details>,
     /// With which code the program ends.
     pub exit: Exit,
 }
@@ -51,32 +51,37 @@ pub struct Said {
 /// What came of an apply, or would.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Account {
+pub enum Details {
     /// Clusters were asked.
-    Asked(ApplyReport),
+    Report(ApplyReport),
     /// None was: a list of objects, or of what was written.
-    Listed(Value),
+    List(Value),
 }
 
 /// `importer apply`.
-pub async fn apply(bundle: Verified, args: &ApplyArgs, status: StatusTable) -> Result<Said, Error> {
+pub async fn apply(
+    bundle: Verified,
+    args: &ApplyArgs,
+    status: StatusTable,
+) -> Result<CommandOutput, Error> {
     let index = bundle.index().clone();
     let rendered = match &args.to {
         Some(to) => {
             let target = Target::named_by(to, &args.names)?;
             let wanted = Configuration::new(&index, &target, args.mirror_config, args.mirror_tags)?;
-            every_form(&index, &target, args.mirror_config, wanted)?
+            with_fallback(&index, &target, args.mirror_config, wanted)?
         }
         None => Vec::new(),
     };
-    let job = Job::prepare(&args.bundle, &args.clusters, &args.rollout, args.dry_run)?;
+    let prepared = PreparedApply::new(args.request()?)?;
     let collected = Collected::of(bundle)?;
-    job.run(&index, collected, &rendered, args.format, status)
+    prepared
+        .run(&index, collected, &rendered, args.format, status)
         .await
 }
 
-/// The configuration in the wanted form, first, and in the other, for clusters that do not take that.
-pub fn every_form(
+/// The configuration in the wanted form, first, and in the one for clusters that do not take that.
+pub fn with_fallback(
     index: &Index,
     target: &Target,
     kind: MirrorConfig,
@@ -96,63 +101,30 @@ pub fn every_form(
 
 /// Everything that can be wrong with flags and files about clusters has been found out.
 #[derive(Debug)]
-pub struct Job {
-    fleet: Fleet,
+pub struct PreparedApply {
+    rollout: Rollout,
     selection: Selection,
-    approval: Approval,
-    rules: Rules,
-    rollout: RolloutArgs,
-    at_once: usize,
-    dry_run: Option<DryRun>,
+    options: ApplyOptions,
+    mode: Mode,
 }
 
-impl Job {
-    /// Reads the files that the flags name, before anything is pushed or applied.
-    pub fn prepare(
-        bundle: &BundleArgs,
-        clusters: &ClusterArgs,
-        rollout: &RolloutArgs,
-        dry_run: Option<DryRun>,
-    ) -> Result<Self, Error> {
-        // What asks no cluster needs none.
-        let mut fleet = clusters.fleet(dry_run != Some(DryRun::Client))?;
-        for warning in &fleet.warnings {
-            tracing::warn!("{warning}");
+impl PreparedApply {
+    /// Reads the files that the request names, before anything is pushed or applied.
+    pub fn new(request: ApplyRequest) -> Result<Self, Error> {
+        let mut rollout = request.rollout;
+        if request.mode != Mode::Apply && rollout.report.take().is_some() {
+            tracing::warn!("--report: no cluster is asked, so no report is written");
         }
-        if let Some(path) = &rollout.retry_failed {
-            keep_left(&mut fleet, path)?;
-        }
-        if dry_run.is_some() {
-            fleet.without_gates();
-        }
-        let asks = dry_run != Some(DryRun::Client) && rollout.render_to_dir.is_none();
-        match &rollout.report {
-            Some(path) if asks => {
-                let inputs = bundle.trust.keys.iter().chain([&bundle.bundle]);
-                let inputs = inputs.chain(&clusters.clusters).chain(&clusters.kubeconfig);
-                ApplyReport::check(path, inputs)?;
-            }
-            Some(_) => tracing::warn!("--report: no cluster is asked, so no report is written"),
-            None => {}
-        }
+        let dry_run = request.options.dry_run || request.mode == Mode::List;
         Ok(Self {
-            approval: Approval::new(&fleet.waves, clusters.auto_approve)?,
-            fleet,
-            selection: Selection::parse(&rollout.only, &rollout.exclude)?,
-            rules: Rules {
-                dry_run: dry_run.is_some(),
-                overwrite: rollout.overwrite,
-                diff: rollout.diff,
-                request_timeout: clusters.request_timeout,
-                cluster_timeout: clusters.cluster_timeout,
-            },
-            rollout: rollout.clone(),
-            at_once: usize::from(clusters.max_parallel),
-            dry_run,
+            rollout: Rollout::prepare::<Applied>(rollout, dry_run, &request.inputs)?,
+            selection: request.selection,
+            options: request.options,
+            mode: request.mode,
         })
     }
 
-    /// Applies what was collected from a bundle and rendered for it.
+    /// Does it with what was collected from a bundle and rendered for it.
     pub async fn run(
         self,
         index: &Index,
@@ -160,19 +132,47 @@ impl Job {
         rendered: &[(MirrorConfig, Configuration)],
         format: Format,
         status: StatusTable,
-    ) -> Result<Said, Error> {
-        let Config {
-            manifests: own,
-            files,
-        } = collected.into_config();
-        let selection = match &self.rollout.render_to_dir {
-            // It tells itself which files stay whole.
-            Some(_) => &Selection::default(),
-            None => &self.selection,
+    ) -> Result<CommandOutput, Error> {
+        let config = collected.into_config();
+        let selection = match &self.mode {
+            // Which files stay whole is decided there.
+            Mode::Render(_) => &Selection::default(),
+            _ => &self.selection,
         };
-        let manifests = Manifests::new(&own, rendered, selection)?;
+        let manifests = Manifests::new(&config.manifests, rendered, selection)?;
+        self.check(manifests.all())?;
+        match &self.mode {
+            Mode::List => self.list(manifests.all(), format),
+            Mode::Render(directory) => {
+                let count = render::render(
+                    directory,
+                    &self.rollout.fleet,
+                    &with_rendered(config, rendered),
+                    manifests.all(),
+                    &self.selection,
+                )?;
+                self.rendered(directory, count, format)
+            }
+            Mode::Apply => {
+                let task = ApplyPlan {
+                    manifests: &manifests,
+                    overlays: &self.rollout.fleet.overlays,
+                    releases: &index.releases,
+                    options: &self.options,
+                };
+                let finished = self.rollout.run(&task, status).await;
+                Ok(CommandOutput {
+                    text: finished.report.shown(format)?,
+                    exit: finished.exit,
+                    details: Some(Details::Report(finished.report)),
+                })
+            }
+        }
+    }
+
+    /// Whether there is anything to do, and what of the overlays does nothing.
+    fn check(&self, manifests: &[Manifest]) -> Result<(), Error> {
         if !manifests
-            .all()
             .iter()
             .any(|manifest| self.selection.keeps(manifest))
         {
@@ -184,74 +184,38 @@ impl Job {
             };
             return Err(Error::Usage(text.to_owned()));
         }
-        for warning in self.fleet.overlays.idle(manifests.all()) {
+        for warning in self.rollout.fleet.overlays.idle(manifests) {
             tracing::warn!("{warning}");
         }
-        if let Some(directory) = &self.rollout.render_to_dir {
-            let files = with_rendered(files, rendered);
-            let count = render::render(
-                directory,
-                &self.fleet,
-                &files,
-                manifests.all(),
-                &self.selection,
-            )?;
-            let clusters = self.fleet.clusters.len();
-            let mut text = Page::new();
-            text.line(format_args!(
-                "Wrote {} for {} to {}",
-                counted(count, "file"),
-                counted(clusters, "cluster"),
-                directory.display()
-            ));
-            let account = json!({"render_to_dir": directory, "clusters": clusters, "files": count});
-            return listed(account, text, format);
-        }
-        if self.dry_run == Some(DryRun::Client) {
-            return self.listed(manifests.all(), format);
-        }
-        let plan = Plan {
-            fleet: self.fleet,
-            manifests,
-            releases: index.releases.clone(),
-            rules: self.rules,
-            at_once: self.at_once,
-            // What changes nothing has nothing to hold back.
-            all_or_nothing: self.rollout.all_or_nothing && self.dry_run.is_none(),
-            approval: self.approval,
-        };
-        let report = ApplyReport::new(self.dry_run.is_some(), plan.run(status).await);
-        let mut exit = report.exit();
-        let written = self
-            .rollout
-            .report
-            .as_deref()
-            .map(|path| report.write(path));
-        if let Some(Err(error)) = written {
-            // Clusters may be changed: what became of them is told all the same.
-            tracing::error!("--report {error}");
-            if exit == Exit::Done {
-                exit = Exit::Failed;
-            }
-        }
-        Ok(Said {
-            text: report.shown(format)?,
-            exit,
-            account: Some(Account::Asked(report)),
-        })
+        Ok(())
     }
 
-    /// What a bare `--dry-run` says: every object in the order in which it would be applied.
-    fn listed(&self, manifests: &[Manifest], format: Format) -> Result<Said, Error> {
-        let clusters: Vec<&str> = self
-            .fleet
-            .members()
-            .map(|cluster| cluster.name.as_str())
-            .collect();
+    fn rendered(
+        &self,
+        directory: &Path,
+        files: usize,
+        format: Format,
+    ) -> Result<CommandOutput, Error> {
+        let clusters = self.rollout.fleet.clusters.len();
+        let mut text = Page::new();
+        text.line(format_args!(
+            "Wrote {} for {} to {}",
+            counted(files, "file"),
+            counted(clusters, "cluster"),
+            directory.display()
+        ));
+        let list = json!({"render_to_dir": directory, "clusters": clusters, "files": files});
+        listed(list, text, format)
+    }
+
+    /// What a bare `--dry-run` shows: every object in the order in which it would be applied.
+    fn list(&self, manifests: &[Manifest], format: Format) -> Result<CommandOutput, Error> {
+        let members = self.rollout.fleet.members();
+        let clusters: Vec<&str> = members.map(|cluster| cluster.name.as_str()).collect();
         let would_be = manifests
             .iter()
             .map(|manifest| ObjectOutcome::of(manifest, Action::Skipped, None));
-        let account = json!({
+        let list = json!({
             "dry_run": "client",
             "clusters": clusters,
             "objects": would_be.collect::<Vec<_>>(),
@@ -278,74 +242,30 @@ impl Job {
         text.line(format_args!(
             "Would apply {objects} to {to}; no cluster was asked"
         ));
-        listed(account, text, format)
+        listed(list, text, format)
     }
 }
 
-fn listed(account: Value, text: Page, format: Format) -> Result<Said, Error> {
-    Ok(Said {
+fn listed(list: Value, text: Page, format: Format) -> Result<CommandOutput, Error> {
+    Ok(CommandOutput {
         text: match format {
-            Format::Json => report::json(&account)?,
+            Format::Json => report::json(&list)?,
             Format::Table => text,
         },
-        account: Some(Account::Listed(account)),
+        details: Some(Details::List(list)),
         exit: Exit::Done,
     })
 }
 
-/// Leaves those clusters their turn that are not done in the report of an earlier run.
-fn keep_left(fleet: &mut Fleet, path: &Path) -> Result<(), Error> {
-    let place = path.display();
-    let last = ApplyReport::read(path)?;
-    let known: BTreeSet<&str> = last
-        .clusters
-        .iter()
-        .map(|one| one.cluster.as_str())
-        .collect();
-    let others: Vec<_> = fleet
-        .members()
-        .filter(|one| !known.contains(one.name.as_str()))
-        .collect();
-    if let Some(first) = others.first() {
-        let count = others.len();
-        if !known.is_empty() && count == fleet.members().count() {
-            return Err(Error::Usage(format!(
-                "--retry-failed {place}: none of the clusters that are named is in that report; name those of the earlier run"
-            )));
-        }
-        tracing::warn!(
-            "--retry-failed {place}: {} not in that report, first {}; what is not in it is left alone",
-            if count == 1 {
-                "1 cluster is".to_owned()
-            } else {
-                format!("{count} clusters are")
-            },
-            first.name
-        );
-    }
-    let left = last.clusters.iter().filter(|one| one.state != State::Done);
-    let left: BTreeSet<&str> = left.map(|one| one.cluster.as_str()).collect();
-    if let Some(gone) = left
-        .iter()
-        .find(|name| fleet.members().all(|one| one.name != **name))
-    {
-        return Err(Error::Usage(format!(
-            "--retry-failed {place}: cluster {} is not done, and is not among the clusters that are named now; name it too",
-            gone
-        )));
-    }
-    fleet.keep(|cluster| left.contains(cluster.name.as_str()));
-    Ok(())
-}
-
+/// The files of a bundle, with those that were rendered in the wanted form.
 fn with_rendered(
-    mut files: BTreeMap<String, Vec<u8>>,
+    config: Config,
     rendered: &[(MirrorConfig, Configuration)],
 ) -> BTreeMap<String, Vec<u8>> {
-    let wanted = rendered
-        .iter()
-        .take(1)
-        .flat_map(|(_, configuration)| configuration.manifests());
-    files.extend(wanted.map(|made| (made.path.clone(), made.text.clone().into_bytes())));
+    let mut files = config.files;
+    if let Some((_, wanted)) = rendered.first() {
+        let made = wanted.manifests();
+        files.extend(made.map(|made| (made.path.clone(), made.text.clone().into_bytes())));
+    }
     files
 }

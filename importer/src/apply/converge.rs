@@ -1,12 +1,11 @@
 /*!
-Brings one cluster to what the manifests say, phase by phase, and tells what became of each object.
+Brings one cluster to what the manifests say, phase by phase, and reports what became of each object.
 
 What the preflight found right is not sent again, and what it found impossible is not tried. An object that fails stops no
 other; a cluster that answers no more costs no further waiting.
 */
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::{collections::BTreeSet, sync::Mutex};
 
 use cluster::{
     Answer, Cluster, Served, Session,
@@ -16,39 +15,41 @@ use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
-    Rules,
-    conflict::said_of,
-    dry_run::DryRunResult,
-    foresee::{Brought, Survey},
-    manifest::{Manifest, Phase},
-    object::Place,
-    outcome::{Action, ClusterOutcome, ObjectOutcome, State},
+    ApplyOptions,
+    manifests::{Manifest, Phase},
+    object::{
+        DryRunResult, ObjectPath, PAUSES, refusal_text,
+        survey::{Provided, Survey},
+        wait_until_ready,
+    },
+    outcome::{Action, Applied, ObjectOutcome},
     preflight::{AT_ONCE, Preflight},
-    ready::{self, PAUSES},
 };
+use crate::rollout::{ClusterOutcome, State};
 
-/// What becomes of an object, and why.
-type Fate = (Action, Option<String>);
+/// What became of an object, and why.
+type Outcome = (Action, Option<String>);
 
-/// Applies everything to one cluster. `progress` is told of each object when it is done with, in no certain order; the
-/// outcome lists them in the order of the manifests. On a dry run nothing more is asked: the preflight has the answers, and
-/// what waits for other objects of the bundle is no failure.
+/// Applies everything to one cluster. `progress` hears of each object when it is done with, in no certain order; the outcome
+/// lists them in the order of the manifests. On a dry run nothing more is asked: the preflight has the answers, and what waits
+/// for other objects of the bundle is no failure.
 pub async fn apply(
     cluster: &Cluster,
-    preflight: Preflight,
-    manifests: &[Manifest],
-    rules: &Rules,
+    preflight: &Preflight<'_>,
+    options: &ApplyOptions,
     progress: &(dyn Fn(ObjectOutcome) + Send + Sync),
-) -> ClusterOutcome {
-    let session = Session::new(cluster, &preflight.connection, rules.request_timeout);
-    session.identified(preflight.cluster_id.as_deref());
+) -> ClusterOutcome<Applied> {
+    let session = Session::new(cluster, &preflight.connection, options.request_timeout);
+    let site = preflight.site.clone();
+    session.identified(site.cluster_id.as_ref());
+    let manifests = &*preflight.manifests;
     let mut work = Work {
         session: &session,
-        brought: Brought::by(manifests),
-        serves: preflight.serves,
+        provided: Provided::by(manifests),
+        serves: preflight.serves.clone(),
         default_namespace: session.default_namespace(),
-        rules,
-        deadline: Instant::now() + rules.cluster_timeout,
+        options,
+        deadline: Instant::now() + options.cluster_timeout,
     };
     let mut outcomes: Vec<Option<ObjectOutcome>> = vec![None; manifests.len()];
     let all: Vec<_> = manifests
@@ -56,22 +57,20 @@ pub async fn apply(
         .zip(&preflight.objects)
         .enumerate()
         .collect();
-    for phase in [
-        Phase::Foundations,
-        Phase::Signatures,
-        Phase::Rest,
-        Phase::Mirrors,
-    ] {
+    for phase in Phase::ALL {
         let turn = all
             .iter()
             .filter(|(_, (manifest, _))| manifest.phase() == phase);
         let mut done = stream::iter(turn.copied())
-            .map(|(index, (manifest, foreseen))| work.settle(index, manifest, foreseen))
+            .map(|(index, (manifest, foreseen))| {
+                let applying = work.apply_with_deadline(manifest, foreseen);
+                async move { (index, applying.await) }
+            })
             .buffer_unordered(AT_ONCE);
         while let Some((index, outcome)) = done.next().await {
             progress(outcome.clone());
-            if let Some(place) = outcomes.get_mut(index) {
-                *place = Some(outcome);
+            if let Some(slot) = outcomes.get_mut(index) {
+                *slot = Some(outcome);
             }
         }
         drop(done);
@@ -81,27 +80,26 @@ pub async fn apply(
     }
     let objects: Vec<_> = outcomes.into_iter().flatten().collect();
     let waits =
-        |foreseen: &DryRunResult| rules.dry_run && matches!(foreseen, DryRunResult::Waits { .. });
+        |result: &DryRunResult| options.dry_run && matches!(result, DryRunResult::Waits { .. });
     let wrong: Vec<_> = objects
         .iter()
         .zip(&preflight.objects)
-        .filter(|(outcome, foreseen)| !outcome.is_right() && !waits(foreseen))
+        .filter(|(outcome, result)| !outcome.is_right() && !waits(result))
         .map(|(outcome, _)| outcome)
         .collect();
+    let state = match wrong.is_empty() {
+        true => State::Done,
+        false => State::Failed,
+    };
     ClusterOutcome {
-        cluster: cluster.name.clone(),
-        wave: 0,
-        server: Some(preflight.connection.server),
-        cluster_id: preflight.cluster_id,
-        state: if wrong.is_empty() {
-            State::Done
-        } else {
-            State::Failed
+        server: Some(site.server),
+        cluster_id: site.cluster_id,
+        warnings: site.warnings,
+        detail: Applied {
+            diffs: preflight.diffs.clone(),
+            objects: objects.clone(),
         },
-        reason: summary(&wrong, objects.len()),
-        warnings: preflight.warnings,
-        diffs: preflight.diffs,
-        objects,
+        ..ClusterOutcome::new(cluster, state, summary(&wrong, objects.len()))
     }
 }
 
@@ -125,45 +123,41 @@ fn summary(wrong: &[&ObjectOutcome], total: usize) -> Option<String> {
 
 struct Work<'a> {
     session: &'a Session,
-    brought: Brought,
+    provided: Provided,
     serves: Served,
     default_namespace: String,
-    rules: &'a Rules,
+    options: &'a ApplyOptions,
     deadline: Instant,
 }
 
 impl Work<'_> {
     /// Does what is to be done about one object, within the cluster's time.
-    async fn settle(
+    async fn apply_with_deadline(
         &self,
-        index: usize,
         manifest: &Manifest,
         foreseen: &DryRunResult,
-    ) -> (usize, ObjectOutcome) {
-        let time = self.rules.cluster_timeout.as_secs();
-        let fate = if let Some(lost) = self.session.lost() {
-            (
-                Action::Skipped,
-                Some(format!("its turn never came: {lost}")),
-            )
+    ) -> ObjectOutcome {
+        let time = self.options.cluster_timeout.as_secs();
+        let (action, reason) = if let Some(lost) = self.session.lost() {
+            (Action::Skipped, Some(format!("skipped: {lost}")))
         } else if Instant::now() >= self.deadline {
-            let reason = format!("its turn never came: the {time} s for this cluster were over");
+            let reason = format!("skipped: the {time} s for this cluster were over");
             (Action::Skipped, Some(reason))
         } else {
-            let fate = timeout_at(self.deadline, self.decide(manifest, foreseen)).await;
-            fate.unwrap_or_else(|_| {
+            let outcome = timeout_at(self.deadline, self.decide(manifest, foreseen)).await;
+            outcome.unwrap_or_else(|_| {
                 let reason = format!("it was not done when the {time} s for this cluster were over; run again to see what became of it");
                 (Action::Failed, Some(reason))
             })
         };
-        (index, ObjectOutcome::of(manifest, fate.0, fate.1))
+        ObjectOutcome::of(manifest, action, reason)
     }
 
-    async fn decide(&self, manifest: &Manifest, foreseen: &DryRunResult) -> Fate {
+    async fn decide(&self, manifest: &Manifest, foreseen: &DryRunResult) -> Outcome {
         match foreseen {
-            DryRunResult::Create if self.rules.dry_run => (Action::Created, None),
-            DryRunResult::Configure if self.rules.dry_run => (Action::Configured, None),
-            DryRunResult::Waits { reason } if self.rules.dry_run => {
+            DryRunResult::Create if self.options.dry_run => (Action::Created, None),
+            DryRunResult::Configure if self.options.dry_run => (Action::Configured, None),
+            DryRunResult::Waits { reason } if self.options.dry_run => {
                 (Action::Skipped, Some(reason.clone()))
             }
             DryRunResult::Waits { .. } => self.decide_now(manifest).await,
@@ -177,26 +171,26 @@ impl Work<'_> {
     }
 
     /// What had to wait is looked at now that what it waited for was applied.
-    async fn decide_now(&self, manifest: &Manifest) -> Fate {
+    async fn decide_now(&self, manifest: &Manifest) -> Outcome {
         // What it did not find before is all there is to it: what waits is new.
         let notes = Mutex::default();
         let survey = Survey {
             session: self.session,
             serves: &self.serves,
-            brought: &self.brought,
-            rules: self.rules,
+            provided: &self.provided,
+            options: self.options,
             default_namespace: &self.default_namespace,
             review: false,
             notes: &notes,
         };
-        let foreseen = match survey.foresee(manifest).await {
+        let foreseen = match survey.dry_run(manifest).await {
             Ok(foreseen) => foreseen,
             Err(error) => return (Action::Failed, Some(error.to_string())),
         };
         match foreseen {
             DryRunResult::Waits { reason } | DryRunResult::Impossible { reason } => (
                 Action::Skipped,
-                Some(format!("{reason}, which did not come to be")),
+                Some(format!("{reason}, which was not created")),
             ),
             DryRunResult::Create | DryRunResult::Configure => self.send(manifest, &foreseen).await,
             DryRunResult::Unchanged => (Action::Unchanged, None),
@@ -206,7 +200,7 @@ impl Work<'_> {
     }
 
     /// Sends it, and waits for what others rest on.
-    async fn send(&self, manifest: &Manifest, foreseen: &DryRunResult) -> Fate {
+    async fn send(&self, manifest: &Manifest, foreseen: &DryRunResult) -> Outcome {
         let answer = match self.put(manifest).await {
             Ok(answer) => answer,
             Err(reason) => return (Action::Failed, Some(reason)),
@@ -215,7 +209,7 @@ impl Work<'_> {
             return (Action::Conflict, Some(reason));
         }
         if !answer.is_success() {
-            return (Action::Failed, Some(said_of(manifest, &answer)));
+            return (Action::Failed, Some(refusal_text(manifest, &answer)));
         }
         // An attempt whose answer was lost may have created it.
         let created =
@@ -226,7 +220,7 @@ impl Work<'_> {
             Action::Configured
         };
         if manifest.phase() == Phase::Foundations
-            && let Err(reason) = ready::wait(self.session, manifest, &answer.body).await
+            && let Err(reason) = wait_until_ready(self.session, manifest, &answer.body).await
         {
             let done = if created { "created" } else { "configured" };
             return (Action::Failed, Some(format!("{done}, but {reason}")));
@@ -242,8 +236,8 @@ impl Work<'_> {
         } = manifest;
         let resource = self.serves.find(api_version, kind)?;
         let resource = resource.ok_or_else(|| format!("{kind} ({api_version}) is not served"))?;
-        let place = Place::of(manifest, resource, &self.default_namespace)?;
-        let call = place.apply(&manifest.value, self.rules.overwrite, false);
+        let place = ObjectPath::of(manifest, resource, &self.default_namespace)?;
+        let call = place.apply(&manifest.value, self.options.overwrite, false);
         let mut pauses = PAUSES.into_iter();
         loop {
             let answer = self
@@ -268,7 +262,7 @@ impl Work<'_> {
         let api_versions: BTreeSet<_> = waiting
             .map(|(_, (manifest, _))| manifest.api_version.clone())
             .collect();
-        if !self.rules.dry_run {
+        if !self.options.dry_run {
             let asked = timeout_at(
                 self.deadline,
                 self.serves.ask(self.session, api_versions, AT_ONCE),

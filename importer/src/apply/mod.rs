@@ -2,61 +2,41 @@
 Brings configuration to clusters: to one, or to hundreds in waves.
 
 ```text
-manifests → fleet → preflight (all of them) → waves → report
+flags → manifests → preflight → converge → report
 ```
 
-[`command`] is that sentence. [`manifest`] says what is applied and in which order, [`fleet`] to which clusters and when,
-[`preflight`] what would happen on one of them, [`converge`] makes it happen, [`outcome`] says what did. What is asked of a
-cluster is asked through the crate [`cluster`].
+[`command`] is that sentence, [`plan`] what of it is for which cluster. [`manifests`] says what is applied and in which
+order, [`preflight`] what would happen on a cluster, [`converge`] makes it happen, [`outcome`] says what did. What is asked of
+a cluster is asked through the crate [`cluster`]; which clusters, and when, is known to [`crate::rollout`].
 */
 
 pub mod args;
-pub mod collect;
 pub mod command;
-mod conflict;
 pub mod converge;
-pub mod diff;
-pub mod dry_run;
-#[cfg(test)]
-mod fault_tests;
-pub mod fleet;
-mod foresee;
-pub mod gitops;
-mod interrupt;
-mod looks;
-pub mod manifest;
 pub mod manifests;
-mod object;
+pub mod object;
 pub mod outcome;
-pub mod overlay;
+pub mod plan;
 pub mod preflight;
-mod ready;
 pub mod render;
-pub mod report;
-mod rollout;
-pub mod select;
-pub mod selector;
+mod report;
+pub mod request;
 pub mod skew;
-#[cfg(test)]
-mod skew_tests;
-#[cfg(test)]
-mod stand_in;
-pub(crate) mod status;
+mod task;
 #[cfg(test)]
 mod tests;
-pub mod waves;
 mod yaml;
 
 use std::time::Duration;
 
-pub(crate) use interrupt::interrupted;
+pub use report::ApplyReport;
 
 /// The field manager that objects are applied as (Kubernetes, "Server-Side Apply").
 pub const FIELD_MANAGER: &str = schema::PRODUCT;
 
-/// How objects are applied.
+/// How objects are applied to a cluster.
 #[derive(Debug, Clone)]
-pub struct Rules {
+pub struct ApplyOptions {
     /// Ask the server what would happen (`dryRun=All`), and change nothing.
     pub dry_run: bool,
     /// Take fields over from other managers (`force`); else a conflict leaves the object alone.

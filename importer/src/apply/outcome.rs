@@ -1,9 +1,8 @@
-/*! What became of each object on each cluster, as values: for the matrix, for JSON, and for the next run. */
+/*! What became of each object on a cluster, as values: for the table, for JSON, and for the next run. */
 
-use cli::Exit;
 use serde::{Deserialize, Serialize};
 
-use super::manifest::Manifest;
+use super::manifests::Manifest;
 
 /// What became of an object, in the words of `kubectl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -19,7 +18,7 @@ pub enum Action {
     Conflict,
     /// The server refused it, or could not be asked.
     Failed,
-    /// Its turn never came, or it waits for what is not there yet.
+    /// It was not begun, or waits for what is not there yet.
     Skipped,
 }
 
@@ -42,6 +41,20 @@ pub struct ObjectOutcome {
     /// Why, where that is not plain: the manager that holds fields, the server's words, what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl Action {
+    /// In reports for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Configured => "configured",
+            Self::Conflict => "conflict",
+            Self::Created => "created",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Unchanged => "unchanged",
+        }
+    }
 }
 
 impl ObjectOutcome {
@@ -67,57 +80,13 @@ impl ObjectOutcome {
     }
 }
 
-/// Where a cluster got to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Every object is as it should be.
-    Done,
-    /// Some object is not, or the cluster failed in between.
-    Failed,
-    /// It could not be reached, or is not the one it should be; it was not touched.
-    Unreachable,
-    /// Its wave was not begun, or it was stopped before its turn.
-    Stopped,
-}
-
-/// A cluster, when all is over.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClusterOutcome {
-    /// Its name: from CLUSTERS.yaml, or its context.
-    pub cluster: String,
-    /// The wave it is in, from 0.
-    pub wave: usize,
-    /// The address of its API server.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub server: Option<String>,
-    /// `spec.clusterID` of its ClusterVersion, where it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster_id: Option<String>,
-    /// Where it got to.
-    pub state: State,
-    /// Why it is not done, in one sentence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// What to look at, though nothing failed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
+/// What an apply did to a cluster, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Applied {
     /// How its objects were to change, where that was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub diffs: Vec<String>,
     /// Every object.
+    #[serde(default)]
     pub objects: Vec<ObjectOutcome>,
-}
-
-/// The exit code that many clusters come to.
-pub fn exit(clusters: &[ClusterOutcome]) -> Exit {
-    let done = clusters
-        .iter()
-        .filter(|cluster| cluster.state == State::Done)
-        .count();
-    match done {
-        all if all == clusters.len() => Exit::Done,
-        0 => Exit::AllClusters,
-        _ => Exit::SomeClusters,
-    }
 }

@@ -4,128 +4,162 @@ what the server says to each object on a dry run.
 */
 
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     sync::{Mutex, PoisonError},
 };
 
-use cluster::{CLUSTER_VERSION, Call, Cluster, ClusterError, Connection, Served, Session, connect};
+use cluster::{
+    Call, Cluster, ClusterError, Connection, Identity, Served, Session, connect,
+    openshift::{desired_version, reached_version},
+};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{
-    Rules,
-    dry_run::DryRunResult,
-    foresee::{Brought, Notes, Survey},
-    manifest::{Manifest, Phase},
+    manifests::{Manifest, Phase},
+    object::{
+        DryRunResult,
+        survey::{Notes, Provided, Survey},
+    },
+    plan::ApplyPlan,
+    skew::Seen,
 };
+use crate::rollout::{Forecast, Site};
 
 /// How many requests are under way at a time on one cluster.
 pub(super) const AT_ONCE: usize = 8;
 
+/// API versions that are asked for whatever the manifests are: others decide by them what a cluster understands.
+const ALWAYS: [&str; 2] = ["config.openshift.io/v1", "operator.openshift.io/v1alpha1"];
+
 /// What would happen on one cluster.
 #[derive(Debug)]
-pub struct Preflight {
+pub struct Preflight<'p> {
+    /// Who it is.
+    pub site: Site,
     /// The way to it; no socket is open.
     pub connection: Connection,
-    /// `spec.clusterID` of its ClusterVersion, if it has one.
-    pub cluster_id: Option<String>,
-    /// The OpenShift version that it completed last, or is on its way to when it never completed one.
-    pub version: Option<String>,
-    /// Its ClusterVersion, without `metadata.managedFields`.
-    pub cluster_version: Option<Value>,
     /// What it serves.
     pub serves: Served,
+    /// What it is to get, in order; shared where it is what others get.
+    pub manifests: Cow<'p, [Manifest]>,
     /// For each manifest, in their order.
     pub objects: Vec<DryRunResult>,
-    /// What to look at before it is changed.
-    pub warnings: Vec<String>,
     /// How objects would change, in their order, where that was asked for.
     pub diffs: Vec<String>,
-    /// How many ImageContentSourcePolicies it has, as far as that can be read.
-    pub icsp_objects: usize,
 }
 
-/// Looks at one cluster and at what each object would do there.
-pub async fn preflight(
-    cluster: &Cluster,
-    manifests: &[Manifest],
-    rules: &Rules,
-) -> Result<Preflight, ClusterError> {
-    let connection = connect(cluster, rules.request_timeout).await?;
-    over(connection, cluster, manifests, rules).await
+impl Forecast for Preflight<'_> {
+    fn site(&self) -> &Site {
+        &self.site
+    }
+
+    fn objection(&self) -> Option<String> {
+        let mut objects = self.manifests.iter().zip(&self.objects);
+        objects.find_map(|(manifest, result)| {
+            let reason = result.objection()?;
+            Some(format!("{} {}: {reason}", manifest.kind, manifest.name))
+        })
+    }
 }
 
-/// The same over a connection that is there.
-pub(super) async fn over(
-    connection: Connection,
-    cluster: &Cluster,
-    manifests: &[Manifest],
-    rules: &Rules,
-) -> Result<Preflight, ClusterError> {
-    let limit = rules.cluster_timeout;
-    let server = connection.server.clone();
-    let looked = timeout(limit, look(connection, cluster, manifests, rules)).await;
-    looked.unwrap_or(Err(ClusterError::Silent {
-        server,
-        seconds: limit.as_secs(),
-    }))
+impl<'p> ApplyPlan<'p> {
+    /// Looks at one cluster and at what each object would do there.
+    pub(super) async fn preflight(&self, cluster: &Cluster) -> Result<Preflight<'p>, ClusterError> {
+        let connection = connect(cluster, self.options.request_timeout).await?;
+        self.preflight_over(connection, cluster).await
+    }
+
+    /// The same over a connection that is there, within the cluster's time.
+    pub(super) async fn preflight_over(
+        &self,
+        connection: Connection,
+        cluster: &Cluster,
+    ) -> Result<Preflight<'p>, ClusterError> {
+        let limit = self.options.cluster_timeout;
+        let server = connection.server.clone();
+        let looked = timeout(limit, self.look_over(connection, cluster)).await;
+        looked.unwrap_or(Err(ClusterError::Silent {
+            server,
+            seconds: limit.as_secs(),
+        }))
+    }
+
+    async fn look_over(
+        &self,
+        connection: Connection,
+        cluster: &Cluster,
+    ) -> Result<Preflight<'p>, ClusterError> {
+        let session = Session::new(cluster, &connection, self.options.request_timeout);
+        let identity = session.identify().await?;
+        let mut warnings = Vec::new();
+        if matches!(identity, Identity::Forbidden(_)) {
+            warnings.push("this user may not read the ClusterVersion, so that the cluster's id and version are unknown".to_owned());
+        }
+        let mut serves = Served::default();
+        let mut wanted = api_versions(self.manifests.all());
+        wanted.extend(ALWAYS.map(str::to_owned));
+        serves.ask(&session, wanted.clone(), AT_ONCE).await?;
+        let chosen = self.choose(
+            cluster,
+            &Seen {
+                cluster_version: identity.cluster_version(),
+                serves_idms: serves.has("config.openshift.io/v1", "ImageDigestMirrorSet"),
+                serves_icsp: serves
+                    .has("operator.openshift.io/v1alpha1", "ImageContentSourcePolicy"),
+                icsp_objects: policies(&session, &serves).await?,
+            },
+        );
+        warnings.splice(0..0, chosen.warnings);
+        let manifests = chosen.manifests;
+        // A patch of an overlay may have changed what an object is.
+        let others = api_versions(&manifests);
+        let others = others.difference(&wanted).cloned();
+        serves.ask(&session, others, AT_ONCE).await?;
+        let notes = Mutex::default();
+        let survey = Survey {
+            session: &session,
+            serves: &serves,
+            provided: &Provided::by(&manifests),
+            options: self.options,
+            default_namespace: &session.default_namespace(),
+            review: true,
+            notes: &notes,
+        };
+        let objects: Vec<DryRunResult> = stream::iter(&*manifests)
+            .map(|manifest| survey.dry_run(manifest))
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let Notes { managed, diffs } = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        warnings.extend(managed);
+        warnings.extend(draining(&manifests, &objects));
+        Ok(Preflight {
+            site: Site {
+                server: connection.server.clone(),
+                cluster_id: identity.cluster_id(),
+                version: identity.cluster_version().and_then(version),
+                warnings,
+            },
+            connection: connection.at_rest()?,
+            serves,
+            manifests,
+            objects,
+            diffs: diffs
+                .into_values()
+                .filter(|diff| !diff.is_empty())
+                .collect(),
+        })
+    }
 }
 
-async fn look(
-    connection: Connection,
-    cluster: &Cluster,
-    manifests: &[Manifest],
-    rules: &Rules,
-) -> Result<Preflight, ClusterError> {
-    let session = Session::new(cluster, &connection, rules.request_timeout);
-    let mut warnings = Vec::new();
-    let cluster_version = cluster_version(&session, &mut warnings).await?;
-    let cluster_id = text(cluster_version.as_ref(), "/spec/clusterID");
-    check_identity(&session, cluster, cluster_id.as_deref(), &warnings)?;
-    session.identified(cluster_id.as_deref());
-    let mut serves = Served::default();
-    let api_versions: BTreeSet<String> = manifests
-        .iter()
+fn api_versions(manifests: &[Manifest]) -> BTreeSet<String> {
+    let versions = manifests.iter();
+    versions
         .map(|manifest| manifest.api_version.clone())
-        .chain(ALWAYS.map(str::to_owned))
-        .collect();
-    serves.ask(&session, api_versions, AT_ONCE).await?;
-    let brought = Brought::by(manifests);
-    let notes = Mutex::default();
-    let default_namespace = session.default_namespace();
-    let survey = Survey {
-        session: &session,
-        serves: &serves,
-        brought: &brought,
-        rules,
-        default_namespace: &default_namespace,
-        review: true,
-        notes: &notes,
-    };
-    let objects: Vec<DryRunResult> = stream::iter(manifests)
-        .map(|manifest| survey.foresee(manifest))
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
-    let Notes { managed, diffs } = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    warnings.extend(managed);
-    warnings.extend(draining(manifests, &objects));
-    let icsp_objects = policies(&session, &serves).await?;
-    Ok(Preflight {
-        diffs: diffs
-            .into_values()
-            .filter(|diff| !diff.is_empty())
-            .collect(),
-        icsp_objects,
-        connection: connection.at_rest()?,
-        version: version(cluster_version.as_ref()),
-        cluster_id,
-        cluster_version,
-        serves,
-        objects,
-        warnings,
-    })
+        .collect()
 }
 
 /// How many ImageContentSourcePolicies there are, at most as many as one page holds; none where they cannot be read.
@@ -139,75 +173,16 @@ async fn policies(session: &Session, serves: &Served) -> Result<usize, ClusterEr
     Ok(items.filter(|_| answer.is_success()).map_or(0, Vec::len))
 }
 
-/// API versions that are asked for whatever the manifests are: others decide by them what a cluster understands.
-const ALWAYS: [&str; 2] = ["config.openshift.io/v1", "operator.openshift.io/v1alpha1"];
-
-/// The ClusterVersion; `None` if there is none, as off OpenShift. It is also what tells whether the cluster answers at all.
-async fn cluster_version(
-    session: &Session,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Value>, ClusterError> {
-    let answer = session.send(&Call::get(CLUSTER_VERSION.to_owned())).await?;
-    match answer.status {
-        404 => Ok(None),
-        403 => {
-            warnings.push("this user may not read the ClusterVersion, so that the cluster's id and version are unknown".to_owned());
-            Ok(None)
-        }
-        _ if answer.is_success() => {
-            let mut object = answer.body;
-            if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-                metadata.remove("managedFields");
-            }
-            Ok(Some(object))
-        }
-        _ => Err(ClusterError::Unreachable {
-            server: session.server().to_owned(),
-            detail: format!("it is not ready ({})", cluster::refusal::said(&answer)),
-            transient: false,
-        }),
-    }
-}
-
-fn check_identity(
-    session: &Session,
-    cluster: &Cluster,
-    found: Option<&str>,
-    warnings: &[String],
-) -> Result<(), ClusterError> {
-    let Some(expected) = cluster.cluster_id.as_deref() else {
-        return Ok(());
-    };
-    let found = match found {
-        Some(found) if found == expected => return Ok(()),
-        Some(found) => format!("found {}", cluster::clean(found)),
-        None if warnings.is_empty() => "found a cluster without ClusterVersion".to_owned(),
-        None => "and this user may not read its ClusterVersion".to_owned(),
-    };
-    Err(ClusterError::Identity {
-        server: session.server().to_owned(),
-        expected: expected.to_owned(),
-        found,
-    })
-}
-
-/// The newest completed version of the history, else the desired one.
-fn version(cluster_version: Option<&Value>) -> Option<String> {
-    let history = cluster_version?.pointer("/status/history");
-    let mut history = history.and_then(Value::as_array).into_iter().flatten();
-    let completed =
-        history.find(|entry| entry.get("state").and_then(Value::as_str) == Some("Completed"));
-    text(completed, "/version").or_else(|| text(cluster_version, "/status/desired/version"))
-}
-
-fn text(value: Option<&Value>, pointer: &str) -> Option<String> {
-    let text = value?.pointer(pointer)?.as_str()?;
-    (!text.is_empty()).then(|| text.to_owned())
+/// The version reached, else the one on the way.
+fn version(cluster_version: &Value) -> Option<String> {
+    reached_version(cluster_version)
+        .or_else(|| desired_version(cluster_version))
+        .map(str::to_owned)
 }
 
 /// Mirror configuration that makes nodes drain: mirrors by digest where they change, mirrors by tag always.
 fn draining(manifests: &[Manifest], objects: &[DryRunResult]) -> Option<String> {
-    let drains = |manifest: &Manifest, foreseen: &DryRunResult| match foreseen {
+    let drains = |manifest: &Manifest, result: &DryRunResult| match result {
         DryRunResult::Configure => true,
         DryRunResult::Create | DryRunResult::Waits { .. } => manifest.kind == "ImageTagMirrorSet",
         _ => false,
@@ -216,7 +191,7 @@ fn draining(manifests: &[Manifest], objects: &[DryRunResult]) -> Option<String> 
         .iter()
         .zip(objects)
         .filter(|(manifest, _)| manifest.phase() == Phase::Mirrors)
-        .filter(|(manifest, foreseen)| drains(manifest, foreseen))
+        .filter(|(manifest, result)| drains(manifest, result))
         .map(|(manifest, _)| format!("{} {}", manifest.kind, manifest.name))
         .collect();
     (!names.is_empty()).then(|| {

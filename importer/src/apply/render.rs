@@ -26,7 +26,11 @@ use schema::{
 };
 use serde_json::{Value, json};
 
-use super::{fleet::Fleet, manifest::Manifest, select::Selection, yaml};
+use super::{
+    manifests::{Manifest, Selection},
+    yaml,
+};
+use crate::fleet::Fleet;
 
 /// The checksums of all other files.
 const SUMS: &str = "SHA256SUMS";

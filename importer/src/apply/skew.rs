@@ -7,6 +7,7 @@ as `semver` orders them: it is small, has no dependencies, and is what cargo its
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cluster::openshift::{desired_version, digest_of, items, reached_version, text};
 use schema::{
     bundle::Release,
     text::{counted, escape},
@@ -14,10 +15,7 @@ use schema::{
 use semver::Version;
 use serde_json::Value;
 
-use super::{
-    manifest::{Manifest, Phase},
-    status::{desired_version, digest_of, items, reached_version, text},
-};
+use super::manifests::{Manifest, Phase};
 use crate::args::MirrorConfig;
 
 /// The newest OpenShift whose rules are known here: major and minor.

@@ -6,12 +6,20 @@ use clap::Args;
 use cli::RegistryArgs;
 
 use crate::{
-    apply::args::{ClusterArgs, RolloutArgs},
+    Error,
+    apply::{
+        args::{ObjectArgs, request},
+        request::ApplyRequest,
+    },
     args::{BundleArgs, DryRun, Format, MirrorConfig, TargetArgs},
+    rollout::args::{ClusterArgs, RolloutArgs},
 };
 
 /// Flags of `import`.
 #[derive(Debug, Args)]
+#[command(mut_group("ClusterArgs", |group| group.requires("apply_config")))]
+#[command(mut_group("RolloutArgs", |group| group.requires("apply_config")))]
+#[command(mut_group("ObjectArgs", |group| group.requires("apply_config")))]
 pub struct ImportArgs {
     #[command(flatten)]
     pub(crate) bundle: BundleArgs,
@@ -34,6 +42,8 @@ pub struct ImportArgs {
     pub(crate) clusters: ClusterArgs,
     #[command(flatten)]
     pub(crate) rollout: RolloutArgs,
+    #[command(flatten)]
+    pub(crate) objects: ObjectArgs,
     /// Show what would be done, and touch nothing; `server` also asks clusters what they would do
     #[arg(
         long,
@@ -49,4 +59,16 @@ pub struct ImportArgs {
     pub format: Format,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
+}
+
+impl ImportArgs {
+    pub(super) fn request(&self) -> Result<ApplyRequest, Error> {
+        request(
+            &self.bundle,
+            &self.clusters,
+            &self.rollout,
+            &self.objects,
+            self.dry_run,
+        )
+    }
 }

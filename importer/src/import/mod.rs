@@ -26,8 +26,8 @@ pub use report::{ImportReport, Written};
 use crate::{
     Error,
     apply::{
-        collect::{Both, Collected},
-        command::{self, Job},
+        command::{self, PreparedApply},
+        manifests::collect::{Both, Collected},
     },
     configuration::{ConfigDirectory, Configuration},
     push::{self, ConfigSink, Target},
@@ -43,18 +43,14 @@ pub async fn bundle(
     let target = Target::from_args(&args.target)?;
     let index = bundle.index().clone();
     let configuration = Configuration::new(&index, &target, args.mirror_config, args.mirror_tags)?;
-    let idle = args.clusters.given().or(args.rollout.given());
-    if let Some(flag) = idle.filter(|_| !args.apply_config) {
-        return Err(Error::Usage(format!(
-            "{flag} does nothing without --apply-config; add that, or leave {flag} out"
-        )));
-    }
     let job = args
         .apply_config
-        .then(|| Job::prepare(&args.bundle, &args.clusters, &args.rollout, args.dry_run))
+        .then(|| PreparedApply::new(args.request()?))
         .transpose()?;
     let rendered = match &job {
-        Some(_) => command::every_form(&index, &target, args.mirror_config, configuration.clone())?,
+        Some(_) => {
+            command::with_fallback(&index, &target, args.mirror_config, configuration.clone())?
+        }
         None => Vec::new(),
     };
     let (options, place) = (

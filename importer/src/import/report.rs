@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     Error,
-    apply::command::{Account, Said},
+    apply::command::{CommandOutput, Details},
     args::Format,
     configuration::{Configuration, Rendered},
     push::Report,
@@ -39,12 +39,12 @@ pub struct ImportReport {
     pub install_config: Option<String>,
     /// What became of the clusters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub clusters: Option<Account>,
+    pub clusters: Option<Details>,
     #[serde(skip)]
     documents: Vec<Rendered>,
     /// What is to be said of the clusters.
     #[serde(skip)]
-    said: Option<Result<Said, Error>>,
+    said: Option<Result<CommandOutput, Error>>,
 }
 
 /// What became of the configuration directory.
@@ -133,8 +133,8 @@ impl ImportReport {
     }
 
     /// Adds what was done to clusters, or why nothing could be: what was pushed is told in any case.
-    pub fn with_clusters(mut self, mut said: Result<Said, Error>) -> Self {
-        self.clusters = said.as_mut().ok().and_then(|said| said.account.take());
+    pub fn with_clusters(mut self, mut said: Result<CommandOutput, Error>) -> Self {
+        self.clusters = said.as_mut().ok().and_then(|said| said.details.take());
         self.said = Some(said);
         self
     }

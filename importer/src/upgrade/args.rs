@@ -4,12 +4,17 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::limits::Limits;
+use super::{
+    FleetUpgrade,
+    limits::Limits,
+    request::{self, PinnedImage, UpgradeRequest},
+};
 use crate::{
     Error,
-    apply::args::duration,
     args::{Format, NameArgs},
+    open,
     push::Target,
+    rollout::args::{ClusterArgs, RolloutArgs, duration},
 };
 
 /// Flags of `upgrade`, without those that name clusters.
@@ -64,8 +69,53 @@ impl UpgradeArgs {
         })
     }
 
+    /// What all flags ask for together; the bundle is read if the image is to come from one.
+    pub fn request(
+        &self,
+        clusters: &ClusterArgs,
+        rollout: &RolloutArgs,
+    ) -> Result<FleetUpgrade, Error> {
+        let (image, version) = self.image()?;
+        let fleet = clusters.fleet(true)?;
+        let inputs = self.keys.iter().chain(&self.bundle);
+        Ok(FleetUpgrade {
+            request: UpgradeRequest {
+                image,
+                version,
+                allow_upgrade_with_warnings: self.allow_upgrade_with_warnings,
+                allow_not_recommended: self.allow_not_recommended,
+                force: self.allow_force,
+                dry_run: self.dry_run,
+            },
+            wait: self.limits(),
+            rollout: rollout.options(clusters, fleet),
+            request_timeout: clusters.request_timeout,
+            look_timeout: clusters.cluster_timeout,
+            format: self.format,
+            inputs: inputs.chain(clusters.inputs()).cloned().collect(),
+        })
+    }
+
+    fn image(&self) -> Result<(PinnedImage, Option<String>), Error> {
+        match (&self.to_image, &self.bundle) {
+            (Some(image), _) => {
+                let image = image.parse::<PinnedImage>();
+                let image = image.map_err(|error| Error::Usage(format!("--to-image {error}")))?;
+                Ok((image, None))
+            }
+            (None, Some(bundle)) => {
+                let target = self.target()?;
+                let verified = open::verified(bundle, &open::keys(&self.keys)?)?;
+                request::of_bundle(verified.index(), &target, self.release.as_deref())
+            }
+            (None, None) => Err(Error::Usage(
+                "nothing says what to upgrade to; name a BUNDLE with --key and --to, or an image with --to-image".to_owned(),
+            )),
+        }
+    }
+
     /// Where the import has put the release.
-    pub(super) fn target(&self) -> Result<Target, Error> {
+    fn target(&self) -> Result<Target, Error> {
         let to = self.to.as_deref().ok_or_else(|| {
             Error::Usage(
                 "--to is missing: the registry that the bundle was imported into".to_owned(),

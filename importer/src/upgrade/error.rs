@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cluster::{ClusterError, Unanswered};
+
 use super::patch::Refusal;
 
 /// Why a cluster does not get to a release.
@@ -10,61 +12,54 @@ pub enum UpgradeError {
     /// There is no ClusterVersion.
     #[error("the cluster is not OpenShift 4: it has no ClusterVersion named version")]
     NotOpenShift,
-    /// It is another cluster than it should be; it was not asked.
+    /// This user may not read the ClusterVersion.
     #[error(
-        "this is not the cluster that was meant: expected clusterID {expected}, found {found}; check the context, or the clusterID in the list of clusters"
+        "this user may not read the ClusterVersion: {0}; grant get on clusterversions.config.openshift.io"
     )]
-    Identity {
-        /// `clusterID` of the list of clusters.
-        expected: String,
-        /// `spec.clusterID`.
-        found: String,
-    },
+    Forbidden(String),
+    /// It cannot be asked, or is another cluster than it should be.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// It was not asked.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The API server does not let us.
-    #[error("cannot {what} ClusterVersion version: {said}")]
-    Api {
-        /// `read` or `patch`.
-        what: &'static str,
-        /// The server's words.
-        said: String,
-    },
+    /// The API server does not take the patch.
+    #[error("cannot patch ClusterVersion version: {0}")]
+    Patch(Unanswered),
     /// The cluster does not take the release.
-    #[error("the cluster has not accepted the release for {}: {said}", minutes(.after))]
+    #[error("the cluster has not accepted the release for {}: {detail}", minutes(.after))]
     NotAccepted {
         /// For how long.
         after: Duration,
         /// The cluster's words.
-        said: String,
+        detail: String,
     },
     /// The cluster or its nodes are in trouble.
-    #[error("the upgrade has been failing for {}: {said}; the cluster goes on trying", minutes(.after))]
+    #[error("the upgrade has been failing for {}: {detail}; the cluster goes on trying", minutes(.after))]
     Failing {
         /// For how long.
         after: Duration,
         /// The cluster's words.
-        said: String,
+        detail: String,
     },
     /// Somebody else has asked for another release.
     #[error("the cluster was meanwhile asked for another release, {0}")]
     Superseded(String),
     /// The API server does not answer.
-    #[error("the API server has not answered for {}: {said}; the upgrade may go on, run the same command again to watch it", minutes(.after))]
+    #[error("the API server has not answered for {}: {detail}; the upgrade may go on, run the same command again to watch it", minutes(.after))]
     Unreachable {
         /// For how long.
         after: Duration,
         /// Why the last request failed.
-        said: String,
+        detail: String,
     },
     /// It takes too long.
-    #[error("the upgrade is not done after {}: {said}; it goes on, run the same command again to watch it", minutes(.after))]
+    #[error("the upgrade is not done after {}: {detail}; it goes on, run the same command again to watch it", minutes(.after))]
     Timeout {
         /// The limit.
         after: Duration,
         /// What was last seen.
-        said: String,
+        detail: String,
     },
 }
 

@@ -1,10 +1,9 @@
 /*! What one look at a cluster says about its upgrade. Pure; how long that may last is for [`watch`](super::watch()) to judge. */
 
+use cluster::openshift::{Condition, condition, digest_of, items, one_line, text, when_true};
 use schema::{Digest, text::escape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::apply::status::{Condition, condition, digest_of, items, one_line, text, when_true};
 
 /// Where an upgrade is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +65,7 @@ pub fn cluster(cluster_version: &Value, wanted: Digest) -> Look {
     }
     let progressing = condition(cluster_version, "Progressing");
     if let Some(failing) = when_true(cluster_version, "Failing") {
-        let said = failing.said();
+        let said = failing.text();
         let progress = told(Stage::Operators, format!("failing: {said}"));
         return Look::Underway(progress, Some(Trouble::Failing(said)));
     }
@@ -92,7 +91,7 @@ pub fn cluster(cluster_version: &Value, wanted: Digest) -> Look {
 /// A cluster that was asked, and is not at it yet. That an earlier release was accepted says nothing.
 fn accepting(accepted: Option<Condition<'_>>) -> Look {
     let said = match accepted.filter(|condition| condition.status != "True") {
-        Some(condition) => condition.said(),
+        Some(condition) => condition.text(),
         None => "the cluster has not looked at the release yet".to_owned(),
     };
     let refused = accepted.is_some_and(|condition| condition.status == "False");
@@ -138,7 +137,7 @@ pub fn pools(pools: &[Value]) -> Pools {
     for pool in pools {
         let name = escape(text(pool, "/metadata/name"));
         if let Some(degraded) = when_true(pool, "Degraded") {
-            let said = degraded.said();
+            let said = degraded.text();
             seen.degraded
                 .push(format!("machine config pool {name} is degraded: {said}"));
         } else if is_updated(pool) {

@@ -6,10 +6,10 @@ Two things differ. An image counts as the cluster's own if the digest is, wherev
 conditional update is the one that was asked for, at the registry inside, not the one that the update service named.
 */
 
+use cluster::openshift::{Condition, among, digest_of, items, one_line, text, when_true};
 use serde_json::{Map, Value, json};
 
 use super::request::UpgradeRequest;
-use crate::apply::status::{Condition, among, digest_of, items, one_line, text, when_true};
 
 /// What there is to do on a cluster.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,14 +57,14 @@ pub fn patch(cluster_version: &Value, request: &UpgradeRequest) -> Result<Decisi
         (None, Some((version, risk))) if request.allow_not_recommended => {
             warnings.push(format!(
                 "--allow-not-recommended accepts this risk: {}",
-                risk.said()
+                risk.text()
             ));
             version
         }
         (None, Some((version, risk))) => {
             return Err(Refusal::NotRecommended {
                 version: one_line(version),
-                said: risk.said(),
+                said: risk.text(),
             });
         }
         (None, None) => "",
@@ -113,7 +113,7 @@ fn unhealthy(cluster_version: &Value) -> Vec<String> {
     ];
     let failing = guards.into_iter().filter_map(|(kind, sentence)| {
         let condition = when_true(cluster_version, kind)?;
-        Some(format!("{sentence}: {}", condition.said()))
+        Some(format!("{sentence}: {}", condition.text()))
     });
     failing.collect()
 }

@@ -9,8 +9,7 @@ use schema::{
 };
 use serde::{Serialize, Serializer};
 
-use super::args::UpgradeArgs;
-use crate::{Error, open, push::Target, report};
+use crate::{Error, push::Target, report};
 
 /// What one cluster, or each of many, is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,34 +26,6 @@ pub struct UpgradeRequest {
     pub force: bool,
     /// Ask the server what would happen (`dryRun=All`), and start nothing.
     pub dry_run: bool,
-}
-
-impl UpgradeRequest {
-    /// Reads the flags, and the bundle if the image is to come from one.
-    pub fn from_args(args: &UpgradeArgs) -> Result<Self, Error> {
-        let (image, version) = match (&args.to_image, &args.bundle) {
-            (Some(image), _) => {
-                let image = image.parse();
-                (image.map_err(|error: ImageError| Error::Usage(format!("--to-image {error}")))?, None)
-            }
-            (None, Some(bundle)) => {
-                let target = args.target()?;
-                let verified = open::verified(bundle, &open::keys(&args.keys)?)?;
-                of_bundle(verified.index(), &target, args.release.as_deref())?
-            }
-            (None, None) => return Err(Error::Usage(
-                "nothing says what to upgrade to; name a BUNDLE with --key and --to, or an image with --to-image".to_owned(),
-            )),
-        };
-        Ok(Self {
-            image,
-            version,
-            allow_upgrade_with_warnings: args.allow_upgrade_with_warnings,
-            allow_not_recommended: args.allow_not_recommended,
-            force: args.allow_force,
-            dry_run: args.dry_run,
-        })
-    }
 }
 
 /// The release image of a bundle, where an import has published it, and its version. With several releases, `wanted`

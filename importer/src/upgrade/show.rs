@@ -1,18 +1,21 @@
-/*! What is said about upgrades: before, meanwhile, and in the end. */
+/*! What people read of an upgrade: how the cluster was before, and how far it is. */
 
-use schema::text::{Align, Page, Table, escape};
+use cluster::{
+    ClusterId,
+    openshift::{among, condition, desired_version, digest_of, items, one_line, text},
+};
+use schema::text::escape;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ClusterUpgrade, Progress, Stage, UpgradeState, request::UpgradeRequest};
-use crate::apply::status::{among, condition, desired_version, digest_of, items, one_line, text};
+use super::{Progress, Stage, request::UpgradeRequest};
 
 /// A cluster before it is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
     /// `spec.clusterID`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster_id: Option<String>,
+    pub cluster_id: Option<ClusterId>,
     /// The version it is at, or on its way to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -43,96 +46,52 @@ impl Before {
         let same = updates.filter(|update| digest_of(text(update, "/release/image")) == digest);
         let risks = same.filter_map(|update| {
             let recommended = among(update.get("conditions")?, "Recommended")?;
-            (recommended.status != "True").then(|| recommended.said())
+            (recommended.status != "True").then(|| recommended.text())
         });
         let upgradeable = condition(cluster_version, "Upgradeable");
         Self {
-            cluster_id: filled("/spec/clusterID"),
+            cluster_id: ClusterId::of(cluster_version),
             version: desired_version(cluster_version).map(escape),
             image: one_line(text(cluster_version, "/status/desired/image")),
             channel: filled("/spec/channel"),
             not_upgradeable: upgradeable
                 .filter(|condition| condition.status == "False")
-                .map(|condition| condition.said()),
+                .map(|condition| condition.text()),
             risks: risks.collect(),
         }
     }
+
+    /// How it is, on one line.
+    pub fn line(&self, request: &UpgradeRequest) -> String {
+        let version = self.version.as_deref().unwrap_or("an unknown version");
+        let channel = self.channel.as_deref().unwrap_or("none");
+        let wanted = match &request.version {
+            Some(version) => format!("{} ({})", escape(version), request.image),
+            None => request.image.to_string(),
+        };
+        format!("at {version}, channel {channel}; wanted: {wanted}")
+    }
+
+    /// What speaks against asking it, a sentence each.
+    pub fn warnings(&self, request: &UpgradeRequest) -> Vec<String> {
+        let there = digest_of(&self.image) == Some(request.image.digest());
+        let not_upgradeable = self.not_upgradeable.iter().filter(|_| !there);
+        let not_upgradeable = not_upgradeable.map(|reason| {
+            format!("the cluster says it is not upgradeable and will itself refuse a release of another minor version: {reason}")
+        });
+        let risks = self.risks.iter();
+        let risks = risks.map(|risk| format!("not recommended for this cluster: {risk}"));
+        not_upgradeable.chain(risks).collect()
+    }
 }
 
-/// What is said of a cluster before it is asked, a few lines.
-pub fn before(cluster: &str, before: &Before, request: &UpgradeRequest) -> String {
-    let cluster = escape(cluster);
-    let version = before.version.as_deref().unwrap_or("an unknown version");
-    let channel = before.channel.as_deref().unwrap_or("none");
-    let id = before.cluster_id.as_deref().unwrap_or("unknown");
-    let wanted = match &request.version {
-        Some(version) => format!("{} ({})", escape(version), request.image),
-        None => request.image.to_string(),
-    };
-    let mut said =
-        format!("{cluster}: at {version}, channel {channel}, cluster id {id}; wanted: {wanted}\n");
-    let there = digest_of(&before.image) == Some(request.image.digest());
-    if let Some(reason) = before.not_upgradeable.as_ref().filter(|_| !there) {
-        said.push_str(&format!(
-            "{cluster}: warning: the cluster says it is not upgradeable and will itself refuse a release of another minor version: {reason}\n"
-        ));
-    }
-    for risk in &before.risks {
-        said.push_str(&format!(
-            "{cluster}: warning: not recommended for this cluster: {risk}\n"
-        ));
-    }
-    said
-}
-
-/// A line of progress.
-pub fn progress(cluster: &str, progress: &Progress) -> String {
+/// Progress on one line.
+pub fn progress(progress: &Progress) -> String {
     let stage = match progress.stage {
         Stage::Accepting => "release",
         Stage::Operators => "operators",
         Stage::Nodes => "nodes",
         Stage::Unreachable => "unreachable",
     };
-    format!("{}: {stage}: {}\n", escape(cluster), progress.message)
-}
-
-/// All clusters, when all is over: a table, then warnings and reasons.
-pub fn table(upgrades: &[(String, ClusterUpgrade)]) -> Page {
-    let columns = ["CLUSTER", "BEFORE", "NOW", "UPGRADE"].map(|heading| (heading, Align::Left));
-    let mut table = Table::new(columns);
-    let (mut warnings, mut reasons) = (Page::new(), Page::new());
-    for (cluster, upgrade) in upgrades {
-        let before = upgrade.before.as_ref();
-        let version = before.and_then(|before| before.version.as_deref());
-        let now = upgrade.version.as_deref();
-        table.row([
-            cluster,
-            version.unwrap_or("-"),
-            now.unwrap_or("-"),
-            word(upgrade.state),
-        ]);
-        for warning in &upgrade.warnings {
-            warnings.line(format_args!("warning: {cluster}: {warning}"));
-        }
-        if let Some(reason) = &upgrade.reason {
-            reasons.line(format_args!("{}: {cluster}: {reason}", word(upgrade.state)));
-        }
-    }
-    let mut text = Page::new();
-    text.table(&table);
-    text.append(&warnings);
-    text.append(&reasons);
-    text
-}
-
-fn word(state: UpgradeState) -> &'static str {
-    match state {
-        UpgradeState::AlreadyThere => "already there",
-        UpgradeState::Requested => "requested",
-        UpgradeState::WouldRequest => "would be requested",
-        UpgradeState::Upgraded => "upgraded",
-        UpgradeState::Refused => "refused",
-        UpgradeState::Failed => "failed",
-        UpgradeState::Stopped => "stopped",
-    }
+    format!("{stage}: {}", progress.message)
 }

@@ -1,10 +1,10 @@
 /*!
 Follows an upgrade until the cluster and its nodes are done, through all the restarts of its API server.
 
-Nothing is judged by a single look: what may be transient has to last, and only changes are told.
+Nothing is judged by a single look: what may be transient has to last, and only changes are reported.
 */
 
-use cluster::{CLUSTER_VERSION, Call, Session};
+use cluster::{CLUSTER_VERSION, Call, Session, Unanswered, openshift::items};
 use schema::Digest;
 use tokio::time::Instant;
 
@@ -13,9 +13,10 @@ use super::{
     limits::Limits,
     observe::{self, Look, Progress, Stage, Trouble},
     request::PinnedImage,
-    requests::{POOLS, Unanswered, ask},
 };
-use crate::apply::status::items;
+
+/// The pools that nodes are updated in.
+const POOLS: &str = "/apis/machineconfiguration.openshift.io/v1/machineconfigpools";
 
 /// An upgrade that is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,13 +36,13 @@ pub async fn watch(
     progress: &(dyn Fn(Progress) + Send + Sync),
     limits: &Limits,
 ) -> Result<Finished, UpgradeError> {
-    let mut account = Account {
+    let mut watcher = Watcher {
         progress,
         last: None,
         lasting: None,
         silent: None,
     };
-    let following = follow(session, image.digest(), &mut account, limits);
+    let following = follow(session, image.digest(), &mut watcher, limits);
     let Some(after) = limits.timeout else {
         return following.await;
     };
@@ -49,7 +50,7 @@ pub async fn watch(
         Ok(outcome) => outcome,
         Err(_) => Err(UpgradeError::Timeout {
             after,
-            said: account
+            detail: watcher
                 .last
                 .map_or_else(|| "nothing was seen".to_owned(), |last| last.message),
         }),
@@ -59,7 +60,7 @@ pub async fn watch(
 async fn follow(
     session: &Session,
     wanted: Digest,
-    account: &mut Account<'_>,
+    watcher: &mut Watcher<'_>,
     limits: &Limits,
 ) -> Result<Finished, UpgradeError> {
     loop {
@@ -67,11 +68,11 @@ async fn follow(
             Ok(Seen::Done(finished)) => return Ok(finished),
             Ok(Seen::Superseded(other)) => return Err(UpgradeError::Superseded(other)),
             Ok(Seen::Underway(progress, trouble)) => {
-                account.silent = None;
-                account.tell(progress);
-                account.judge(trouble, limits)?;
+                watcher.silent = None;
+                watcher.report(progress);
+                watcher.check(trouble, limits)?;
             }
-            Err(error) => account.unanswered(&error, limits)?,
+            Err(error) => watcher.unanswered(&error, limits)?,
         }
         tokio::time::sleep(limits.poll).await;
     }
@@ -86,14 +87,16 @@ enum Seen {
 
 /// Looks at the ClusterVersion, and at the nodes once that is where it should be.
 async fn look(session: &Session, wanted: Digest) -> Result<Seen, Unanswered> {
-    let cluster_version = ask(session, Call::get(CLUSTER_VERSION.to_owned())).await?;
+    let cluster_version = session
+        .object(&Call::get(CLUSTER_VERSION.to_owned()))
+        .await?;
     let (version, verified) = match observe::cluster(&cluster_version, wanted) {
         Look::Arrived { version, verified } => (version, verified),
         Look::Superseded(other) => return Ok(Seen::Superseded(other)),
         Look::Underway(progress, trouble) => return Ok(Seen::Underway(progress, trouble)),
     };
     let mut warnings = Vec::new();
-    match ask(session, Call::get(POOLS.to_owned())).await {
+    match session.object(&Call::get(POOLS.to_owned())).await {
         Ok(list) => {
             let pools = observe::pools(items(&list, "/items"));
             if let Some((progress, trouble)) = pools.underway() {
@@ -118,8 +121,8 @@ async fn look(session: &Session, wanted: Digest) -> Result<Seen, Unanswered> {
     }))
 }
 
-/// What was told, and what lasts since when.
-struct Account<'p> {
+/// What was reported, and what lasts since when.
+struct Watcher<'p> {
     progress: &'p (dyn Fn(Progress) + Send + Sync),
     last: Option<Progress>,
     /// Whether it is a refusal, and since when.
@@ -128,8 +131,8 @@ struct Account<'p> {
     silent: Option<Instant>,
 }
 
-impl Account<'_> {
-    fn tell(&mut self, progress: Progress) {
+impl Watcher<'_> {
+    fn report(&mut self, progress: Progress) {
         if self.last.as_ref() != Some(&progress) {
             (self.progress)(progress.clone());
             self.last = Some(progress);
@@ -137,7 +140,7 @@ impl Account<'_> {
     }
 
     /// Gives up on trouble of one kind that has lasted too long.
-    fn judge(&mut self, trouble: Option<Trouble>, limits: &Limits) -> Result<(), UpgradeError> {
+    fn check(&mut self, trouble: Option<Trouble>, limits: &Limits) -> Result<(), UpgradeError> {
         let Some(trouble) = trouble else {
             self.lasting = None;
             return Ok(());
@@ -150,12 +153,14 @@ impl Account<'_> {
         self.lasting = Some((refused, since));
         let after = since.elapsed();
         match trouble {
-            Trouble::Refused(said) if after >= limits.refused => {
-                Err(UpgradeError::NotAccepted { after, said })
-            }
-            Trouble::Failing(said) if after >= limits.troubled => {
-                Err(UpgradeError::Failing { after, said })
-            }
+            Trouble::Refused(said) if after >= limits.refused => Err(UpgradeError::NotAccepted {
+                after,
+                detail: said,
+            }),
+            Trouble::Failing(said) if after >= limits.troubled => Err(UpgradeError::Failing {
+                after,
+                detail: said,
+            }),
             Trouble::Refused(_) | Trouble::Failing(_) => Ok(()),
         }
     }
@@ -163,13 +168,13 @@ impl Account<'_> {
     /// API servers restart during an upgrade, and what authenticates to them does too: any failure may pass.
     fn unanswered(&mut self, error: &Unanswered, limits: &Limits) -> Result<(), UpgradeError> {
         let since = *self.silent.get_or_insert_with(Instant::now);
-        let (after, said) = (since.elapsed(), error.to_string());
+        let (after, detail) = (since.elapsed(), error.to_string());
         if after >= limits.unreachable {
-            return Err(UpgradeError::Unreachable { after, said });
+            return Err(UpgradeError::Unreachable { after, detail });
         }
-        self.tell(Progress {
+        self.report(Progress {
             stage: Stage::Unreachable,
-            message: said,
+            message: detail,
         });
         Ok(())
     }

@@ -1,19 +1,89 @@
-/*! After credentials were renewed: whether what answers is the cluster that was looked at. */
+/*! Whether what answers is the cluster that is meant: at first, and again after credentials were renewed. */
 
 use serde_json::Value;
 use tokio::time::sleep;
 
 use super::{Session, waits};
-use crate::{Call, ClusterError, Connection, classify::clean};
+use crate::{Call, ClusterError, ClusterId, Connection, refusal};
 
 /// Where an OpenShift cluster says which one it is.
 pub const CLUSTER_VERSION: &str = "/apis/config.openshift.io/v1/clusterversions/version";
 
+/// What a cluster says that it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Identity {
+    /// OpenShift 4: its ClusterVersion, without `metadata.managedFields`.
+    OpenShift(Value),
+    /// It has no ClusterVersion.
+    NotOpenShift,
+    /// This user may not read its ClusterVersion, so that its id and version are unknown; the server's words.
+    Forbidden(String),
+}
+
+impl Identity {
+    /// The ClusterVersion, if it could be read.
+    pub fn cluster_version(&self) -> Option<&Value> {
+        match self {
+            Self::OpenShift(cluster_version) => Some(cluster_version),
+            Self::NotOpenShift | Self::Forbidden(_) => None,
+        }
+    }
+
+    /// The id, if it could be read.
+    pub fn cluster_id(&self) -> Option<ClusterId> {
+        self.cluster_version().and_then(ClusterId::of)
+    }
+}
+
 impl Session {
-    /// Keeps the id that the cluster was found to have.
-    pub fn identified(&self, cluster_id: Option<&str>) {
+    /// Asks the cluster what it is, and refuses to go on with another than is meant. Its id must stay the same from here on,
+    /// also where none was expected.
+    pub async fn identify(&self) -> Result<Identity, ClusterError> {
+        let answer = self.send(&Call::get(CLUSTER_VERSION.to_owned())).await?;
+        let identity = match answer.status {
+            404 => Identity::NotOpenShift,
+            403 => Identity::Forbidden(refusal::words(&answer)),
+            _ if answer.is_success() => {
+                let mut object = answer.body;
+                if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+                    metadata.remove("managedFields");
+                }
+                Identity::OpenShift(object)
+            }
+            _ => {
+                return Err(ClusterError::Unreachable {
+                    server: self.server.clone(),
+                    detail: format!("it is not ready ({})", refusal::said(&answer)),
+                    transient: false,
+                });
+            }
+        };
+        let found = identity.cluster_id();
+        if let Some(expected) = &self.cluster.cluster_id
+            && found.as_ref() != Some(expected)
+        {
+            return Err(ClusterError::Identity {
+                server: self.server.clone(),
+                expected: expected.clone(),
+                found: match (&identity, found) {
+                    (_, Some(found)) => format!("found {found}"),
+                    (Identity::Forbidden(_), None) => {
+                        "and this user may not read its ClusterVersion".to_owned()
+                    }
+                    (_, None) => "found a cluster without clusterID".to_owned(),
+                },
+            });
+        }
+        if let Some(id) = found {
+            self.cluster_id.get_or_init(|| id);
+        }
+        Ok(identity)
+    }
+
+    /// Takes an id for known that an earlier session has read.
+    pub fn identified(&self, cluster_id: Option<&ClusterId>) {
         if let Some(id) = cluster_id {
-            self.cluster_id.get_or_init(|| id.to_owned());
+            self.cluster_id.get_or_init(|| id.clone());
         }
     }
 
@@ -37,9 +107,8 @@ impl Session {
                 (answer, _) => break answer?,
             }
         };
-        let found = answer.body.pointer("/spec/clusterID");
-        let found = found.and_then(Value::as_str).unwrap_or_default();
-        if answer.is_success() && found == expected {
+        let found = ClusterId::of(&answer.body);
+        if answer.is_success() && found.as_ref() == Some(expected) {
             return Ok(());
         }
         if answer.status == 401 {
@@ -49,11 +118,11 @@ impl Session {
             server: self.server.clone(),
             expected: expected.clone(),
             found: match found {
-                "" => format!(
+                None => format!(
                     "and with renewed credentials it does not say what it is (HTTP {})",
                     answer.status
                 ),
-                found => format!("found {} after the credentials were renewed", clean(found)),
+                Some(found) => format!("found {found} after the credentials were renewed"),
             },
         })
     }
@@ -87,7 +156,7 @@ mod tests {
         let connection = testing::connection(service, "https://stand.in:6443");
         let session = testing::session(&connection, Duration::from_secs(5));
         assert_eq!(session.check_same(&connection).await, Ok(()));
-        session.identified(Some("one"));
+        session.identified(ClusterId::new("one").as_ref());
         is("one");
         assert_eq!(session.check_same(&connection).await, Ok(()));
         is("two\u{1b}");

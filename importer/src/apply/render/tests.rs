@@ -1,10 +1,10 @@
-use std::{error::Error, fs};
+use std::{error::Error, fs, sync::Arc};
 
 use cluster::Cluster;
 use serde_json::Value;
 
 use super::*;
-use crate::apply::{overlay::Overlays, waves::Wave};
+use crate::fleet::{Overlays, Wave};
 
 type Done = Result<(), Box<dyn Error>>;
 
@@ -33,7 +33,7 @@ fn bundle() -> Result<(Files, Vec<Manifest>), Box<dyn Error>> {
 fn selection(
     only: &[&str],
     exclude: &[&str],
-) -> Result<Selection, crate::apply::select::SelectError> {
+) -> Result<Selection, crate::apply::manifests::select::SelectError> {
     let terms = |terms: &[&str]| {
         terms
             .iter()
@@ -44,16 +44,16 @@ fn selection(
 }
 
 fn fleet(names: &[&str]) -> Fleet {
-    let clusters = names.iter().map(|&name| Cluster {
-        name: name.into(),
-        kubeconfig: Vec::new(),
-        context: name.into(),
-        labels: Default::default(),
-        cluster_id: None,
+    let clusters = names.iter().map(|&name| {
+        Arc::new(Cluster {
+            name: name.into(),
+            ..cluster::testing::cluster()
+        })
     });
+    let clusters: Vec<_> = clusters.collect();
     Fleet {
-        clusters: clusters.collect(),
-        waves: vec![Wave::of((0..names.len()).collect())],
+        waves: vec![Wave::of(1, clusters.clone())],
+        clusters,
         overlays: Overlays::default(),
         warnings: Vec::new(),
     }

@@ -6,13 +6,21 @@ use std::{
 };
 
 use cli::Exit;
+use cluster::testing;
 use serde_json::json;
 
 use super::{
-    Answer, Cluster, Tested, WANTED, arrived, asked, before, idle, image, pool, request, set,
+    Answer, Cluster, Tested, WANTED, arrived, asked, before, idle, image, pool, set, task,
     underway, up, upgraded,
 };
-use crate::upgrade::{ClusterUpgrade, Limits, Stage, UpgradeState, exit, one, show, watch};
+use crate::{
+    args::Format,
+    rollout::ClusterOutcome,
+    upgrade::{Limits, Stage, UpgradeReport, UpgradeState, watch::watch},
+};
+
+/// The first line of an upgrade.
+const BEFORE: &str = "at 4.14.10, channel stable-4.14; wanted: 4.14.20 (registry.inside:5000/ocp/openshift/release-images@sha256:1111111111111111111111111111111111111111111111111111111111111111)";
 
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_is_followed_to_the_last_node_and_only_changes_are_told() -> Tested {
@@ -35,19 +43,22 @@ async fn an_upgrade_is_followed_to_the_last_node_and_only_changes_are_told() -> 
         _ => up(arrived()),
     });
     let (upgrade, told) = upgraded(&cluster, &Limits::default()).await?;
-    assert_eq!(upgrade.state, UpgradeState::Upgraded, "{upgrade:?}");
-    assert_eq!(upgrade.version.as_deref(), Some("4.14.20"));
+    assert_eq!(
+        upgrade.detail.upgrade,
+        Some(UpgradeState::Upgraded),
+        "{upgrade:?}"
+    );
+    assert_eq!(upgrade.detail.version.as_deref(), Some("4.14.20"));
     assert_eq!(upgrade.warnings, [""; 0]);
     assert_eq!(
         told,
         [
-            "before\n",
-            "asked\n",
-            "c: release: the cluster has not looked at the release yet\n",
-            "c: release: Retrieving and verifying payload (RetrievePayload)\n",
-            "c: operators: Working towards 4.14.20: 12 of 860 done (1% complete)\n",
-            "c: operators: Working towards 4.14.20: 700 of 860 done (81% complete)\n",
-            "c: nodes: machine config pool worker: 1 of 3 nodes updated\n",
+            BEFORE,
+            "release: the cluster has not looked at the release yet",
+            "release: Retrieving and verifying payload (RetrievePayload)",
+            "operators: Working towards 4.14.20: 12 of 860 done (1% complete)",
+            "operators: Working towards 4.14.20: 700 of 860 done (81% complete)",
+            "nodes: machine config pool worker: 1 of 3 nodes updated",
         ]
     );
     let patches = cluster.patches.lock().map_err(|_| "poisoned")?;
@@ -64,8 +75,12 @@ async fn an_upgrade_is_followed_to_the_last_node_and_only_changes_are_told() -> 
 async fn a_cluster_that_is_there_is_neither_asked_nor_waited_for() -> Tested {
     let cluster = Cluster::new(up(arrived()), |_| Answer::Down);
     let (upgrade, told) = upgraded(&cluster, &Limits::default()).await?;
-    assert_eq!(upgrade.state, UpgradeState::AlreadyThere);
-    assert_eq!(told, ["before\n"]);
+    assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::AlreadyThere));
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].starts_with("at 4.14.20, channel stable-4.14"),
+        "{told:?}"
+    );
     assert!(cluster.patches.lock().map_err(|_| "poisoned")?.is_empty());
     Ok(())
 }
@@ -73,17 +88,12 @@ async fn a_cluster_that_is_there_is_neither_asked_nor_waited_for() -> Tested {
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_asks_the_server_alone_and_waits_for_nothing() -> Tested {
     let cluster = Cluster::new(before(), |_| Answer::Down);
-    let mut request = request()?;
-    request.dry_run = true;
-    let upgrade = one(
-        &cluster.session(),
-        &request,
-        None,
-        Some(&Limits::default()),
-        &|_| {},
-    )
-    .await;
-    assert_eq!(upgrade.state, UpgradeState::WouldRequest);
+    let mut task = task(&Limits::default())?;
+    task.request.dry_run = true;
+    let upgrade = task
+        .upgrade(&testing::cluster(), &cluster.session(), &|_| {})
+        .await;
+    assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::WouldRequest));
     let patches = cluster.patches.lock().map_err(|_| "poisoned")?;
     assert!(
         patches
@@ -102,14 +112,14 @@ async fn paused_pools_and_missing_ones_hold_nothing_up() -> Tested {
     let pools = vec![pool("master", 3), paused];
     let cluster = Cluster::new(before(), move |_| Answer::Up(arrived(), pools.clone()));
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
-    assert_eq!(upgrade.state, UpgradeState::Upgraded);
+    assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::Upgraded));
     assert!(
         upgrade.warnings[0].contains("worker is paused"),
         "{upgrade:?}"
     );
     let cluster = Cluster::new(before(), |_| Answer::Up(arrived(), Vec::new()));
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
-    assert_eq!(upgrade.state, UpgradeState::Upgraded);
+    assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::Upgraded));
     Ok(())
 }
 
@@ -118,7 +128,7 @@ async fn pools_that_may_not_be_read_are_told_of() -> Tested {
     let cluster = Cluster::new(before(), |_| up(arrived()));
     cluster.pools_forbidden.store(true, Ordering::Relaxed);
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
-    assert_eq!(upgrade.state, UpgradeState::Upgraded);
+    assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::Upgraded));
     assert!(
         upgrade.warnings[0].contains("may not be read"),
         "{upgrade:?}"
@@ -132,7 +142,7 @@ async fn a_release_that_the_cluster_took_unverified_is_told_of() -> Tested {
     trusting["status"]["history"][0]["verified"] = json!(false);
     let cluster = Cluster::new(before(), move |_| up(trusting.clone()));
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
-    assert_eq!(upgrade.state, UpgradeState::Upgraded);
+    assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::Upgraded));
     assert!(
         upgrade.warnings[0].contains("not verified the signature"),
         "{upgrade:?}"
@@ -150,27 +160,30 @@ async fn the_report_says_of_each_cluster_what_came_of_it_and_why() -> Tested {
     let mut upgrades = Vec::new();
     for (name, cluster) in [("a", fine), ("b\u{202e}", busy)] {
         let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
-        upgrades.push((name.to_owned(), upgrade));
+        upgrades.push(ClusterOutcome {
+            cluster: name.to_owned(),
+            wave: 1,
+            ..upgrade
+        });
     }
+    let report = |clusters: &[_]| UpgradeReport::new(false, clusters.to_vec());
+    let both = report(&upgrades);
     assert_eq!(
-        show::table(&upgrades).as_str(),
-        "CLUSTER    BEFORE   NOW      UPGRADE\n\
-         a          4.14.10  4.14.20  upgraded\n\
-         b\\u{202e}  4.14.10  -        refused\n\
-         refused: b\\u{202e}: it is being upgraded already: Work\\u{1b}[2J; mend that first, or give --allow-upgrade-with-warnings\n"
+        both.shown(Format::Table)?.as_str(),
+        "CLUSTER    WAVE  BEFORE   NOW      STATE   UPGRADE\n\
+         a             1  4.14.10  4.14.20  done    upgraded\n\
+         b\\u{202e}     1  4.14.10  -        failed  refused\n\
+         failed: b\\u{202e}: it is being upgraded already: Work\\u{1b}[2J; mend that first, or give --allow-upgrade-with-warnings\n\
+         \n\
+         2 clusters: 1 done, 1 failed\n"
     );
-    assert_eq!(
-        exit(upgrades.iter().map(|(_, upgrade)| upgrade)),
-        Exit::SomeClusters
-    );
-    assert_eq!(exit([&upgrades[0].1]), Exit::Done);
-    assert_eq!(exit([&upgrades[1].1]), Exit::AllClusters);
+    assert_eq!(both.exit(), Exit::SomeClusters);
+    assert_eq!(report(&upgrades[..1]).exit(), Exit::Done);
+    assert_eq!(report(&upgrades[1..]).exit(), Exit::AllClusters);
     // As another run reads it.
-    let text = serde_json::to_string(&upgrades)?;
-    assert_eq!(
-        serde_json::from_str::<Vec<(String, ClusterUpgrade)>>(&text)?,
-        upgrades
-    );
+    let file = tempfile::NamedTempFile::new()?;
+    both.write(file.path())?;
+    assert_eq!(UpgradeReport::read(file.path())?, both);
     Ok(())
 }
 

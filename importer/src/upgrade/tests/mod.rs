@@ -2,7 +2,7 @@
 
 mod follow;
 mod guards;
-mod looks;
+mod observed;
 mod trouble;
 
 use std::{
@@ -22,7 +22,8 @@ use schema::Digest;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{ClusterUpgrade, Event, Limits, UpgradeRequest, one, request::PinnedImage, show};
+use super::{Limits, UpgradeDetail, UpgradeRequest, UpgradeTask, request::PinnedImage};
+use crate::rollout::ClusterOutcome;
 
 /// The release that is asked for, at the registry inside.
 pub const WANTED: &str = "registry.inside:5000/ocp/openshift/release-images@sha256:1111111111111111111111111111111111111111111111111111111111111111";
@@ -254,24 +255,32 @@ fn reply(code: u16, body: &Value) -> std::io::Result<Response<Body>> {
     response.body(body).map_err(std::io::Error::other)
 }
 
-/// Upgrades a cluster to the end; what became of it, and the progress that was told.
+/// An upgrade to [`WANTED`] that is watched to its end.
+pub fn task(limits: &Limits) -> Result<UpgradeTask, Box<dyn std::error::Error>> {
+    Ok(UpgradeTask {
+        request: request()?,
+        wait: Some(limits.clone()),
+        request_timeout: Duration::from_secs(30),
+        look_timeout: Duration::from_secs(60),
+    })
+}
+
+/// Upgrades a cluster to the end; what became of it, and what was shown meanwhile.
 pub async fn upgraded(
     cluster: &Arc<Cluster>,
     limits: &Limits,
-) -> Result<(ClusterUpgrade, Vec<String>), Box<dyn std::error::Error>> {
-    let told = Mutex::new(Vec::new());
-    let tell = |event| {
-        let line = match event {
-            Event::Progress(progress) => show::progress("c", &progress),
-            Event::Asked { .. } => "asked\n".to_owned(),
-            Event::Before(_) => "before\n".to_owned(),
-        };
-        if let Ok(mut told) = told.lock() {
-            told.push(line);
+) -> Result<(ClusterOutcome<UpgradeDetail>, Vec<String>), Box<dyn std::error::Error>> {
+    let shown = Mutex::new(Vec::new());
+    let show = |line| {
+        if let Ok(mut shown) = shown.lock() {
+            shown.push(line);
         }
     };
-    let upgrade = one(&cluster.session(), &request()?, None, Some(limits), &tell).await;
-    Ok((upgrade, told.into_inner()?))
+    let task = task(limits)?;
+    let upgrade = task
+        .upgrade(&testing::cluster(), &cluster.session(), &show)
+        .await;
+    Ok((upgrade, shown.into_inner()?))
 }
 
 /// An idle cluster with all nodes updated.

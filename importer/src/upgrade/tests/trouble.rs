@@ -7,7 +7,10 @@ use serde_json::json;
 use super::{
     Answer, Cluster, Tested, arrived, asked, before, idle, pool, set, underway, up, upgraded,
 };
-use crate::upgrade::{Limits, UpgradeState};
+use crate::{
+    rollout::State,
+    upgrade::{Limits, UpgradeState},
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_release_that_is_not_accepted_fails_once_that_has_lasted() -> Tested {
@@ -23,7 +26,7 @@ async fn a_release_that_is_not_accepted_fails_once_that_has_lasted() -> Tested {
     let cluster = Cluster::new(before(), move |_| up(refused()));
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
     let reason = upgrade.reason.unwrap_or_default();
-    assert_eq!(upgrade.state, UpgradeState::Failed);
+    assert_eq!(upgrade.state, State::Failed);
     assert!(
         reason.starts_with(
             "the cluster has not accepted the release for 5 min: The update cannot be verified"
@@ -36,7 +39,11 @@ async fn a_release_that_is_not_accepted_fails_once_that_has_lasted() -> Tested {
         _ => up(arrived()),
     });
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
-    assert_eq!(upgrade.state, UpgradeState::Upgraded, "{upgrade:?}");
+    assert_eq!(
+        upgrade.detail.upgrade,
+        Some(UpgradeState::Upgraded),
+        "{upgrade:?}"
+    );
     Ok(())
 }
 
@@ -56,8 +63,8 @@ async fn an_api_server_may_be_away_for_a_while_in_any_way() -> Tested {
         });
         let (upgrade, told) = upgraded(&cluster, &Limits::default()).await?;
         assert_eq!(
-            upgrade.state,
-            UpgradeState::Upgraded,
+            upgrade.detail.upgrade,
+            Some(UpgradeState::Upgraded),
             "{away:?}: {upgrade:?}"
         );
         let unreachable = told
@@ -133,8 +140,8 @@ async fn what_comes_and_goes_does_not_add_up() -> Tested {
         });
         let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
         assert_eq!(
-            upgrade.state,
-            UpgradeState::Upgraded,
+            upgrade.detail.upgrade,
+            Some(UpgradeState::Upgraded),
             "{period}: {upgrade:?}"
         );
     }
@@ -145,7 +152,11 @@ async fn what_comes_and_goes_does_not_add_up() -> Tested {
         _ => up(arrived()),
     });
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
-    assert_eq!(upgrade.state, UpgradeState::Upgraded, "{upgrade:?}");
+    assert_eq!(
+        upgrade.detail.upgrade,
+        Some(UpgradeState::Upgraded),
+        "{upgrade:?}"
+    );
     Ok(())
 }
 
@@ -186,9 +197,12 @@ async fn what_cannot_be_asked_fails_with_a_sentence() -> Tested {
         (Answer::Status(404), "the cluster is not OpenShift 4"),
         (
             Answer::Status(403),
-            "cannot read ClusterVersion version: the scripted reason (HTTP 403)",
+            "may not read the ClusterVersion: the scripted reason",
         ),
-        (Answer::Down, "cannot read ClusterVersion version: "),
+        (
+            Answer::Down,
+            "the connection to https://stand.in:6443 was cut",
+        ),
         (Answer::Hangs, "no answer within 30 s"),
         (
             up(set(idle(), "Progressing", "True", "", "Working")),
@@ -199,7 +213,7 @@ async fn what_cannot_be_asked_fails_with_a_sentence() -> Tested {
         let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
         let reason = upgrade.reason.clone().unwrap_or_default();
         assert!(reason.contains(said), "{reason}");
-        assert!(!upgrade.is_right());
+        assert!(!upgrade.is_done());
         assert!(cluster.patches.lock().map_err(|_| "poisoned")?.is_empty());
     }
     Ok(())
@@ -221,7 +235,7 @@ async fn an_answer_without_end_is_not_read_to_its_end() -> Tested {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_busy_for_a_moment_is_asked_again() -> Tested {
-    for (refused, state) in [(4, UpgradeState::Upgraded), (5, UpgradeState::Failed)] {
+    for (refused, state) in [(4, State::Done), (5, State::Unreachable)] {
         let cluster = Cluster::new(before(), |_| up(arrived()));
         cluster.flaky.store(refused, Ordering::Relaxed);
         let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;

@@ -1,0 +1,119 @@
+/*!
+One object on a cluster: where it lies, how it is asked for and applied, and whether it is right already.
+
+What is sent is what stands in the file, untouched: `metadata.resourceVersion` or `metadata.managedFields` in it get the answer
+that `kubectl apply --server-side` gets.
+*/
+
+use serde_json::Value;
+
+use cluster::{
+    Call, Resource,
+    path::{push, root},
+};
+
+use crate::apply::{FIELD_MANAGER, manifests::Manifest};
+
+/// Where an object lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectPath {
+    path: String,
+    /// Empty for what is in no namespace.
+    pub namespace: String,
+}
+
+impl ObjectPath {
+    /// The place of a manifest's object; without a namespace of its own it goes where the context says.
+    pub fn of(
+        manifest: &Manifest,
+        resource: &Resource,
+        default_namespace: &str,
+    ) -> Result<Self, String> {
+        let mut path = root(&manifest.api_version)?;
+        let namespace = match &manifest.namespace {
+            _ if !resource.namespaced => "",
+            Some(own) => own,
+            None => default_namespace,
+        };
+        if !namespace.is_empty() {
+            path.push_str("/namespaces");
+            push(&mut path, namespace)?;
+        }
+        push(&mut path, &resource.plural)?;
+        push(&mut path, &manifest.name)?;
+        Ok(Self {
+            path,
+            namespace: namespace.to_owned(),
+        })
+    }
+
+    /// Asks for it.
+    pub fn read(&self) -> Call {
+        Call::get(self.path.clone())
+    }
+
+    /// Applies it, taking fields over from others with `force`; on a dry run nothing is kept.
+    pub fn apply(&self, object: &Value, force: bool, dry_run: bool) -> Call {
+        // Before 1.25 the server does not know `fieldValidation`, and ignores it.
+        let dry_run = if dry_run { "&dryRun=All" } else { "" };
+        let path = &self.path;
+        let path = format!(
+            "{path}?fieldManager={FIELD_MANAGER}&force={force}&fieldValidation=Strict{dry_run}"
+        );
+        Call::apply(path, object)
+    }
+}
+
+/// Whether two states of an object are one to its user: what the server counts and dates does not make them differ.
+pub fn same(mut one: Value, mut other: Value) -> bool {
+    bare(&mut one);
+    bare(&mut other);
+    one == other
+}
+
+/// Takes away what a write changes by itself.
+fn bare(object: &mut Value) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
+    metadata.remove("resourceVersion");
+    metadata.remove("generation");
+    // Older servers add the manager of what nobody managed only with the second patch.
+    if let Some(Value::Array(managers)) = metadata.get_mut("managedFields") {
+        managers.retain(|manager| manager.get("manager") != Some(&"before-first-apply".into()));
+        if managers.is_empty() {
+            metadata.remove("managedFields");
+            return;
+        }
+        for manager in managers.iter_mut().filter_map(Value::as_object_mut) {
+            manager.remove("time");
+        }
+        // The server sorts them by time.
+        managers.sort_by_cached_key(Value::to_string);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn counters_and_dates_are_no_difference_but_managers_are() {
+        let object = |version: &str, time: &str, manager: &str| {
+            json!({
+                "metadata": {
+                    "name": "a", "resourceVersion": version, "generation": version.len(),
+                    "managedFields": [{"manager": manager, "operation": "Apply", "time": time, "fieldsV1": {"f:data": {}}}],
+                },
+                "data": {"x": "1"},
+            })
+        };
+        assert!(same(object("1", "2024", "a"), object("20", "2025", "a")));
+        assert!(!same(object("1", "2024", "a"), object("1", "2024", "b")));
+        let mut other = object("1", "2024", "a");
+        other["data"]["x"] = json!("2");
+        assert!(!same(object("1", "2024", "a"), other));
+    }
+}

@@ -1,0 +1,60 @@
+/*! What is brought to the clusters of a fleet, and of it what one of them is to get. */
+
+use std::borrow::Cow;
+
+use cluster::Cluster;
+use schema::bundle::Release;
+
+use super::{
+    ApplyOptions,
+    manifests::{Manifest, Manifests},
+    skew::{self, Seen},
+};
+use crate::{args::MirrorConfig, fleet::Overlays};
+
+/// What is brought to the clusters of a fleet, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct ApplyPlan<'p> {
+    /// The objects.
+    pub manifests: &'p Manifests,
+    /// What differs from cluster to cluster.
+    pub overlays: &'p Overlays,
+    /// The releases of the bundle, for what there is to say of versions.
+    pub releases: &'p [Release],
+    /// How objects are applied.
+    pub options: &'p ApplyOptions,
+}
+
+/// What one cluster is to get.
+pub(super) struct Chosen<'p> {
+    /// The objects, in order.
+    pub manifests: Cow<'p, [Manifest]>,
+    /// What to look at before they are applied.
+    pub warnings: Vec<String>,
+}
+
+impl<'p> ApplyPlan<'p> {
+    /// What a cluster is to get: mirror configuration in the form that is wanted, or in the other if it takes only that.
+    pub(super) fn choose(&self, cluster: &Cluster, seen: &Seen<'_>) -> Chosen<'p> {
+        let wanted = self.manifests.mirror_config();
+        let taken = skew::mirror_kind(wanted, seen);
+        let form = |kind| self.manifests.for_cluster(self.overlays, cluster, kind);
+        let manifests = form(taken);
+        let mut warnings = skew::warnings(seen, wanted, self.releases, &manifests);
+        let lost = taken != wanted
+            && taken == MirrorConfig::Icsp
+            && form(wanted)
+                .iter()
+                .any(|manifest| manifest.kind == "ImageTagMirrorSet");
+        if lost {
+            warnings.push(
+                "ImageContentSourcePolicy cannot mirror pulls by tag, so the cluster gets no mirrors by tag"
+                    .to_owned(),
+            );
+        }
+        Chosen {
+            manifests,
+            warnings,
+        }
+    }
+}

@@ -1,0 +1,301 @@
+/*!
+One run over many clusters: each is looked at before the first is changed, then they have their turns wave by wave.
+
+```text
+flags → Rollout::prepare → look at all → waves → report
+```
+
+What is done to a cluster is a [`Task`]: `apply` and `upgrade` are two. Nothing here knows HTTP or Kubernetes.
+*/
+
+mod approval;
+pub mod args;
+mod forecasts;
+mod interrupt;
+pub mod outcome;
+pub mod report;
+mod retry;
+mod task;
+mod turn;
+mod waves;
+
+use std::{collections::BTreeMap, path::PathBuf, pin::pin};
+
+use cli::{Exit, StatusTable};
+use cluster::Cluster;
+
+pub use approval::Unattended;
+pub use outcome::{ClusterOutcome, State};
+pub use report::{Detail, Report};
+pub use task::{Forecast, Site, Task};
+
+use crate::{
+    Error,
+    fleet::{Fleet, Pause, Wave},
+};
+use approval::Approval;
+use forecasts::Forecasts;
+use interrupt::interrupted;
+use turn::{Event, RunState};
+use waves::Turns;
+
+/// Which clusters, and how carefully.
+#[derive(Debug, Clone, Default)]
+pub struct RolloutOptions {
+    /// The clusters and their waves.
+    pub fleet: Fleet,
+    /// Clusters worked on at once.
+    pub max_parallel: usize,
+    /// Do not wait for approval between waves.
+    pub auto_approve: bool,
+    /// Begin only if nothing is wrong anywhere.
+    pub all_or_nothing: bool,
+    /// The report of an earlier run, whose unfinished clusters alone have a turn.
+    pub retry_failed: Option<PathBuf>,
+    /// Where the report goes.
+    pub report: Option<PathBuf>,
+}
+
+/// Everything that can be wrong with flags and files about clusters has been found out.
+#[derive(Debug)]
+pub struct Rollout {
+    /// The clusters that have a turn, and their waves.
+    pub fleet: Fleet,
+    approval: Approval,
+    max_parallel: usize,
+    all_or_nothing: bool,
+    report: Option<PathBuf>,
+    dry_run: bool,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Finished<D> {
+    /// Every cluster.
+    pub report: Report<D>,
+    /// With which code the program ends.
+    pub exit: Exit,
+}
+
+impl Rollout {
+    /// Reads the files that the flags name, before anything is changed anywhere. `inputs` are files that are read: the report
+    /// must not be written over one.
+    pub fn prepare<D: Detail>(
+        options: RolloutOptions,
+        dry_run: bool,
+        inputs: &[PathBuf],
+    ) -> Result<Self, Error> {
+        let mut fleet = options.fleet;
+        for warning in &fleet.warnings {
+            tracing::warn!("{warning}");
+        }
+        if let Some(path) = &options.retry_failed {
+            retry::retain_unfinished::<D>(&mut fleet, path)?;
+        }
+        if dry_run {
+            fleet.without_gates();
+        }
+        if let Some(path) = &options.report {
+            report::check(path, inputs)?;
+        }
+        Ok(Self {
+            approval: Approval::new(&fleet.waves, options.auto_approve)?,
+            fleet,
+            max_parallel: options.max_parallel.max(1),
+            // What changes nothing has nothing to hold back.
+            all_or_nothing: options.all_or_nothing && !dry_run,
+            report: options.report,
+            dry_run,
+        })
+    }
+
+    /// Carries it out, and reports on each cluster that has a turn, in the order of the fleet.
+    pub async fn run<T: Task>(&self, task: &T, status: StatusTable) -> Finished<T::Detail> {
+        let mut outcomes: BTreeMap<_, _> = self.outcomes(task, status).await;
+        let clusters = self.fleet.clusters.iter();
+        let in_order = clusters.filter_map(|cluster| outcomes.remove(&cluster.name));
+        let report = Report::new(self.dry_run, in_order.collect());
+        let mut exit = report.exit();
+        if let Some(Err(error)) = self.report.as_deref().map(|path| report.write(path)) {
+            // Clusters may be changed: what became of them is shown all the same.
+            tracing::error!("--report {error}");
+            if exit == Exit::Done {
+                exit = Exit::Failed;
+            }
+        }
+        Finished { report, exit }
+    }
+
+    async fn outcomes<T: Task>(
+        &self,
+        task: &T,
+        status: StatusTable,
+    ) -> BTreeMap<String, ClusterOutcome<T::Detail>> {
+        let run = Run {
+            rollout: self,
+            task,
+            status,
+            forecasts: Forecasts::of(&self.fleet),
+        };
+        let mut interrupt = pin!(interrupted());
+        let mut looking = pin!(
+            run.forecasts
+                .look(&self.fleet, self.max_parallel, |cluster| {
+                    run.look(cluster.clone())
+                })
+        );
+        let mut looked = false;
+        tokio::select! {
+            biased;
+            () = &mut interrupt => {
+                let reason = "interrupted before anything was changed; run the same command again";
+                return run.skip_all(|_| reason.to_owned());
+            }
+            () = &mut looking => looked = true,
+            () = run.forecasts.nearly_all(), if !self.all_or_nothing => {}
+        }
+        if self.all_or_nothing
+            && let Some((first, reason)) = run.objection()
+        {
+            // Each cluster has what is wrong with it; the others, with whom it began.
+            return run.skip_all(|cluster| {
+                let own = run.forecasts.objection(cluster);
+                let reason = own.unwrap_or_else(|| format!("{first}: {reason}"));
+                format!("--all-or-nothing: {reason}")
+            });
+        }
+        let waves = waves::run(&self.fleet.waves, self.max_parallel, &run, interrupt);
+        let mut waves = pin!(waves);
+        let runs = loop {
+            tokio::select! {
+                runs = &mut waves => break runs,
+                () = &mut looking, if !looked => looked = true,
+            }
+        };
+        let outcomes = runs.into_iter().map(|one| {
+            let outcome = match one.state {
+                RunState::Ended(outcome) => outcome,
+                RunState::Stopped(stop) => run.skipped(&one.cluster, stop.reason()),
+            };
+            let wave = one.wave;
+            (one.cluster.name.clone(), ClusterOutcome { wave, ..outcome })
+        });
+        outcomes.collect()
+    }
+}
+
+/// A run on its way.
+struct Run<'a, T: Task> {
+    rollout: &'a Rollout,
+    task: &'a T,
+    status: StatusTable,
+    forecasts: Forecasts<T::Forecast>,
+}
+
+impl<T: Task> Run<'_, T> {
+    async fn look(&self, cluster: Cluster) -> Result<T::Forecast, cluster::ClusterError> {
+        let name = &cluster.name;
+        let line = self.status.line(name);
+        line.say("looking");
+        let look = self.task.look(&cluster).await;
+        match &look {
+            Ok(forecast) => {
+                let site = forecast.site();
+                let id = site.cluster_id.as_ref().map(ToString::to_string);
+                tracing::info!(
+                    "{name}: {}, cluster id {}, version {}",
+                    site.server,
+                    id.as_deref().unwrap_or("none"),
+                    site.version.as_deref().unwrap_or("unknown"),
+                );
+                for warning in &site.warnings {
+                    tracing::warn!("{name}: {warning}");
+                }
+            }
+            Err(error) => tracing::warn!("{name}: {error}"),
+        }
+        look
+    }
+
+    /// The first thing that is wrong anywhere, and with which cluster.
+    fn objection(&self) -> Option<(&str, String)> {
+        let mut clusters = self.rollout.fleet.members();
+        clusters.find_map(|cluster| Some((&*cluster.name, self.forecasts.objection(cluster)?)))
+    }
+
+    /// Nothing is done to any cluster.
+    fn skip_all(
+        &self,
+        reason: impl Fn(&Cluster) -> String,
+    ) -> BTreeMap<String, ClusterOutcome<T::Detail>> {
+        let waves = self.rollout.fleet.waves.iter();
+        let members =
+            waves.flat_map(|wave| wave.clusters.iter().map(move |cluster| (wave, cluster)));
+        let skipped = members.map(|(wave, cluster)| {
+            let outcome = self.skipped(cluster, reason(cluster));
+            let wave = wave.number;
+            (cluster.name.clone(), ClusterOutcome { wave, ..outcome })
+        });
+        skipped.collect()
+    }
+
+    /// A cluster whose turn never came, or was cut short.
+    fn skipped(&self, cluster: &Cluster, reason: String) -> ClusterOutcome<T::Detail> {
+        match self.forecasts.get(cluster) {
+            Some(Err(error)) => unreachable(cluster, error),
+            None => ClusterOutcome::new(cluster, State::Stopped, reason),
+            Some(Ok(forecast)) => {
+                let site = forecast.site().clone();
+                ClusterOutcome {
+                    server: Some(site.server),
+                    cluster_id: site.cluster_id,
+                    ..ClusterOutcome::new(cluster, State::Stopped, reason)
+                }
+            }
+        }
+    }
+}
+
+fn unreachable<D: Detail>(cluster: &Cluster, error: &cluster::ClusterError) -> ClusterOutcome<D> {
+    ClusterOutcome::new(cluster, State::Unreachable, error.to_string())
+}
+
+impl<T: Task> Turns for Run<'_, T> {
+    type Outcome = ClusterOutcome<T::Detail>;
+
+    async fn run(&self, cluster: &Cluster) -> Self::Outcome {
+        match self.forecasts.wait(cluster).await {
+            Some(Ok(forecast)) => {
+                let line = self.status.line(&cluster.name);
+                self.task.run(cluster, forecast, line).await
+            }
+            Some(Err(error)) => unreachable(cluster, error),
+            None => ClusterOutcome::new(cluster, State::Stopped, None),
+        }
+    }
+
+    fn failed(&self, outcome: &Self::Outcome) -> bool {
+        !outcome.is_done()
+    }
+
+    async fn approve(&self, wave: &Wave) -> Result<(), String> {
+        let question = format!("Wave {} comes next. Begin it?", wave.number);
+        self.rollout.approval.wait(&question).await
+    }
+
+    fn event(&self, event: Event) {
+        match event {
+            Event::Begins { wave } if self.rollout.fleet.waves.len() > 1 => {
+                tracing::info!("wave {wave} begins")
+            }
+            Event::Begins { .. } => {}
+            Event::Pause { wave, pause } => match pause {
+                Pause::For(time) => tracing::info!("wave {wave} begins in {time:?}"),
+                Pause::Approval => tracing::info!("wave {wave} waits for approval"),
+            },
+            Event::Interrupted => tracing::warn!(
+                "interrupted: no further cluster is begun; those under way have a moment to end"
+            ),
+        }
+    }
+}

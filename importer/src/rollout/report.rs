@@ -1,0 +1,152 @@
+/*! What came of a run over many clusters: a file that the next run can read, a table, and the exit code. */
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use cli::Exit;
+use schema::{
+    output::{self, Destination},
+    text::{Page, counted},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::outcome::ClusterOutcome;
+use crate::{Error, args::Format};
+
+/// What is reported of one kind of work.
+pub trait Detail: Default + Serialize + DeserializeOwned {
+    /// Names the report and its version: `offline-bundle-apply/v1`.
+    const FORMAT: &'static str;
+
+    /// The table for people.
+    fn table(clusters: &[ClusterOutcome<Self>], text: &mut Page);
+}
+
+/// What came of a run over many clusters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report<D> {
+    /// Always the same words, so that `--retry-failed` knows what it reads.
+    pub format: String,
+    /// Nothing was changed.
+    pub dry_run: bool,
+    /// Every cluster, in the order of CLUSTERS.yaml or of the command line.
+    pub clusters: Vec<ClusterOutcome<D>>,
+}
+
+impl<D: Detail> Report<D> {
+    /// The report on these clusters.
+    pub fn new(dry_run: bool, clusters: Vec<ClusterOutcome<D>>) -> Self {
+        Self {
+            format: D::FORMAT.to_owned(),
+            dry_run,
+            clusters,
+        }
+    }
+
+    /// Reads what an earlier run wrote with `--report`.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        /// A report of thousands of clusters has a few MiB.
+        const LIMIT: u64 = 256 << 20;
+        let usage = |reason: &dyn std::fmt::Display| {
+            Error::Usage(format!(
+                "--retry-failed {}: {reason}; expected a file that --report wrote",
+                path.display()
+            ))
+        };
+        let mut bytes = Vec::new();
+        fs::File::open(path)
+            .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes))
+            .map_err(|error| usage(&error))?;
+        if bytes.len() as u64 > LIMIT {
+            return Err(usage(&"it is larger than 256 MiB"));
+        }
+        let report: Self = serde_json::from_slice(&bytes).map_err(|error| usage(&error))?;
+        if report.format != D::FORMAT {
+            return Err(usage(&format!(
+                "its format is {:?}, not {:?}",
+                report.format,
+                D::FORMAT
+            )));
+        }
+        if report.dry_run {
+            return Err(usage(
+                &"it is the report of a dry run, which changed nothing",
+            ));
+        }
+        Ok(report)
+    }
+
+    /// Writes it where the next run can read it, whole or not at all, and nobody else.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let text = crate::report::json(self)?;
+        Ok(output::replace(
+            &Destination::look(path)?,
+            text.as_str().as_bytes(),
+            0o600,
+        )?)
+    }
+
+    /// The text for standard output.
+    pub fn shown(&self, format: Format) -> Result<Page, Error> {
+        match format {
+            Format::Json => crate::report::json(self),
+            Format::Table => Ok(self.table()),
+        }
+    }
+
+    fn table(&self) -> Page {
+        let mut text = Page::new();
+        let dry_run = if self.dry_run {
+            " (dry run: nothing was changed)"
+        } else {
+            ""
+        };
+        if self.clusters.is_empty() {
+            text.line(format_args!(
+                "No cluster has a turn: nothing is left to do{dry_run}"
+            ));
+            return text;
+        }
+        D::table(&self.clusters, &mut text);
+        let mut states: BTreeMap<&str, usize> = BTreeMap::new();
+        for cluster in &self.clusters {
+            *states.entry(cluster.state.word()).or_default() += 1;
+        }
+        let states = states.iter();
+        let states: Vec<_> = states
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
+        let clusters = counted(self.clusters.len(), "cluster");
+        text.gap();
+        text.line(format_args!("{clusters}: {}{dry_run}", states.join(", ")));
+        text
+    }
+
+    /// With which code the program ends.
+    pub fn exit(&self) -> Exit {
+        let done = self.clusters.iter().filter(|cluster| cluster.is_done());
+        match done.count() {
+            all if all == self.clusters.len() => Exit::Done,
+            0 => Exit::AllClusters,
+            _ => Exit::SomeClusters,
+        }
+    }
+}
+
+/// Finds out whether [`Report::write`] will be able to, and over none of the files that are read: before clusters are
+/// changed, not after.
+pub fn check<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), Error> {
+    Destination::look(path)?;
+    match output::is_one_of(path, inputs) {
+        None => Ok(()),
+        Some(input) => Err(Error::Usage(format!(
+            "--report {}: this is {}, which is read; name another file",
+            path.display(),
+            input.display()
+        ))),
+    }
+}

@@ -1,0 +1,50 @@
+/*! What is done to the clusters of a fleet: two things so far, applying manifests and upgrading. */
+
+use std::future::Future;
+
+use cli::Line;
+use cluster::{Cluster, ClusterError, ClusterId};
+
+use super::{outcome::ClusterOutcome, report::Detail};
+
+/// What is done to every cluster of a fleet. [`super::Rollout`] says when.
+pub trait Task {
+    /// What a look at a cluster shows.
+    type Forecast: Forecast;
+    /// What is reported of it in the end.
+    type Detail: Detail;
+
+    /// Looks at a cluster, and changes nothing.
+    fn look(&self, cluster: &Cluster)
+    -> impl Future<Output = Result<Self::Forecast, ClusterError>>;
+
+    /// Does it. It never fails: what came of it is a value. `line` shows how far it is.
+    fn run(
+        &self,
+        cluster: &Cluster,
+        forecast: &Self::Forecast,
+        line: Line,
+    ) -> impl Future<Output = ClusterOutcome<Self::Detail>>;
+}
+
+/// What a look at a cluster has shown.
+pub trait Forecast {
+    /// Who it is.
+    fn site(&self) -> &Site;
+
+    /// What makes it pointless to begin, if all clusters are to be right or none is to be changed.
+    fn objection(&self) -> Option<String>;
+}
+
+/// Who a cluster is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The address of its API server.
+    pub server: String,
+    /// `spec.clusterID` of its ClusterVersion, if it has one.
+    pub cluster_id: Option<ClusterId>,
+    /// The OpenShift version that it completed last, or is on its way to when it never completed one.
+    pub version: Option<String>,
+    /// What to look at before it is changed.
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,92 @@
+/*! What became of upgrades: the part of the report that is about releases. */
+
+use schema::text::{Align, Page, Table};
+use serde::{Deserialize, Serialize};
+
+use super::show::Before;
+use crate::rollout::{ClusterOutcome, Detail, Report};
+
+/// What became of the upgrade of every cluster.
+pub type UpgradeReport = Report<UpgradeDetail>;
+
+/// How far the upgrade of a cluster got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpgradeState {
+    /// It was not asked: the release is the one it has, or is on its way to.
+    AlreadyThere,
+    /// It was asked for, and not waited for to its end.
+    Requested,
+    /// It would be asked for (`--dry-run`).
+    WouldRequest,
+    /// It has the release now, nodes included.
+    Upgraded,
+    /// It was not asked for: the cluster is not fit, or the release not right for it.
+    Refused,
+}
+
+impl UpgradeState {
+    fn word(self) -> &'static str {
+        match self {
+            Self::AlreadyThere => "already there",
+            Self::Requested => "requested",
+            Self::WouldRequest => "would be requested",
+            Self::Upgraded => "upgraded",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The upgrade of a cluster, when it is over.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpgradeDetail {
+    /// How far it got; nothing where the cluster was not asked anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<UpgradeState>,
+    /// How the cluster was before, unless it could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+    /// The version it is at now, if it was watched to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+impl Detail for UpgradeDetail {
+    const FORMAT: &'static str = "offline-bundle-upgrade/v1";
+
+    /// A table, then warnings and reasons.
+    fn table(clusters: &[ClusterOutcome<Self>], text: &mut Page) {
+        let columns = ["CLUSTER", "WAVE", "BEFORE", "NOW", "STATE", "UPGRADE"];
+        let mut table = Table::new(columns.map(|heading| match heading {
+            "WAVE" => (heading, Align::Right),
+            _ => (heading, Align::Left),
+        }));
+        let (mut warnings, mut reasons) = (Page::new(), Page::new());
+        for outcome in clusters {
+            let cluster = &outcome.cluster;
+            let before = outcome.detail.before.as_ref();
+            let version = before.and_then(|before| before.version.as_deref());
+            let now = outcome.detail.version.as_deref();
+            table.row([
+                cluster.as_str(),
+                &outcome.wave.to_string(),
+                version.unwrap_or("-"),
+                now.unwrap_or("-"),
+                outcome.state.word(),
+                outcome.detail.upgrade.map_or("-", UpgradeState::word),
+            ]);
+            for warning in &outcome.warnings {
+                warnings.line(format_args!("warning: {cluster}: {warning}"));
+            }
+            if let Some(reason) = &outcome.reason {
+                reasons.line(format_args!(
+                    "{}: {cluster}: {reason}",
+                    outcome.state.word()
+                ));
+            }
+        }
+        text.table(&table);
+        text.append(&warnings);
+        text.append(&reasons);
+    }
+}

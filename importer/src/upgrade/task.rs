@@ -1,0 +1,183 @@
+/*! An upgrade as something that is done to clusters of a fleet: a look, a request, and what follows it. */
+
+use std::time::Duration;
+
+use cli::Line;
+use cluster::{
+    Cluster, ClusterError, Connection, Identity, Session, connect,
+    openshift::{desired_version, reached_version},
+};
+use tokio::time::timeout;
+
+use super::{
+    Before, Limits, UpgradeError, UpgradeRequest, UpgradeState,
+    patch::patch,
+    report::UpgradeDetail,
+    show,
+    start::{Started, start},
+    watch::watch,
+};
+use crate::rollout::{ClusterOutcome, Forecast, Site, State, Task};
+
+/// Reported of a cluster that took a release on trust.
+const UNVERIFIED: &str = "the cluster has not verified the signature of the release";
+
+/// What clusters are asked for, and how they are watched.
+#[derive(Debug)]
+pub struct UpgradeTask {
+    /// What each cluster is asked for.
+    pub request: UpgradeRequest,
+    /// How long to wait for what, if each is watched to its end.
+    pub wait: Option<Limits>,
+    /// The most time for one request.
+    pub request_timeout: Duration,
+    /// The most time for the look at a cluster.
+    pub look_timeout: Duration,
+}
+
+/// A cluster as it was before the first was asked.
+#[derive(Debug)]
+pub struct Look {
+    site: Site,
+    connection: Connection,
+    refusal: Option<String>,
+}
+
+impl Forecast for Look {
+    fn site(&self) -> &Site {
+        &self.site
+    }
+
+    fn objection(&self) -> Option<String> {
+        self.refusal.clone()
+    }
+}
+
+impl UpgradeTask {
+    async fn look_over(
+        &self,
+        cluster: &Cluster,
+        connection: Connection,
+    ) -> Result<Look, ClusterError> {
+        let session = Session::new(cluster, &connection, self.request_timeout);
+        let identity = session.identify().await?;
+        let (warnings, refusal) = match &identity {
+            Identity::OpenShift(version) => (
+                Before::new(version, &self.request).warnings(&self.request),
+                patch(version, &self.request)
+                    .err()
+                    .map(|error| error.to_string()),
+            ),
+            Identity::NotOpenShift => (Vec::new(), Some(UpgradeError::NotOpenShift.to_string())),
+            Identity::Forbidden(words) => {
+                let error = UpgradeError::Forbidden(words.clone());
+                (Vec::new(), Some(error.to_string()))
+            }
+        };
+        let version = identity.cluster_version();
+        let version = version.and_then(|it| reached_version(it).or_else(|| desired_version(it)));
+        Ok(Look {
+            site: Site {
+                server: connection.server.clone(),
+                cluster_id: identity.cluster_id(),
+                version: version.map(str::to_owned),
+                warnings,
+            },
+            connection: connection.at_rest()?,
+            refusal,
+        })
+    }
+
+    /// Upgrades the cluster of a session, and watches it to its end where that is wanted.
+    pub(super) async fn upgrade(
+        &self,
+        cluster: &Cluster,
+        session: &Session,
+        show: &(dyn Fn(String) + Send + Sync),
+    ) -> ClusterOutcome<UpgradeDetail> {
+        let mut outcome = ClusterOutcome::new(cluster, State::Done, None);
+        if let Err(error) = self.try_upgrade(session, show, &mut outcome).await {
+            outcome.state = match error {
+                UpgradeError::Cluster(_) => State::Unreachable,
+                _ => State::Failed,
+            };
+            if matches!(error, UpgradeError::Refused(_)) {
+                outcome.detail.upgrade = Some(UpgradeState::Refused);
+            }
+            outcome.reason = Some(error.to_string());
+        }
+        outcome
+    }
+
+    async fn try_upgrade(
+        &self,
+        session: &Session,
+        show: &(dyn Fn(String) + Send + Sync),
+        outcome: &mut ClusterOutcome<UpgradeDetail>,
+    ) -> Result<(), UpgradeError> {
+        let detail = &mut outcome.detail;
+        let started = start(session, &self.request, |before| {
+            show(before.line(&self.request));
+            detail.before = Some(before);
+        });
+        detail.upgrade = Some(match started.await? {
+            Started::AlreadyThere => UpgradeState::AlreadyThere,
+            Started::Requested { warnings } => {
+                outcome.warnings.extend(warnings);
+                match self.request.dry_run {
+                    true => UpgradeState::WouldRequest,
+                    false => UpgradeState::Requested,
+                }
+            }
+        });
+        let Some(limits) = self.wait.as_ref().filter(|_| !self.request.dry_run) else {
+            return Ok(());
+        };
+        let progress = |progress| show(show::progress(&progress));
+        let finished = watch(session, &self.request.image, &progress, limits).await?;
+        if outcome.detail.upgrade == Some(UpgradeState::Requested) {
+            outcome.detail.upgrade = Some(UpgradeState::Upgraded);
+            if !finished.verified {
+                outcome.warnings.push(UNVERIFIED.to_owned());
+            }
+        }
+        outcome.detail.version = finished.version;
+        outcome.warnings.extend(finished.warnings);
+        Ok(())
+    }
+}
+
+impl Task for UpgradeTask {
+    type Forecast = Look;
+    type Detail = UpgradeDetail;
+
+    async fn look(&self, cluster: &Cluster) -> Result<Look, ClusterError> {
+        let connection = connect(cluster, self.request_timeout).await?;
+        let server = connection.server.clone();
+        let look = timeout(self.look_timeout, self.look_over(cluster, connection)).await;
+        look.unwrap_or(Err(ClusterError::Silent {
+            server,
+            seconds: self.look_timeout.as_secs(),
+        }))
+    }
+
+    async fn run(
+        &self,
+        cluster: &Cluster,
+        look: &Look,
+        line: Line,
+    ) -> ClusterOutcome<UpgradeDetail> {
+        let session = Session::new(cluster, &look.connection, self.request_timeout).patient();
+        session.identified(look.site.cluster_id.as_ref());
+        let show = |text: String| {
+            line.say(&text);
+            tracing::info!("{}: {text}", cluster.name);
+        };
+        let outcome = self.upgrade(cluster, &session, &show).await;
+        ClusterOutcome {
+            server: Some(look.site.server.clone()),
+            cluster_id: look.site.cluster_id.clone(),
+            ..outcome
+        }
+    }
+}
