@@ -11,7 +11,7 @@ use crate::{
 
 /// Gathers container images and Kubernetes manifests into one signed file for an air-gapped site.
 #[derive(Debug, Parser)]
-#[command(name = "bundler", version)]
+#[command(name = "bundler", version = cli::VERSION)]
 pub struct Bundler {
     #[command(subcommand)]
     command: Command,

@@ -20,7 +20,7 @@ use crate::{
 
 /// Verifies a bundle from the connected side and brings it into the registry of an air-gapped site.
 #[derive(Debug, Parser)]
-#[command(name = "importer", version)]
+#[command(name = "importer", version = cli::VERSION)]
 pub struct Importer {
     #[command(subcommand)]
     command: Command,

@@ -34,6 +34,9 @@ pub use stdout::{Raw, print, stdout};
 
 use schema::text::{Form, Safe, excerpt, is_hidden};
 
+/// What `--version` prints after the program's name; the product's name tells ours from Ruby's `bundler`.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (offline-bundle)");
+
 /// A program: its flags and what it does.
 pub trait Program: clap::Parser {
     /// What its environment variables begin with: `BUNDLER` makes `BUNDLER_AUTHFILE`.

@@ -2,11 +2,11 @@
 
 use std::{fs, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 use tests::standin::{Action, Fault, Faults, Standin};
 
-use super::{Site, map, map_at, shown, small_site};
+use super::{Site, map, map_at, says, shown, small_site};
 use crate::producer::told;
 
 /// The others are not kept waiting until a cluster that hangs is given up.
@@ -44,7 +44,10 @@ fn clusters_that_are_named_in_vain_are_told() -> Result<()> {
         let import = import
             .args(["--plain-http", "--to", "127.0.0.1:1"])
             .args(flags);
-        told(&import.run()?, 2, &[flags[0], "--apply-config"]);
+        let output = import.run()?.expect_code(2)?;
+        let (missing, usage) = output.stderr.split_once("Usage:").context("no usage")?;
+        says(missing, &["not provided", "--apply-config"]);
+        says(usage, &[flags[0]]);
     }
     assert_eq!(standin.summary().connections, 0);
     Ok(())

@@ -60,7 +60,7 @@ fn a_canary_that_fails_stops_the_rest() -> Result<()> {
     let waves = waves.into_iter().collect::<Result<Vec<_>>>()?;
     assert_eq!(
         waves,
-        [json!(0), json!(1), json!(1), json!(2)],
+        [json!(1), json!(2), json!(2), json!(3)],
         "what is in no wave comes last"
     );
     let wrote = standin

@@ -128,10 +128,7 @@ fn an_import_tells_of_both_halves() -> Result<()> {
     assert_eq!(standin.summary().requests, 0);
 
     let unasked = import(&[])?.expect_code(2)?;
-    says(
-        &unasked.stderr,
-        &["--context does nothing without --apply-config"],
-    );
+    says(&unasked.stderr, &["not provided", "--apply-config"]);
     assert_eq!(standin.summary().requests, 0);
     Ok(())
 }

@@ -58,16 +58,58 @@ fn a_canary_that_refuses_keeps_the_rest_as_it_is() -> Result<()> {
     conditions.retain(|condition| condition["type"] != "Failing");
     conditions.push(json!({"type": "Failing", "status": "True", "reason": "Broken", "message": "etcd is unwell", "lastTransitionTime": "2026-01-01T00:00:00Z"}));
     canary.say(&json!({"conditions": conditions}))?;
-    let output = upgrade(&desk, &[])?.run()?.expect_code(41)?;
+    let report = desk.at("report.json").display().to_string();
+    let output = upgrade(&desk, &["--report", &report])?
+        .run()?
+        .expect_code(41)?;
     let account = Account::of(&output)?;
     assert_eq!(
         [account.state("canary")?, account.state("store")?],
-        ["refused", "stopped"]
+        ["failed", "stopped"]
     );
+    assert_eq!(account.cluster("canary")?["upgrade"], "refused");
     says(account.reason("canary")?, &["etcd is unwell"]);
     says(account.reason("store")?, &["canary", "maxFailures"]);
     assert_eq!(desired(canary)?, before["spec"]["desiredUpdate"]);
     assert_eq!(desired(store)?, Value::Null);
+    // With the guard passed for the canary alone, the report names what is left.
+    let passed = ["--wave", "1", "--allow-upgrade-with-warnings"];
+    upgrade(&desk, &passed)?.run()?.expect_code(0)?;
+    assert_eq!(desired(canary)?["image"], IMAGE);
+    assert_eq!(desired(store)?, Value::Null);
+    canary.say(&json!({"conditions": before["status"]["conditions"]}))?;
+    let retry = ["--retry-failed", &report];
+    upgrade(&desk, &retry)?.run()?.expect_code(0)?;
+    assert_eq!(desired(store)?["image"], IMAGE);
+    Ok(())
+}
+
+/// All clusters are looked at before the first is asked.
+#[test]
+fn what_one_cluster_refuses_none_is_asked_with_all_or_nothing() -> Result<()> {
+    needs!("kube-apiserver", "etcd");
+    let (_turn, clusters) = real(&["canary", "store"])?;
+    let [canary, store] = &clusters[..] else {
+        anyhow::bail!("not two");
+    };
+    let desk = fleet(&clusters)?;
+    store.say(
+        &json!({"conditions": [{"type": "Failing", "status": "True", "reason": "Broken",
+        "message": "etcd is unwell", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}),
+    )?;
+    let output = upgrade(&desk, &["--all-or-nothing"])?
+        .run()?
+        .expect_code(41)?;
+    let account = Account::of(&output)?;
+    assert_eq!(
+        [account.state("canary")?, account.state("store")?],
+        ["stopped", "stopped"]
+    );
+    says(
+        account.reason("canary")?,
+        &["--all-or-nothing", "store", "etcd is unwell"],
+    );
+    assert_eq!(desired(canary)?, Value::Null);
     Ok(())
 }
 
@@ -88,7 +130,10 @@ fn a_cluster_with_another_id_is_not_upgraded() -> Result<()> {
         ),
     )?;
     let output = upgrade(&desk, &[])?.run()?.expect_code(40)?;
-    says(&output.text(), &["refused", &other, &Cluster::id("store")]);
+    says(
+        &output.text(),
+        &["unreachable", &other, &Cluster::id("store")],
+    );
     assert_eq!(desired(canary)?["image"], IMAGE);
     assert_eq!(desired(store)?, Value::Null);
     Ok(())
