@@ -41,12 +41,12 @@ pub async fn denied(
         return Ok(None);
     }
     let why = status.and_then(|status| status.get("reason")?.as_str());
-    Ok(Some(told(review, why.unwrap_or_default())))
+    Ok(Some(sentence(review, why.unwrap_or_default())))
 }
 
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
-fn told(review: &AccessReview, why: &str) -> String {
+fn sentence(review: &AccessReview, why: &str) -> String {
     let AccessReview {
         verb,
         group,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 
-use crate::{Call, ClusterError, Session, path::root, refusal::said};
+use crate::{Call, ClusterError, Session, path::root, refusal};
 
 /// What a cluster serves of the API versions it was asked about.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +60,7 @@ impl Served {
         matches!(self.find(api_version, kind), Ok(Some(_)))
     }
 
-    /// The kind; `None` if it is not served, an error where that cannot be told.
+    /// The kind; `None` if it is not served, an error where that is not known.
     pub fn find(&self, api_version: &str, kind: &str) -> Result<Option<&Resource>, &str> {
         match self.versions.get(api_version) {
             Some(Version::Known(resources)) => {
@@ -118,7 +118,7 @@ async fn version(session: &Session, api_version: &str) -> Result<Version, Cluste
         return Ok(Version::Known(Vec::new()));
     }
     if !answer.is_success() {
-        return Ok(Version::Unknown(said(&answer)));
+        return Ok(Version::Unknown(refusal::text(&answer)));
     }
     let Ok(list) = serde_json::from_value::<Listed>(answer.body) else {
         let reason = "its list of kinds is not one";

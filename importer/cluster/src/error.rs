@@ -34,7 +34,7 @@ pub enum ClusterError {
         server: String,
         /// The context.
         context: String,
-        /// What the server said, empty or opening with `: `.
+        /// The server's words, empty or opening with `: `.
         detail: String,
     },
     /// Nobody answers there. The network's, or the cluster's.
@@ -52,7 +52,7 @@ pub enum ClusterError {
     Cut {
         /// The address.
         server: String,
-        /// What the transport said.
+        /// The transport's words.
         detail: String,
     },
     /// The answer took too long.

@@ -253,14 +253,14 @@ impl Session {
     }
 
     fn unauthorized(&self, answer: &Answer) -> ClusterError {
-        let said = answer.message();
+        let message = answer.message();
         self.give_up(ClusterError::Unauthorized {
             server: self.server.clone(),
             context: self.cluster.context.clone(),
-            detail: if said.is_empty() {
+            detail: if message.is_empty() {
                 String::new()
             } else {
-                format!(": {}", clean(said))
+                format!(": {}", clean(message))
             },
         })
     }

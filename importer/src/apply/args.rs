@@ -83,7 +83,7 @@ pub struct ApplyArgs {
     pub to: Option<String>,
     #[command(flatten)]
     pub(crate) names: NameArgs,
-    /// How clusters are told where the images are now; needs --to
+    /// The kind of the mirror configuration, which makes clusters pull from the registry; needs --to
     #[arg(long, value_enum, value_name = "KIND", default_value = "idms")]
     pub mirror_config: MirrorConfig,
     /// Mirror pulls by tag too; applying that drains nodes

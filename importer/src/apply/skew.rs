@@ -66,20 +66,20 @@ pub fn warnings(
     let Some(cluster_version) = seen.cluster_version else {
         return not_openshift(releases, manifests).into_iter().collect();
     };
-    let mut said = Vec::new();
-    said.extend(mirrors(seen, wanted));
+    let mut warnings = Vec::new();
+    warnings.extend(mirrors(seen, wanted));
     let Some(version) = version_of(cluster_version) else {
-        said.push("the cluster does not say which version of OpenShift it is, so nothing is known of what it can do".to_owned());
-        return said;
+        warnings.push("the cluster does not say which version of OpenShift it is, so nothing is known of what it can do".to_owned());
+        return warnings;
     };
-    said.extend(age(&version, manifests));
-    said.extend(acknowledgement(&version, seen, wanted, releases));
+    warnings.extend(age(&version, manifests));
+    warnings.extend(acknowledgement(&version, seen, wanted, releases));
     for release in releases {
-        // One version for several architectures is said once.
+        // One version for several architectures is reported once.
         let warning = distance(cluster_version, &version, release, releases);
-        said.extend(warning.filter(|warning| !said.contains(warning)));
+        warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
     }
-    said
+    warnings
 }
 
 /// The version that a cluster has reached; while it is being installed, the one it is on its way to.
@@ -135,7 +135,7 @@ fn mirrors(seen: &Seen<'_>, wanted: MirrorConfig) -> Option<String> {
             "the cluster does not serve ImageContentSourcePolicy; it gets ImageDigestMirrorSet instead".to_owned(),
         ),
         _ if !seen.serves_idms && !seen.serves_icsp => Some(
-            "the cluster serves neither ImageDigestMirrorSet nor ImageContentSourcePolicy, so it cannot be told where the images are now".to_owned(),
+            "the cluster serves neither ImageDigestMirrorSet nor ImageContentSourcePolicy, so it cannot be made to pull from the registry".to_owned(),
         ),
         (MirrorConfig::Idms, _) if policies > 0 => Some(format!(
             "the cluster has {there}, deprecated since 4.13, which go on to apply beside ImageDigestMirrorSet; `oc adm migrate icsp` converts them"
@@ -189,7 +189,7 @@ fn acknowledgement(
     })
 }
 
-/// Whether a release can be reached: at once, by another release of the bundle, or not as far as anybody has said.
+/// Whether a release can be reached: at once, by another release of the bundle, or not as far as is known.
 fn distance(
     cluster_version: &Value,
     version: &Version,

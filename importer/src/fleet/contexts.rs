@@ -1,5 +1,5 @@
 /*!
-The contexts there are, so that a name nobody knows is told before anything else happens.
+The contexts there are, so that an unknown name is found before anything else happens.
 
 Only names are read here; keys and tokens in the same files are passed over, and never become part of an error.
 */

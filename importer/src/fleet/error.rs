@@ -1,4 +1,4 @@
-/*! Why there are no clusters to go to. All of it the user's fault, and told before any cluster is asked. */
+/*! Why there are no clusters to go to. All of it the user's fault, and found before any cluster is asked. */
 
 use std::{fmt, path::PathBuf};
 
@@ -28,7 +28,7 @@ pub enum FleetError {
         /// Why; nothing of its content.
         reason: String,
     },
-    /// Nobody said which clusters.
+    /// No flag names clusters.
     #[error(
         "no cluster is named: give --context once for each cluster, or --clusters CLUSTERS.yaml; the contexts are {known}"
     )]

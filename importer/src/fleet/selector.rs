@@ -158,7 +158,7 @@ fn is_label_text(text: &str) -> bool {
         && ends(text.chars().next_back())
 }
 
-/// A mapping or a string, told apart by hand so that errors keep their place.
+/// A mapping or a string, distinguished by hand so that errors keep their place.
 impl<'de> Deserialize<'de> for Selector {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;

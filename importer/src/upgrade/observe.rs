@@ -65,9 +65,9 @@ pub fn cluster(cluster_version: &Value, wanted: Digest) -> Look {
     }
     let progressing = condition(cluster_version, "Progressing");
     if let Some(failing) = when_true(cluster_version, "Failing") {
-        let said = failing.text();
-        let progress = told(Stage::Operators, format!("failing: {said}"));
-        return Look::Underway(progress, Some(Trouble::Failing(said)));
+        let message = failing.text();
+        let progress = progress(Stage::Operators, format!("failing: {message}"));
+        return Look::Underway(progress, Some(Trouble::Failing(message)));
     }
     let newest = items(cluster_version, "/status/history").first();
     let completed = newest.filter(|entry| {
@@ -82,21 +82,21 @@ pub fn cluster(cluster_version: &Value, wanted: Digest) -> Look {
             }
         }
         (_, progressing) => {
-            let said = progressing.map_or_else(String::new, |it| one_line(it.message));
-            Look::Underway(told(Stage::Operators, said), None)
+            let message = progressing.map_or_else(String::new, |it| one_line(it.message));
+            Look::Underway(progress(Stage::Operators, message), None)
         }
     }
 }
 
 /// A cluster that was asked, and is not at it yet. That an earlier release was accepted says nothing.
 fn accepting(accepted: Option<Condition<'_>>) -> Look {
-    let said = match accepted.filter(|condition| condition.status != "True") {
+    let message = match accepted.filter(|condition| condition.status != "True") {
         Some(condition) => condition.text(),
         None => "the cluster has not looked at the release yet".to_owned(),
     };
     let refused = accepted.is_some_and(|condition| condition.status == "False");
-    let trouble = refused.then(|| Trouble::Refused(said.clone()));
-    Look::Underway(told(Stage::Accepting, said), trouble)
+    let trouble = refused.then(|| Trouble::Refused(message.clone()));
+    Look::Underway(progress(Stage::Accepting, message), trouble)
 }
 
 fn asked_for(cluster_version: &Value) -> String {
@@ -120,14 +120,14 @@ pub struct Pools {
 impl Pools {
     /// What there is to tell of them, unless all is well.
     pub fn underway(&self) -> Option<(Progress, Option<Trouble>)> {
-        let mut said = self.degraded.clone();
-        said.extend(self.waiting.iter().cloned());
-        if said.is_empty() {
+        let mut message = self.degraded.clone();
+        message.extend(self.waiting.iter().cloned());
+        if message.is_empty() {
             return None;
         }
         let trouble =
             (!self.degraded.is_empty()).then(|| Trouble::Failing(self.degraded.join("; ")));
-        Some((told(Stage::Nodes, said.join("; ")), trouble))
+        Some((progress(Stage::Nodes, message.join("; ")), trouble))
     }
 }
 
@@ -137,9 +137,9 @@ pub fn pools(pools: &[Value]) -> Pools {
     for pool in pools {
         let name = escape(text(pool, "/metadata/name"));
         if let Some(degraded) = when_true(pool, "Degraded") {
-            let said = degraded.text();
+            let message = degraded.text();
             seen.degraded
-                .push(format!("machine config pool {name} is degraded: {said}"));
+                .push(format!("machine config pool {name} is degraded: {message}"));
         } else if is_updated(pool) {
             continue;
         } else if pool.pointer("/spec/paused") == Some(&Value::Bool(true)) {
@@ -162,6 +162,6 @@ fn is_updated(pool: &Value) -> bool {
         && text(pool, "/spec/configuration/name") == text(pool, "/status/configuration/name")
 }
 
-fn told(stage: Stage, message: String) -> Progress {
+fn progress(stage: Stage, message: String) -> Progress {
     Progress { stage, message }
 }

@@ -28,15 +28,15 @@ pub enum Decision {
 /// Why a cluster is not asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The update service has told it a risk.
+    /// The update service knows a risk.
     #[error(
-        "release {version} is not recommended for this cluster: {said}; to accept the risk, give --allow-not-recommended"
+        "release {version} is not recommended for this cluster: {reason}; to accept the risk, give --allow-not-recommended"
     )]
     NotRecommended {
         /// As the cluster calls it.
         version: String,
         /// Why.
-        said: String,
+        reason: String,
     },
     /// It is not in a state to begin.
     #[error("{}; mend that first, or give --allow-upgrade-with-warnings", .0.join("; "))]
@@ -64,7 +64,7 @@ pub fn patch(cluster_version: &Value, request: &UpgradeRequest) -> Result<Decisi
         (None, Some((version, risk))) => {
             return Err(Refusal::NotRecommended {
                 version: one_line(version),
-                said: risk.text(),
+                reason: risk.text(),
             });
         }
         (None, None) => "",
@@ -75,7 +75,7 @@ pub fn patch(cluster_version: &Value, request: &UpgradeRequest) -> Result<Decisi
     }
     let passed = unhealthy.into_iter();
     warnings.extend(
-        passed.map(|said| format!("--allow-upgrade-with-warnings passes over this: {said}")),
+        passed.map(|reason| format!("--allow-upgrade-with-warnings passes over this: {reason}")),
     );
     if request.force {
         warnings.push("--allow-force makes the cluster skip the verification of the release and all preconditions".to_owned());

@@ -231,7 +231,7 @@ mod tests {
                 "{wanted:?}"
             );
         }
-        for (tags, wanted, said) in [
+        for (tags, wanted, part) in [
             (
                 &several[..],
                 None,
@@ -249,9 +249,10 @@ mod tests {
             ),
             (&several[..0], None, "holds no OpenShift release"),
         ] {
-            let told = of_bundle(&index(tags)?, &target()?, wanted);
-            let told = told.map_or_else(|error| error.to_string(), |(image, _)| image.to_string());
-            assert!(told.contains(said), "{told}");
+            let found = of_bundle(&index(tags)?, &target()?, wanted);
+            let found =
+                found.map_or_else(|error| error.to_string(), |(image, _)| image.to_string());
+            assert!(found.contains(part), "{found}");
         }
         Ok(())
     }

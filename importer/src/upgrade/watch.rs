@@ -153,14 +153,12 @@ impl Watcher<'_> {
         self.lasting = Some((refused, since));
         let after = since.elapsed();
         match trouble {
-            Trouble::Refused(said) if after >= limits.refused => Err(UpgradeError::NotAccepted {
-                after,
-                detail: said,
-            }),
-            Trouble::Failing(said) if after >= limits.troubled => Err(UpgradeError::Failing {
-                after,
-                detail: said,
-            }),
+            Trouble::Refused(detail) if after >= limits.refused => {
+                Err(UpgradeError::NotAccepted { after, detail })
+            }
+            Trouble::Failing(detail) if after >= limits.troubled => {
+                Err(UpgradeError::Failing { after, detail })
+            }
             Trouble::Refused(_) | Trouble::Failing(_) => Ok(()),
         }
     }

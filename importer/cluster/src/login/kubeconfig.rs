@@ -106,10 +106,10 @@ fn plain(one: Kubeconfig) -> Result<Config, String> {
         .parse()
         .map_err(|error| kubeconfig_error(&KubeconfigError::ParseClusterUrl(error)))?;
     // As for kubectl, an empty text says nothing.
-    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
     let authority = match (
-        said(about.certificate_authority_data),
-        said(about.certificate_authority),
+        filled(about.certificate_authority_data),
+        filled(about.certificate_authority),
     ) {
         (Some(text), _) => {
             let decoded = STANDARD.decode(text.trim_ascii());

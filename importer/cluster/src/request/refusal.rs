@@ -30,7 +30,7 @@ pub fn holders(answer: &Answer) -> Option<String> {
     if held.is_empty() {
         return None;
     }
-    let told = held.iter().map(|(manager, fields)| {
+    let held = held.iter().map(|(manager, fields)| {
         let shown = fields.iter().take(FIELDS).cloned().collect::<Vec<_>>();
         let more = match fields.len().checked_sub(FIELDS) {
             None | Some(0) => String::new(),
@@ -38,7 +38,7 @@ pub fn holders(answer: &Answer) -> Option<String> {
         };
         format!("{manager} holds {}{more}", shown.join(", "))
     });
-    Some(told.collect::<Vec<_>>().join("; "))
+    Some(held.collect::<Vec<_>>().join("; "))
 }
 
 /// The manager of `conflict with "kubectl" using v1` or `conflict with "kubectl" with subresource "status" using v1 at …`.
@@ -59,7 +59,7 @@ pub fn words(answer: &Answer) -> String {
 }
 
 /// The server's words, with its status where it has none or may be at fault itself.
-pub fn said(answer: &Answer) -> String {
+pub fn text(answer: &Answer) -> String {
     let message = clean(answer.message());
     match (answer.status, message.trim()) {
         (status, "") => format!("the server answered {status}"),
@@ -115,7 +115,7 @@ mod tests {
         let modified = Answer::of(409, json!({"message": "the object has been modified"}));
         assert_eq!(holders(&modified), None);
         assert_eq!(
-            said(&modified),
+            text(&modified),
             "the server refuses it: the object has been modified"
         );
     }
@@ -123,15 +123,15 @@ mod tests {
     #[test]
     fn the_servers_words_cannot_steer_a_terminal() {
         let refused = Answer::of(422, json!({"message": "bad\u{1b}[31m\nname"}));
-        assert_eq!(said(&refused), "the server refuses it: bad\\u{1b}[31m name");
+        assert_eq!(text(&refused), "the server refuses it: bad\\u{1b}[31m name");
         assert_eq!(
-            said(&Answer::of(502, Value::Null)),
+            text(&Answer::of(502, Value::Null)),
             "the server answered 502"
         );
         let misfit = Answer::of(
             500,
             json!({"message": "failed to create typed patch object: .a: field not declared in schema"}),
         );
-        assert!(said(&misfit).starts_with("the server refuses it: failed to create"));
+        assert!(text(&misfit).starts_with("the server refuses it: failed to create"));
     }
 }

@@ -53,7 +53,7 @@ impl Session {
             _ => {
                 return Err(ClusterError::Unreachable {
                     server: self.server.clone(),
-                    detail: format!("it is not ready ({})", refusal::said(&answer)),
+                    detail: format!("it is not ready ({})", refusal::text(&answer)),
                     transient: false,
                 });
             }
@@ -161,11 +161,12 @@ mod tests {
         assert_eq!(session.check_same(&connection).await, Ok(()));
         is("two\u{1b}");
         let other = session.check_same(&connection).await;
-        let said = other.map_err(|error| error.to_string());
+        let message = other.map_err(|error| error.to_string());
         assert!(
-            said.as_ref()
-                .is_err_and(|said| said.contains("expected clusterID one, found two\\u{1b}")),
-            "{said:?}"
+            message
+                .as_ref()
+                .is_err_and(|message| message.contains("expected clusterID one, found two\\u{1b}")),
+            "{message:?}"
         );
         let moved = Connection::of(connection.client, "https://elsewhere.example:6443");
         assert!(matches!(

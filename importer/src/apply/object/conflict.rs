@@ -2,7 +2,7 @@
 Why an API server refuses an object, in one sentence that quotes nothing of a Secret.
 */
 
-use cluster::{Answer, refusal::said};
+use cluster::{Answer, refusal};
 use serde_json::Value;
 
 use super::diff::is_secret;
@@ -10,17 +10,17 @@ use crate::apply::manifests::Manifest;
 
 /// The server's words about an object; of a Secret only as far as they quote nothing of it.
 pub fn refusal_text(manifest: &Manifest, answer: &Answer) -> String {
-    let mut said = said(answer);
+    let mut text = refusal::text(answer);
     if !is_secret(&manifest.value) {
-        return said;
+        return text;
     }
-    if let Some(at) = QUOTES.iter().filter_map(|quote| said.find(quote)).min() {
-        said.truncate(at);
-        said.push_str(HIDDEN);
+    if let Some(at) = QUOTES.iter().filter_map(|quote| text.find(quote)).min() {
+        text.truncate(at);
+        text.push_str(HIDDEN);
     }
-    match quotes(&said, &manifest.value) {
+    match quotes(&text, &manifest.value) {
         true => format!("the server answered {}{HIDDEN}", answer.status),
-        false => said,
+        false => text,
     }
 }
 
@@ -36,15 +36,15 @@ const QUOTES: [&str; 4] = [
 const HIDDEN: &str = " (the rest is not shown, since it may quote the Secret)";
 
 /// Whether a text repeats any text that a Secret holds.
-fn quotes(said: &str, secret: &Value) -> bool {
+fn quotes(text: &str, secret: &Value) -> bool {
     match secret {
-        Value::String(text) => text.len() >= 4 && said.contains(text.as_str()),
-        Value::Array(items) => items.iter().any(|item| quotes(said, item)),
+        Value::String(secret) => secret.len() >= 4 && text.contains(secret.as_str()),
+        Value::Array(items) => items.iter().any(|item| quotes(text, item)),
         Value::Object(fields) => {
             let mut held = fields
                 .iter()
                 .filter(|(name, _)| !OPEN.contains(&name.as_str()));
-            held.any(|(_, value)| quotes(said, value))
+            held.any(|(_, value)| quotes(text, value))
         }
         _ => false,
     }
@@ -75,11 +75,11 @@ mod tests {
             format!("the server answered 422{HIDDEN}")
         );
         let plain = message("secrets \"token\" is forbidden");
-        assert_eq!(refusal_text(&secret, &plain), said(&plain));
+        assert_eq!(refusal_text(&secret, &plain), refusal::text(&plain));
         let other = file.as_slice();
         let other = String::from_utf8_lossy(other).replace("Secret", "Other");
         let other = Manifest::read("a.json", other.as_bytes())?.remove(0);
-        assert_eq!(refusal_text(&other, &quoting), said(&quoting));
+        assert_eq!(refusal_text(&other, &quoting), refusal::text(&quoting));
         Ok(())
     }
 }

@@ -147,7 +147,7 @@ impl Survey<'_> {
             Ok(None) => return self.unserved(manifest).await,
             Err(reason) => {
                 let reason =
-                    format!("whether {kind} ({api_version}) is served cannot be told: {reason}");
+                    format!("whether {kind} ({api_version}) is served is not known: {reason}");
                 return Ok(DryRunResult::Refused { reason });
             }
         };

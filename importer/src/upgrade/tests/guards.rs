@@ -127,7 +127,7 @@ fn a_release_with_a_risk_is_refused_unless_the_risk_is_accepted() -> Tested {
             patch(&risky(status), &request),
             Err(Refusal::NotRecommended {
                 version: "4.14.20".to_owned(),
-                said: "Disks may be slow. (SlowDisks)".to_owned()
+                reason: "Disks may be slow. (SlowDisks)".to_owned()
             })
         );
         request.allow_not_recommended = true;
