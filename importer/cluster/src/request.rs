@@ -73,6 +73,8 @@ pub struct Answer {
     pub body: Value,
     /// Whether it took more than one attempt, so that an earlier one may have had its effect.
     pub repeated: bool,
+    /// What the server warns of (`Warning` headers, RFC 7234 section 5.5): deprecated versions, policies. Not harmless yet.
+    pub warnings: Vec<String>,
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -84,6 +86,7 @@ impl Answer {
             status,
             body,
             repeated: false,
+            warnings: Vec::new(),
             retry_after: None,
         }
     }
@@ -111,6 +114,18 @@ impl Answer {
     pub fn is_transient(&self) -> bool {
         matches!(self.status, 429 | 500 | 502 | 503 | 504) && !self.is_misfit()
     }
+}
+
+/// The texts of `Warning: 299 - "text"`, which is how API servers write them; others are passed over.
+pub(crate) fn warnings(headers: &HeaderMap) -> Vec<String> {
+    let headers = headers.get_all(header::WARNING).iter();
+    let texts = headers.filter_map(|value| {
+        let rest = value.to_str().ok()?.strip_prefix("299 ")?;
+        let (_, quoted) = rest.split_once('"')?;
+        let text = quoted.rsplit_once('"')?.0;
+        Some(text.replace("\\\"", "\"").replace("\\\\", "\\"))
+    });
+    texts.collect()
 }
 
 /// `Retry-After` in seconds, as API servers give it; the wait is capped where it is used.

@@ -18,7 +18,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kube::{Client, client::Body};
 use schema::PRODUCT;
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 pub use identity::{CLUSTER_VERSION, Identity};
 
@@ -26,7 +26,7 @@ use crate::{
     Answer, Call, Cluster, ClusterError, ClusterId, Connection, Unanswered,
     classify::{classify, clean},
     connect,
-    request::retry_after,
+    request::{retry_after, warnings},
 };
 
 /// Repetitions of one request.
@@ -55,6 +55,8 @@ pub struct Session {
     lost: OnceLock<ClusterError>,
     /// Whether an API server that is away is expected back.
     patient: bool,
+    /// Until when a server that is busy, and says when to come back, is asked again.
+    deadline: Option<Instant>,
 }
 
 impl Session {
@@ -69,6 +71,15 @@ impl Session {
             cluster_id: OnceLock::new(),
             lost: OnceLock::new(),
             patient: false,
+            deadline: None,
+        }
+    }
+
+    /// Obeys a server that is busy and says when to come back (429 with `Retry-After`) until then, and not only a few times.
+    pub fn until(self, deadline: Instant) -> Self {
+        Self {
+            deadline: Some(deadline),
+            ..self
         }
     }
 
@@ -119,19 +130,33 @@ impl Session {
                 Err(error) if error.is_transient() => Err(error),
                 Err(error) => return Err(self.give_up(error)),
             };
-            let Some(wait) = waits.next() else {
-                return failure.map_err(|error| self.give_up(error));
+            let asked = failure.as_ref().ok().and_then(|answer| answer.retry_after);
+            let asked = asked.map(|wait| wait.min(LONGEST_WAIT));
+            let wait = match (self.while_busy(&failure, asked), waits.next()) {
+                (Some(wait), _) => wait,
+                (None, Some(wait)) => wait.max(asked.unwrap_or_default()),
+                (None, None) => return failure.map_err(|error| self.give_up(error)),
             };
-            let asked = failure.ok().and_then(|answer| answer.retry_after);
             tracing::debug!(
                 server = self.server,
                 path = call.path,
                 ?wait,
                 "trying again"
             );
-            sleep(wait.max(asked.unwrap_or_default().min(LONGEST_WAIT))).await;
+            sleep(wait).await;
             repeated = true;
         }
+    }
+
+    /// How long to wait for a server that is busy, says so, and may be waited for.
+    fn while_busy(
+        &self,
+        failure: &Result<Answer, ClusterError>,
+        asked: Option<Duration>,
+    ) -> Option<Duration> {
+        let wait = asked.filter(|wait| !wait.is_zero())?;
+        let busy = failure.as_ref().is_ok_and(|answer| answer.status == 429);
+        (busy && Instant::now() + wait < self.deadline?).then_some(wait)
     }
 
     /// The object that is answered; a refusal is an error.
@@ -187,6 +212,7 @@ impl Session {
         let response = response.map_err(|error| classify(&error, &self.server))?;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
+        let warnings = warnings(response.headers());
         let body = Limited::new(response.into_body(), ANSWER_LIMIT)
             .collect()
             .await;
@@ -216,6 +242,7 @@ impl Session {
             status,
             body,
             repeated: false,
+            warnings,
             retry_after,
         })
     }

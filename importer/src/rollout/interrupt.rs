@@ -1,18 +1,20 @@
-/*! The wish to end: of the person at the terminal, or of the system. */
+/*! The wish to end: of the person at the terminal, of the system, or of a session that is gone. */
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Ctrl-C, or the system's request to end.
+/// Ctrl-C, the system's request to end, or a hang-up of the terminal.
 pub async fn interrupted() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
         return std::future::pending().await;
     };
     tokio::select! {
-        pressed = tokio::signal::ctrl_c() => {
-            if pressed.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
+        _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
     }
 }

@@ -102,6 +102,15 @@ fn plain(one: Kubeconfig) -> Result<Config, String> {
     let server = about
         .server
         .ok_or_else(|| kubeconfig_error(&KubeconfigError::MissingClusterUrl))?;
+    // As client-go's DefaultServerURL: without a scheme it is TLS where anything about TLS is configured.
+    let tls = about.certificate_authority.is_some()
+        || about.certificate_authority_data.is_some()
+        || about.insecure_skip_tls_verify == Some(true);
+    let server = match (server.contains("://"), tls) {
+        (true, _) => server,
+        (false, true) => format!("https://{server}"),
+        (false, false) => format!("http://{server}"),
+    };
     let server = server
         .parse()
         .map_err(|error| kubeconfig_error(&KubeconfigError::ParseClusterUrl(error)))?;
