@@ -141,3 +141,41 @@ fn is_plain(api_version: &str) -> bool {
     let mut parts = api_version.splitn(2, '/');
     parts.all(|part| part.chars().all(allowed) && !part.chars().all(|c| c == '.'))
 }
+
+/// `APIGroup`, as much of it as counts.
+#[derive(Deserialize)]
+struct Group {
+    #[serde(default)]
+    versions: Vec<GroupVersion>,
+}
+
+#[derive(Deserialize)]
+struct GroupVersion {
+    #[serde(rename = "groupVersion")]
+    group_version: String,
+}
+
+impl Session {
+    /// The API versions of a group in which a kind is served; none where that cannot be asked.
+    pub async fn versions_of(&self, group: &str, kind: &str) -> Result<Vec<String>, ClusterError> {
+        let api_version = format!("{group}/v1");
+        if group.is_empty() || !is_plain(&api_version) {
+            return Ok(Vec::new());
+        }
+        let answer = self.send(&Call::get(format!("/apis/{group}"))).await?;
+        let Ok(group) = serde_json::from_value::<Group>(answer.body) else {
+            return Ok(Vec::new());
+        };
+        let versions = group
+            .versions
+            .into_iter()
+            .map(|version| version.group_version);
+        let versions: Vec<_> = versions.collect();
+        let mut served = Served::default();
+        served.ask(self, versions.clone(), 1).await?;
+        Ok(versions
+            .into_iter()
+            .filter(|version| served.has(version, kind))
+            .collect())
+    }
+}

@@ -73,6 +73,9 @@ pub enum ClusterError {
         /// What was expected and found.
         detail: String,
     },
+    /// A fault of this program; other clusters are not touched by it.
+    #[error("this program has a fault there ({0}); please report it")]
+    Fault(String),
     /// The kubeconfig was changed on the way. The user's to check.
     #[error(
         "the kubeconfig leads to {now} now, and led to {server} when the cluster was looked at; check it, and run again"

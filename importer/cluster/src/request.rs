@@ -53,6 +53,16 @@ impl Call {
         }
     }
 
+    /// A JSON patch (RFC 6902).
+    pub fn json_patch(path: String, patch: &Value) -> Self {
+        Self {
+            method: Method::PATCH,
+            path,
+            content_type: "application/json-patch+json",
+            body: patch.to_string().into(),
+        }
+    }
+
     /// An apply patch; JSON is YAML.
     pub fn apply(path: String, object: &Value) -> Self {
         Self {

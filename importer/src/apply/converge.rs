@@ -1,34 +1,25 @@
 /*!
 Brings one cluster to what the manifests say, phase by phase, and reports what became of each object.
 
-What the preflight found right is not sent again, and what it found impossible is not tried. An object that fails stops no
-other; a cluster that answers no more costs no further waiting.
+A preflight is a forecast: what it found right is looked at again, and a refusal is asked again for as long as the bundle's own objects may
+be its cure. An object that fails stops no other; a cluster that answers no more costs no further waiting.
 */
 
-use std::{collections::BTreeSet, sync::Mutex};
+use std::{collections::BTreeSet, sync::PoisonError};
 
-use cluster::{
-    Answer, Cluster, Served, Session,
-    refusal::{holders, missing},
-};
+use cluster::{Cluster, Session};
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     ApplyOptions,
     manifests::{Manifest, Phase},
-    object::{
-        DryRunResult, ObjectPath, PAUSES, refusal_text,
-        survey::{Provided, Survey},
-        wait_until_ready,
-    },
+    object::{DryRunResult, PAUSES, Provided},
     outcome::{Action, Applied, ObjectOutcome},
     preflight::{AT_ONCE, Preflight},
+    turn::{Attempt, Turn},
 };
 use crate::rollout::{ClusterOutcome, State};
-
-/// What became of an object, and why.
-type Outcome = (Action, Option<String>);
 
 /// Applies everything to one cluster. `progress` hears of each object when it is done with, in no certain order; the outcome
 /// lists them in the order of the manifests. On a dry run nothing more is asked: the preflight has the answers, and what waits
@@ -37,50 +28,35 @@ pub async fn apply(
     cluster: &Cluster,
     preflight: &Preflight<'_>,
     options: &ApplyOptions,
-    progress: &(dyn Fn(ObjectOutcome) + Send + Sync),
+    progress: &(dyn Fn(&ObjectOutcome) + Send + Sync),
 ) -> ClusterOutcome<Applied> {
-    let session = Session::new(cluster, &preflight.connection, options.request_timeout);
     let site = preflight.site.clone();
-    session.identified(site.cluster_id.as_ref());
     let manifests = &*preflight.manifests;
-    let mut work = Work {
-        session: &session,
-        provided: Provided::by(manifests),
-        serves: preflight.serves.clone(),
-        default_namespace: session.default_namespace(),
-        options,
-        deadline: Instant::now() + options.cluster_timeout,
+    let mut warnings = site.warnings;
+    let objects: Vec<ObjectOutcome> = if options.dry_run {
+        let results = manifests.iter().zip(&preflight.objects);
+        results
+            .map(|(manifest, result)| forecast(manifest, result))
+            .collect()
+    } else {
+        let session = Session::new(cluster, &preflight.connection, options.request_timeout);
+        session.identified(site.cluster_id.as_ref());
+        let session = session.until(Instant::now() + options.cluster_timeout);
+        let mut run = Run::new(&session, preflight, options, progress);
+        run.all().await;
+        let found = run
+            .turn
+            .warnings
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        warnings.extend(
+            found
+                .into_iter()
+                .filter(|warning| !site_has(preflight, warning)),
+        );
+        run.outcomes.into_iter().flatten().collect()
     };
-    let mut outcomes: Vec<Option<ObjectOutcome>> = vec![None; manifests.len()];
-    let all: Vec<_> = manifests
-        .iter()
-        .zip(&preflight.objects)
-        .enumerate()
-        .collect();
-    for phase in Phase::ALL {
-        let turn = all
-            .iter()
-            .filter(|(_, (manifest, _))| manifest.phase() == phase);
-        let mut done = stream::iter(turn.copied())
-            .map(|(index, (manifest, foreseen))| {
-                let applying = work.apply_with_deadline(manifest, foreseen);
-                async move { (index, applying.await) }
-            })
-            .buffer_unordered(AT_ONCE);
-        while let Some((index, outcome)) = done.next().await {
-            progress(outcome.clone());
-            if let Some(slot) = outcomes.get_mut(index) {
-                *slot = Some(outcome);
-            }
-        }
-        drop(done);
-        if phase == Phase::Foundations {
-            work.look_again(&all).await;
-        }
-    }
-    let objects: Vec<_> = outcomes.into_iter().flatten().collect();
-    let waits =
-        |result: &DryRunResult| options.dry_run && matches!(result, DryRunResult::Waits { .. });
+    let waits = |result: &DryRunResult| options.dry_run && result.objection().is_none();
     let wrong: Vec<_> = objects
         .iter()
         .zip(&preflight.objects)
@@ -91,16 +67,43 @@ pub async fn apply(
         true => State::Done,
         false => State::Failed,
     };
+    let reason = summary(&wrong, objects.len());
     ClusterOutcome {
         server: Some(site.server),
         cluster_id: site.cluster_id,
-        warnings: site.warnings,
+        warnings,
         detail: Applied {
             diffs: preflight.diffs.clone(),
-            objects: objects.clone(),
+            objects,
         },
-        ..ClusterOutcome::new(cluster, state, summary(&wrong, objects.len()))
+        ..ClusterOutcome::new(cluster, state, reason)
     }
+}
+
+fn site_has(preflight: &Preflight<'_>, warning: &str) -> bool {
+    preflight.site.warnings.iter().any(|known| known == warning)
+}
+
+/// What a dry run reports of an object.
+fn forecast(manifest: &Manifest, result: &DryRunResult) -> ObjectOutcome {
+    let (action, reason) = match result {
+        DryRunResult::Create => (Action::Created, None),
+        DryRunResult::Configure { .. } => (Action::Configured, None),
+        DryRunResult::Unchanged { .. } => (Action::Unchanged, None),
+        DryRunResult::Waits { reason } => (Action::Skipped, Some(reason.clone())),
+        DryRunResult::Untried { reason, .. } => (
+            Action::Skipped,
+            Some(format!(
+                "it can only be applied without a dry run: {reason}"
+            )),
+        ),
+        DryRunResult::Conflict { reason } => (Action::Conflict, Some(reason.clone())),
+        DryRunResult::Refused { reason }
+        | DryRunResult::Unanswered { reason }
+        | DryRunResult::Impossible { reason }
+        | DryRunResult::Deleting { reason } => (Action::Failed, Some(reason.clone())),
+    };
+    ObjectOutcome::of(manifest, action, reason)
 }
 
 /// How many objects are not right, and what is wrong with the first that failed.
@@ -121,154 +124,167 @@ fn summary(wrong: &[&ObjectOutcome], total: usize) -> Option<String> {
     ))
 }
 
-struct Work<'a> {
-    session: &'a Session,
-    provided: Provided,
-    serves: Served,
-    default_namespace: String,
-    options: &'a ApplyOptions,
+/// Objects on their way to one cluster.
+struct Run<'a> {
+    turn: Turn<'a>,
+    manifests: &'a [Manifest],
+    forecast: &'a [DryRunResult],
+    progress: &'a (dyn Fn(&ObjectOutcome) + Send + Sync),
     deadline: Instant,
+    outcomes: Vec<Option<ObjectOutcome>>,
+    /// What was refused so far and may be taken later, by place, with what it was refused for.
+    deferred: Vec<(usize, (Action, String))>,
+    /// Whether anything was written since the deferred were asked last.
+    written: bool,
 }
 
-impl Work<'_> {
-    /// Does what is to be done about one object, within the cluster's time.
-    async fn apply_with_deadline(
-        &self,
-        manifest: &Manifest,
-        foreseen: &DryRunResult,
-    ) -> ObjectOutcome {
-        let time = self.options.cluster_timeout.as_secs();
-        let (action, reason) = if let Some(lost) = self.session.lost() {
-            (Action::Skipped, Some(format!("skipped: {lost}")))
-        } else if Instant::now() >= self.deadline {
-            let reason = format!("skipped: the {time} s for this cluster were over");
-            (Action::Skipped, Some(reason))
-        } else {
-            let outcome = timeout_at(self.deadline, self.decide(manifest, foreseen)).await;
-            outcome.unwrap_or_else(|_| {
-                let reason = format!("it was not done when the {time} s for this cluster were over; run again to see what became of it");
-                (Action::Failed, Some(reason))
-            })
-        };
-        ObjectOutcome::of(manifest, action, reason)
-    }
-
-    async fn decide(&self, manifest: &Manifest, foreseen: &DryRunResult) -> Outcome {
-        match foreseen {
-            DryRunResult::Create if self.options.dry_run => (Action::Created, None),
-            DryRunResult::Configure if self.options.dry_run => (Action::Configured, None),
-            DryRunResult::Waits { reason } if self.options.dry_run => {
-                (Action::Skipped, Some(reason.clone()))
-            }
-            DryRunResult::Waits { .. } => self.decide_now(manifest).await,
-            DryRunResult::Create | DryRunResult::Configure => self.send(manifest, foreseen).await,
-            DryRunResult::Unchanged => (Action::Unchanged, None),
-            DryRunResult::Conflict { reason } => (Action::Conflict, Some(reason.clone())),
-            DryRunResult::Refused { reason } | DryRunResult::Impossible { reason } => {
-                (Action::Failed, Some(reason.clone()))
-            }
+impl<'a> Run<'a> {
+    fn new(
+        session: &'a Session,
+        preflight: &'a Preflight<'_>,
+        options: &'a ApplyOptions,
+        progress: &'a (dyn Fn(&ObjectOutcome) + Send + Sync),
+    ) -> Self {
+        Self {
+            turn: Turn {
+                session,
+                provided: Provided::by(&preflight.manifests),
+                serves: preflight.serves.clone(),
+                default_namespace: session.default_namespace(),
+                options,
+                warnings: Default::default(),
+            },
+            manifests: &preflight.manifests,
+            forecast: &preflight.objects,
+            progress,
+            deadline: Instant::now() + options.cluster_timeout,
+            outcomes: vec![None; preflight.manifests.len()],
+            deferred: Vec::new(),
+            written: false,
         }
     }
 
-    /// What had to wait is looked at now that what it waited for was applied.
-    async fn decide_now(&self, manifest: &Manifest) -> Outcome {
-        // What it did not find before is all there is to it: what waits is new.
-        let notes = Mutex::default();
-        let survey = Survey {
-            session: self.session,
-            serves: &self.serves,
-            provided: &self.provided,
-            options: self.options,
-            default_namespace: &self.default_namespace,
-            review: false,
-            notes: &notes,
-        };
-        let foreseen = match survey.dry_run(manifest).await {
-            Ok(foreseen) => foreseen,
-            Err(error) => return (Action::Failed, Some(error.to_string())),
-        };
-        match foreseen {
-            DryRunResult::Waits { reason } | DryRunResult::Impossible { reason } => (
-                Action::Skipped,
-                Some(format!("{reason}, which was not created")),
-            ),
-            DryRunResult::Create | DryRunResult::Configure => self.send(manifest, &foreseen).await,
-            DryRunResult::Unchanged => (Action::Unchanged, None),
-            DryRunResult::Conflict { reason } => (Action::Conflict, Some(reason)),
-            DryRunResult::Refused { reason } => (Action::Failed, Some(reason)),
-        }
-    }
-
-    /// Sends it, and waits for what others rest on.
-    async fn send(&self, manifest: &Manifest, foreseen: &DryRunResult) -> Outcome {
-        let answer = match self.put(manifest).await {
-            Ok(answer) => answer,
-            Err(reason) => return (Action::Failed, Some(reason)),
-        };
-        if let Some(reason) = holders(&answer) {
-            return (Action::Conflict, Some(reason));
-        }
-        if !answer.is_success() {
-            return (Action::Failed, Some(refusal_text(manifest, &answer)));
-        }
-        // An attempt whose answer was lost may have created it.
-        let created =
-            answer.status == 201 || (answer.repeated && *foreseen == DryRunResult::Create);
-        let action = if created {
-            Action::Created
-        } else {
-            Action::Configured
-        };
-        if manifest.phase() == Phase::Foundations
-            && let Err(reason) = wait_until_ready(self.session, manifest, &answer.body).await
-        {
-            let done = if created { "created" } else { "configured" };
-            return (Action::Failed, Some(format!("{done}, but {reason}")));
-        }
-        (action, None)
-    }
-
-    /// The answer to an apply patch. Where the object changed in between, or its kind is so new that not every server of
-    /// the cluster knows it, the same is sent again.
-    async fn put(&self, manifest: &Manifest) -> Result<Answer, String> {
-        let Manifest {
-            api_version, kind, ..
-        } = manifest;
-        let resource = self.serves.find(api_version, kind)?;
-        let resource = resource.ok_or_else(|| format!("{kind} ({api_version}) is not served"))?;
-        let place = ObjectPath::of(manifest, resource, &self.default_namespace)?;
-        let call = place.apply(&manifest.value, self.options.overwrite, false);
-        let mut pauses = PAUSES.into_iter();
-        loop {
-            let answer = self
-                .session
-                .send(&call)
-                .await
-                .map_err(|error| error.to_string())?;
-            let changed = answer.status == 409 && holders(&answer).is_none();
-            let unknown = missing(&answer) == Some("");
-            match pauses.next() {
-                Some(pause) if changed || unknown => sleep(pause).await,
-                _ => return Ok(answer),
+    async fn all(&mut self) {
+        for phase in Phase::ALL {
+            let members: Vec<usize> = (0..self.manifests.len())
+                .filter(|&index| {
+                    self.manifests
+                        .get(index)
+                        .is_some_and(|one| one.phase() == phase)
+                })
+                .collect();
+            self.attempt(members, true).await;
+            while self.written && !self.deferred.is_empty() {
+                self.again().await;
             }
         }
-    }
-
-    /// Asks again what is served, for what waits for kinds of the bundle. What cannot be asked stays unserved.
-    async fn look_again(&mut self, all: &[(usize, (&Manifest, &DryRunResult))]) {
-        let waiting = all
+        // Servers take a moment to use what they were given: definitions, classes, rights.
+        let wrote = self
+            .outcomes
             .iter()
-            .filter(|(_, (_, foreseen))| matches!(foreseen, DryRunResult::Waits { .. }));
-        let api_versions: BTreeSet<_> = waiting
-            .map(|(_, (manifest, _))| manifest.api_version.clone())
-            .collect();
-        if !self.options.dry_run {
-            let asked = timeout_at(
-                self.deadline,
-                self.serves.ask(self.session, api_versions, AT_ONCE),
-            )
-            .await;
-            drop(asked);
+            .flatten()
+            .any(|one| one.action != Action::Unchanged);
+        for pause in PAUSES {
+            if self.deferred.is_empty() || !wrote {
+                break;
+            }
+            sleep(pause).await;
+            self.again().await;
         }
+        for (index, (action, reason)) in std::mem::take(&mut self.deferred) {
+            self.done(index, action, Some(reason));
+        }
+    }
+
+    /// Asks again about everything that was refused.
+    async fn again(&mut self) {
+        let deferred: Vec<usize> = std::mem::take(&mut self.deferred)
+            .into_iter()
+            .map(|(index, _)| index)
+            .collect();
+        let unserved = deferred
+            .iter()
+            .filter_map(|&index| self.manifests.get(index));
+        let unserved = unserved.filter(|manifest| !self.turn.serves(manifest));
+        let versions: BTreeSet<_> = unserved
+            .map(|manifest| manifest.api_version.clone())
+            .collect();
+        // What cannot be asked stays unserved.
+        let asked = self.turn.serves.ask(self.turn.session, versions, AT_ONCE);
+        drop(timeout_at(self.deadline, asked).await);
+        self.attempt(deferred, false).await;
+    }
+
+    /// Tries these objects, several at once; what is refused is deferred.
+    async fn attempt(&mut self, members: Vec<usize>, first: bool) {
+        self.written = false;
+        let (turn, deadline, time) = (
+            &self.turn,
+            self.deadline,
+            self.turn.options.cluster_timeout.as_secs(),
+        );
+        let jobs = members.into_iter().filter_map(|index| {
+            let forecast = self.forecast.get(index).filter(|_| first);
+            Some((index, self.manifests.get(index)?, forecast))
+        });
+        let jobs: Vec<_> = jobs.collect();
+        let mut tried = stream::iter(jobs)
+            .map(|(index, manifest, forecast)| async move {
+                (
+                    index,
+                    within(turn, deadline, time, manifest, forecast).await,
+                )
+            })
+            .buffer_unordered(AT_ONCE);
+        let mut done = Vec::new();
+        while let Some((index, attempt)) = tried.next().await {
+            if let Attempt::Done(Action::Created | Action::Configured, _) = attempt {
+                self.written = true;
+            }
+            done.push((index, attempt));
+        }
+        drop(tried);
+        for (index, attempt) in done {
+            match attempt {
+                Attempt::Done(action, reason) => self.done(index, action, reason),
+                Attempt::Refused(action, reason) => self.deferred.push((index, (action, reason))),
+            }
+        }
+    }
+
+    fn done(&mut self, index: usize, action: Action, reason: Option<String>) {
+        if let (Some(manifest), Some(slot)) =
+            (self.manifests.get(index), self.outcomes.get_mut(index))
+        {
+            let outcome = ObjectOutcome::of(manifest, action, reason);
+            (self.progress)(&outcome);
+            *slot = Some(outcome);
+        }
+    }
+}
+
+/// One attempt at an object, within the cluster's time.
+async fn within(
+    turn: &Turn<'_>,
+    deadline: Instant,
+    time: u64,
+    manifest: &Manifest,
+    forecast: Option<&DryRunResult>,
+) -> Attempt {
+    if let Some(lost) = turn.session.lost() {
+        return Attempt::Done(Action::Skipped, Some(format!("skipped: {lost}")));
+    }
+    if Instant::now() >= deadline {
+        let reason = format!("skipped: the {time} s for this cluster were over");
+        return Attempt::Done(Action::Skipped, Some(reason));
+    }
+    match timeout_at(deadline, turn.attempt(manifest, forecast)).await {
+        Ok(attempt) => attempt,
+        Err(_) => Attempt::Done(
+            Action::Failed,
+            Some(format!(
+                "it was not done when the {time} s for this cluster were over; run again to see what became of it"
+            )),
+        ),
     }
 }

@@ -25,6 +25,7 @@ pub mod skew;
 mod task;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod yaml;
 
 use std::time::Duration;

@@ -15,14 +15,11 @@ use cluster::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{
     manifests::{Manifest, Phase},
-    object::{
-        DryRunResult,
-        survey::{Notes, Provided, Survey},
-    },
+    object::{DryRunResult, Notes, Provided, Survey, waits},
     plan::ApplyPlan,
     skew::Seen,
 };
@@ -92,7 +89,8 @@ impl<'p> ApplyPlan<'p> {
         connection: Connection,
         cluster: &Cluster,
     ) -> Result<Preflight<'p>, ClusterError> {
-        let session = Session::new(cluster, &connection, self.options.request_timeout);
+        let session = Session::new(cluster, &connection, self.options.request_timeout)
+            .until(Instant::now() + self.options.cluster_timeout);
         let identity = session.identify().await?;
         let mut warnings = Vec::new();
         if matches!(identity, Identity::Forbidden(_)) {
@@ -125,16 +123,19 @@ impl<'p> ApplyPlan<'p> {
             provided: &Provided::by(&manifests),
             options: self.options,
             default_namespace: &session.default_namespace(),
-            review: true,
             notes: &notes,
         };
-        let objects: Vec<DryRunResult> = stream::iter(&*manifests)
+        let mut objects: Vec<DryRunResult> = stream::iter(&*manifests)
             .map(|manifest| survey.dry_run(manifest))
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
-        let Notes { managed, diffs } = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
-        warnings.extend(managed);
+        let Notes {
+            warnings: noted,
+            diffs,
+        } = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        warnings.extend(noted);
+        wait_for_each_other(&manifests, &mut objects);
         warnings.extend(draining(&manifests, &objects));
         Ok(Preflight {
             site: Site {
@@ -152,6 +153,18 @@ impl<'p> ApplyPlan<'p> {
                 .filter(|diff| !diff.is_empty())
                 .collect(),
         })
+    }
+}
+
+/// Refusals that the bundle itself will cure become waits.
+fn wait_for_each_other(manifests: &[Manifest], results: &mut [DryRunResult]) {
+    for (index, manifest) in manifests.iter().enumerate() {
+        if let Some(DryRunResult::Refused { reason }) = results.get(index)
+            && let Some(waiting) = waits(manifest, reason, manifests, results)
+            && let Some(slot) = results.get_mut(index)
+        {
+            *slot = waiting;
+        }
     }
 }
 
@@ -183,7 +196,7 @@ fn version(cluster_version: &Value) -> Option<String> {
 /// Mirror configuration that makes nodes drain: mirrors by digest where they change, mirrors by tag always.
 fn draining(manifests: &[Manifest], objects: &[DryRunResult]) -> Option<String> {
     let drains = |manifest: &Manifest, result: &DryRunResult| match result {
-        DryRunResult::Configure => true,
+        DryRunResult::Configure { .. } => true,
         DryRunResult::Create | DryRunResult::Waits { .. } => manifest.kind == "ImageTagMirrorSet",
         _ => false,
     };

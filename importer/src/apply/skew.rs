@@ -15,7 +15,7 @@ use schema::{
 use semver::Version;
 use serde_json::Value;
 
-use super::manifests::{Manifest, Phase};
+use super::manifests::Manifest;
 use crate::args::MirrorConfig;
 
 /// The newest OpenShift whose rules are known here: major and minor.
@@ -146,9 +146,7 @@ fn mirrors(seen: &Seen<'_>, wanted: MirrorConfig) -> Option<String> {
 
 fn age(version: &Version, manifests: &[Manifest]) -> Option<String> {
     let (major, least) = SIGNATURES;
-    let signatures = manifests
-        .iter()
-        .any(|manifest| manifest.phase() == Phase::Signatures);
+    let signatures = manifests.iter().any(Manifest::is_signature);
     if minor(version) > NEWEST_KNOWN {
         let (major, minor) = NEWEST_KNOWN;
         return Some(format!(

@@ -29,7 +29,7 @@ impl<'p> Task for ApplyPlan<'p> {
     ) -> ClusterOutcome<Applied> {
         let total = preflight.manifests.len();
         let line = Mutex::new((line, 0));
-        let progress = |outcome: ObjectOutcome| {
+        let progress = |outcome: &ObjectOutcome| {
             let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
             line.1 += 1;
             line.0.say(&format!(

@@ -1,5 +1,5 @@
 /*!
-What a look at each cluster has shown, before the first is changed.
+What a look at each cluster has shown, before the first is changed: a forecast, which is made anew where it has grown old.
 
 One that hangs must not cost the others their time: when nearly all have answered, the last few get a moment more, and
 after that the others begin. Whoever is late is looked at all the same, and has its turn when that is done.
@@ -11,7 +11,7 @@ use cluster::{Cluster, ClusterError};
 use futures_util::{StreamExt, stream};
 use tokio::{
     sync::{SetOnce, watch},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use super::task::Forecast;
@@ -23,8 +23,26 @@ const GRACE: Duration = Duration::from_secs(1);
 /// One in so many, and at least one, may be late.
 const LATE: usize = 20;
 
-/// What a look came to.
-type Look<F> = Result<F, ClusterError>;
+/// What a look came to, and when.
+pub(super) struct Look<F> {
+    pub found: Result<F, ClusterError>,
+    at: Instant,
+}
+
+/// How long a cluster that did not answer is taken to be away, and one that did to be as it was: a pause may come in between.
+const AWAY: Duration = Duration::from_secs(5);
+const FRESH: Duration = Duration::from_secs(60);
+
+impl<F> Look<F> {
+    /// Whether it may still be true.
+    pub(super) fn is_fresh(&self) -> bool {
+        let limit = match self.found {
+            Ok(_) => FRESH,
+            Err(_) => AWAY,
+        };
+        self.at.elapsed() < limit
+    }
+}
 
 /// The looks at all clusters that have a turn, by name.
 pub(super) struct Forecasts<F> {
@@ -47,7 +65,7 @@ impl<F: Forecast> Forecasts<F> {
     /// Looks at all of them, so many at once.
     pub(super) async fn look<L>(&self, fleet: &Fleet, at_once: usize, look: impl Fn(&Cluster) -> L)
     where
-        L: Future<Output = Look<F>>,
+        L: Future<Output = Result<F, ClusterError>>,
     {
         let looks = stream::iter(fleet.members());
         let looks = looks
@@ -57,9 +75,10 @@ impl<F: Forecast> Forecasts<F> {
             })
             .buffer_unordered(at_once);
         let mut looks = pin!(looks);
-        while let Some((cluster, seen)) = looks.next().await {
+        while let Some((cluster, found)) = looks.next().await {
             if let Some(slot) = self.each.get(&cluster.name) {
-                drop(slot.set(seen));
+                let at = Instant::now();
+                drop(slot.set(Look { found, at }));
             }
             self.looked.send_modify(|count| *count += 1);
         }
@@ -93,7 +112,7 @@ impl<F: Forecast> Forecasts<F> {
 
     /// What is wrong with a cluster.
     pub(super) fn objection(&self, cluster: &Cluster) -> Option<String> {
-        match self.get(cluster)? {
+        match &self.get(cluster)?.found {
             Ok(forecast) => forecast.objection(),
             Err(error) => Some(error.to_string()),
         }

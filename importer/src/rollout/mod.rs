@@ -19,10 +19,18 @@ mod task;
 mod turn;
 mod waves;
 
-use std::{collections::BTreeMap, path::PathBuf, pin::pin};
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet},
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    pin::pin,
+    sync::{Mutex, PoisonError},
+};
 
 use cli::{Exit, StatusTable};
-use cluster::Cluster;
+use cluster::{Cluster, ClusterError};
+use futures_util::FutureExt as _;
 
 pub use approval::Unattended;
 pub use outcome::{ClusterOutcome, State};
@@ -136,6 +144,7 @@ impl Rollout {
             task,
             status,
             forecasts: Forecasts::of(&self.fleet),
+            entries: Mutex::default(),
         };
         let mut interrupt = pin!(interrupted());
         let mut looking = pin!(
@@ -159,7 +168,7 @@ impl Rollout {
         {
             // Each cluster has what is wrong with it; the others, with whom it began.
             return run.skip_all(|cluster| {
-                let own = run.forecasts.objection(cluster);
+                let own = run.objection_of(cluster);
                 let reason = own.unwrap_or_else(|| format!("{first}: {reason}"));
                 format!("--all-or-nothing: {reason}")
             });
@@ -190,17 +199,25 @@ struct Run<'a, T: Task> {
     task: &'a T,
     status: StatusTable,
     forecasts: Forecasts<T::Forecast>,
+    /// Which entries of the list lead to a cluster, by what it is.
+    entries: Mutex<BTreeMap<String, BTreeSet<String>>>,
 }
 
 impl<T: Task> Run<'_, T> {
-    async fn look(&self, cluster: Cluster) -> Result<T::Forecast, cluster::ClusterError> {
+    async fn look(&self, cluster: Cluster) -> Result<T::Forecast, ClusterError> {
         let name = &cluster.name;
         let line = self.status.line(name);
         line.say("looking");
-        let look = self.task.look(&cluster).await;
+        let look = AssertUnwindSafe(self.task.look(&cluster))
+            .catch_unwind()
+            .await;
+        let look = look.unwrap_or_else(|panic| Err(ClusterError::Fault(panicked(&panic))));
         match &look {
             Ok(forecast) => {
                 let site = forecast.site();
+                let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+                entries.entry(site.key()).or_default().insert(name.clone());
+                drop(entries);
                 let id = site.cluster_id.as_ref().map(ToString::to_string);
                 tracing::info!(
                     "{name}: {}, cluster id {}, version {}",
@@ -220,7 +237,33 @@ impl<T: Task> Run<'_, T> {
     /// The first thing that is wrong anywhere, and with which cluster.
     fn objection(&self) -> Option<(&str, String)> {
         let mut clusters = self.rollout.fleet.members();
-        clusters.find_map(|cluster| Some((&*cluster.name, self.forecasts.objection(cluster)?)))
+        clusters.find_map(|cluster| Some((&*cluster.name, self.objection_of(cluster)?)))
+    }
+
+    fn objection_of(&self, cluster: &Cluster) -> Option<String> {
+        let twice = self
+            .forecasts
+            .get(cluster)
+            .and_then(|look| look.found.as_ref().ok());
+        let twice = twice.and_then(|forecast| self.listed_twice(cluster, forecast.site()));
+        twice.or_else(|| self.forecasts.objection(cluster))
+    }
+
+    /// Why a cluster that has several entries in the list has no turn.
+    fn listed_twice(&self, cluster: &Cluster, site: &Site) -> Option<String> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = entries.get(&site.key())?.iter();
+        let others: Vec<_> = names
+            .filter(|name| **name != cluster.name)
+            .cloned()
+            .collect();
+        (!others.is_empty()).then(|| {
+            format!(
+                "this is the same cluster as {} ({}); leave all but one of them out of the list, or mend the context",
+                others.join(", "),
+                site.key()
+            )
+        })
     }
 
     /// Nothing is done to any cluster.
@@ -241,7 +284,7 @@ impl<T: Task> Run<'_, T> {
 
     /// A cluster whose turn never came, or was cut short.
     fn skipped(&self, cluster: &Cluster, reason: String) -> ClusterOutcome<T::Detail> {
-        match self.forecasts.get(cluster) {
+        match self.forecasts.get(cluster).map(|look| &look.found) {
             Some(Err(error)) => unreachable(cluster, error),
             None => ClusterOutcome::new(cluster, State::Stopped, reason),
             Some(Ok(forecast)) => {
@@ -256,7 +299,14 @@ impl<T: Task> Run<'_, T> {
     }
 }
 
-fn unreachable<D: Detail>(cluster: &Cluster, error: &cluster::ClusterError) -> ClusterOutcome<D> {
+/// What a panic says.
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    cluster::clean(text.unwrap_or("a panic without a text"))
+}
+
+fn unreachable<D: Detail>(cluster: &Cluster, error: &ClusterError) -> ClusterOutcome<D> {
     ClusterOutcome::new(cluster, State::Unreachable, error.to_string())
 }
 
@@ -264,14 +314,28 @@ impl<T: Task> Turns for Run<'_, T> {
     type Outcome = ClusterOutcome<T::Detail>;
 
     async fn run(&self, cluster: &Cluster) -> Self::Outcome {
-        match self.forecasts.wait(cluster).await {
-            Some(Ok(forecast)) => {
-                let line = self.status.line(&cluster.name);
-                self.task.run(cluster, forecast, line).await
+        let look = self.forecasts.wait(cluster).await;
+        let anew;
+        let found = match look.filter(|look| look.is_fresh()) {
+            Some(look) => &look.found,
+            None => {
+                anew = self.look(cluster.clone()).await;
+                &anew
             }
-            Some(Err(error)) => unreachable(cluster, error),
-            None => ClusterOutcome::new(cluster, State::Stopped, None),
+        };
+        let forecast = match found {
+            Ok(forecast) => forecast,
+            Err(error) => return unreachable(cluster, error),
+        };
+        if let Some(reason) = self.listed_twice(cluster, forecast.site()) {
+            return ClusterOutcome::new(cluster, State::Failed, reason);
         }
+        let line = self.status.line(&cluster.name);
+        let run = AssertUnwindSafe(self.task.run(cluster, forecast, line)).catch_unwind();
+        run.await.unwrap_or_else(|panic| {
+            let reason = ClusterError::Fault(panicked(&panic)).to_string();
+            ClusterOutcome::new(cluster, State::Failed, reason)
+        })
     }
 
     fn failed(&self, outcome: &Self::Outcome) -> bool {

@@ -48,3 +48,13 @@ pub struct Site {
     /// What to look at before it is changed.
     pub warnings: Vec<String>,
 }
+
+impl Site {
+    /// What tells it from other clusters: its id, else its address.
+    pub fn key(&self) -> String {
+        match &self.cluster_id {
+            Some(id) => format!("clusterID {id}"),
+            None => self.server.clone(),
+        }
+    }
+}

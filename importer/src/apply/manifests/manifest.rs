@@ -4,7 +4,7 @@ What is applied, in the order in which it is: what others rest on first.
 Pure: files of a verified bundle, and what the importer rendered, in; objects by phase out.
 */
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use manifests::ObjectsError;
 use serde_json::Value;
@@ -33,21 +33,45 @@ pub struct Manifest {
 pub enum Phase {
     /// Namespaces and CustomResourceDefinitions: waited for until they are served.
     Foundations,
+    /// ResourceQuotas and LimitRanges: they judge what comes after them.
+    Limits,
+    /// Classes of priority, storage, runtime and ingress, which others name.
+    Classes,
+    /// Who may do what.
+    Rights,
+    /// ServiceAccounts.
+    Accounts,
     /// Signatures of releases: they must be there before anything is pulled from a mirror.
     Signatures,
-    /// Everything else.
-    Rest,
+    /// ConfigMaps and Secrets.
+    Config,
+    /// Services, volumes and claims.
+    Services,
+    /// What runs, and whatever else the API server itself serves.
+    Workloads,
+    /// Objects of kinds that somebody defined.
+    Custom,
     /// Mirror configuration, which may restart nodes.
     Mirrors,
+    /// Webhook configurations and APIServices: once there, they judge or serve what others apply.
+    Admission,
 }
 
 impl Phase {
     /// In their order.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 12] = [
         Self::Foundations,
+        Self::Limits,
+        Self::Classes,
+        Self::Rights,
+        Self::Accounts,
         Self::Signatures,
-        Self::Rest,
+        Self::Config,
+        Self::Services,
+        Self::Workloads,
+        Self::Custom,
         Self::Mirrors,
+        Self::Admission,
     ];
 }
 
@@ -77,16 +101,48 @@ impl Manifest {
 
     /// When its turn is.
     pub fn phase(&self) -> Phase {
-        let labels = self.value.pointer("/metadata/labels");
-        let signature = || labels.is_some_and(|labels| labels.get(SIGNATURES).is_some());
         match (self.group(), self.kind.as_str()) {
-            ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => {
-                Phase::Foundations
-            }
-            ("", "ConfigMap") if signature() => Phase::Signatures,
+            ("", "Namespace") | ("apiextensions.k8s.io", _) => Phase::Foundations,
+            ("", "ResourceQuota" | "LimitRange") => Phase::Limits,
+            ("scheduling.k8s.io" | "storage.k8s.io" | "node.k8s.io", _)
+            | ("networking.k8s.io", "IngressClass") => Phase::Classes,
+            ("rbac.authorization.k8s.io", _) => Phase::Rights,
+            ("", "ServiceAccount") => Phase::Accounts,
+            ("", "ConfigMap") if self.is_signature() => Phase::Signatures,
+            ("", "ConfigMap" | "Secret") => Phase::Config,
+            ("", "Service" | "PersistentVolume" | "PersistentVolumeClaim") => Phase::Services,
             ("config.openshift.io", "ImageDigestMirrorSet" | "ImageTagMirrorSet")
             | ("operator.openshift.io", "ImageContentSourcePolicy") => Phase::Mirrors,
-            _ => Phase::Rest,
+            ("admissionregistration.k8s.io" | "apiregistration.k8s.io", _) => Phase::Admission,
+            _ if self.is_built_in() => Phase::Workloads,
+            _ => Phase::Custom,
+        }
+    }
+
+    /// Whether it carries signatures of releases.
+    pub fn is_signature(&self) -> bool {
+        let labels = self.value.pointer("/metadata/labels");
+        self.kind == "ConfigMap" && labels.is_some_and(|labels| labels.get(SIGNATURES).is_some())
+    }
+
+    /// Whether the API server itself knows its kind: groups without a dot, or of the project's own domain.
+    pub fn is_built_in(&self) -> bool {
+        let group = self.group();
+        !group.contains('.') || group.ends_with(".k8s.io")
+    }
+
+    /// The object as it is sent. `status` is no wish of anybody's: definitions that controller-gen wrote before 0.9 carry an empty
+    /// one, and API servers before 1.22 take it for a field that its writer holds.
+    pub fn wanted(&self) -> Cow<'_, Value> {
+        match self.value.get("status") {
+            Some(_) if self.is_built_in() => {
+                let mut value = Value::clone(&self.value);
+                if let Some(fields) = value.as_object_mut() {
+                    fields.remove("status");
+                }
+                Cow::Owned(value)
+            }
+            _ => Cow::Borrowed(&self.value),
         }
     }
 }

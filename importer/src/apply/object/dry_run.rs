@@ -1,4 +1,4 @@
-/*! What a dry run says of one object, as a value. */
+/*! What a dry run shows of one object, as a value. */
 
 /// What would come of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -6,9 +6,15 @@ pub enum DryRunResult {
     /// It is not there yet.
     Create,
     /// It is there and differs, or was never applied by this tool.
-    Configure,
+    Configure {
+        /// `metadata.resourceVersion` of what is there; empty where that may not be read.
+        resource_version: String,
+    },
     /// It is right already.
-    Unchanged,
+    Unchanged {
+        /// `metadata.resourceVersion` of what is there: as long as that stays, so does this answer.
+        resource_version: String,
+    },
     /// Others hold fields of it.
     Conflict {
         /// Who, and which.
@@ -19,7 +25,12 @@ pub enum DryRunResult {
         /// The server's words.
         reason: String,
     },
-    /// Its namespace or its kind comes with the same bundle, so that it could not be tried.
+    /// The server could not be asked about it; others may do better.
+    Unanswered {
+        /// Why.
+        reason: String,
+    },
+    /// What it needs comes with the same bundle, so that it could not be tried.
     Waits {
         /// For what.
         reason: String,
@@ -29,16 +40,42 @@ pub enum DryRunResult {
         /// What is missing.
         reason: String,
     },
+    /// It is there, and on its way out.
+    Deleting {
+        /// Since when, and what holds it.
+        reason: String,
+    },
+    /// A webhook on the cluster takes no dry runs: it can only be applied without one.
+    Untried {
+        /// The server's words.
+        reason: String,
+        /// `metadata.resourceVersion` of what is there, if anything is.
+        resource_version: Option<String>,
+    },
 }
 
 impl DryRunResult {
-    /// Why it would not become as it should be; nothing to say of what only waits.
+    /// Why it would not become as it should be; nothing of what only waits.
     pub fn objection(&self) -> Option<&str> {
         match self {
-            Self::Create | Self::Configure | Self::Unchanged | Self::Waits { .. } => None,
-            Self::Conflict { reason } | Self::Refused { reason } | Self::Impossible { reason } => {
-                Some(reason)
-            }
+            Self::Create
+            | Self::Configure { .. }
+            | Self::Unchanged { .. }
+            | Self::Waits { .. }
+            | Self::Untried { .. } => None,
+            Self::Conflict { reason }
+            | Self::Refused { reason }
+            | Self::Unanswered { reason }
+            | Self::Impossible { reason }
+            | Self::Deleting { reason } => Some(reason),
         }
+    }
+
+    /// Whether the cluster will have changed by it.
+    pub fn is_change(&self) -> bool {
+        matches!(
+            self,
+            Self::Create | Self::Configure { .. } | Self::Waits { .. } | Self::Untried { .. }
+        )
     }
 }

@@ -1,6 +1,6 @@
 /*!
-Who looks after an object already: what Argo CD, Advanced Cluster Management or Flux roll out by Git they also put back, so
-to change such an object here is to argue with them.
+Who looks after an object already: what Argo CD, Flux or an operator rolls out it also puts back, so to change such an object
+here is to argue with it.
 
 Each leaves marks of its own on what it manages; these are the ones their documentation and sources name.
 */
@@ -8,7 +8,7 @@ Each leaves marks of its own on what it manages; these are the ones their docume
 use serde_json::Value;
 
 /// Marks that are enough alone: a label or annotation, and whose it is. The value names what it belongs to.
-const MARKS: [(&str, &str); 7] = [
+const MARKS: [(&str, &str); 14] = [
     ("argocd.argoproj.io/tracking-id", ARGO),
     ("argocd.argoproj.io/instance", ARGO),
     ("apps.open-cluster-management.io/hosting-subscription", ACM),
@@ -16,26 +16,42 @@ const MARKS: [(&str, &str); 7] = [
     ("policy.open-cluster-management.io/root-policy", ACM),
     ("kustomize.toolkit.fluxcd.io/name", FLUX),
     ("helm.toolkit.fluxcd.io/name", FLUX),
+    ("olm.owner", OLM),
+    ("olm.managed", OLM),
+    ("objectset.rio.cattle.io/id", FLEET),
+    ("objectset.rio.cattle.io/hash", FLEET),
+    ("kapp.k14s.io/app", KAPP),
+    ("configmanagement.gke.io/managed", CONFIG_SYNC),
+    ("addonmanager.kubernetes.io/mode", ADDONS),
 ];
 
 /// Field managers that are enough alone, by how they begin: `work-agent` may be followed by a name.
-const MANAGERS: [(&str, &str); 6] = [
+const MANAGERS: [(&str, &str); 9] = [
     ("argocd-controller", ARGO),
     ("argocd-application-controller", ARGO),
     ("work-agent", ACM),
     ("config-policy-controller", ACM),
     ("kustomize-controller", FLUX),
     ("helm-controller", FLUX),
+    ("cluster-version-operator", CVO),
+    ("fleet-agent", FLEET),
+    ("kapp", KAPP),
 ];
 
 const ARGO: &str = "Argo CD";
 const ACM: &str = "Advanced Cluster Management";
 const FLUX: &str = "Flux";
+const CVO: &str = "the cluster-version operator";
+const OLM: &str = "the Operator Lifecycle Manager";
+const FLEET: &str = "Fleet";
+const KAPP: &str = "kapp";
+const CONFIG_SYNC: &str = "Config Sync";
+const ADDONS: &str = "the addon manager";
 
 /// Argo CD's default label, which charts set too: it counts only where Argo CD also wrote the object.
 const INSTANCE: &str = "app.kubernetes.io/instance";
 
-/// Who manages an object of a cluster by Git, if anybody does: `Argo CD (web)`.
+/// Who puts an object of a cluster back, if anybody does: `Argo CD (web)`.
 pub fn owner_of(live: &Value) -> Option<String> {
     marked(live)
         .or_else(|| owned(live))
@@ -51,14 +67,22 @@ fn marked(live: &Value) -> Option<String> {
     })
 }
 
-/// AppliedManifestWorks and policies say so in `ownerReferences`.
+/// AppliedManifestWorks, policies and operators are named in `ownerReferences`.
 fn owned(live: &Value) -> Option<String> {
     let owners = live.pointer("/metadata/ownerReferences")?.as_array()?;
     owners.iter().find_map(|owner| {
         let group = owner.get("apiVersion")?.as_str()?.split('/').next()?;
-        let managed = group.ends_with(".open-cluster-management.io");
         let field = |field| owner.get(field).and_then(Value::as_str).unwrap_or_default();
-        managed.then(|| named(ACM, &format!("{} {}", field("kind"), field("name"))))
+        let manager = match (group, field("kind")) {
+            ("config.openshift.io", "ClusterVersion") => CVO,
+            ("operators.coreos.com", _) => OLM,
+            (group, _) if group.ends_with(".open-cluster-management.io") => ACM,
+            _ => return None,
+        };
+        Some(named(
+            manager,
+            &format!("{} {}", field("kind"), field("name")),
+        ))
     })
 }
 

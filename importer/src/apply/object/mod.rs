@@ -5,10 +5,15 @@ pub mod diff;
 mod dry_run;
 pub mod gitops;
 mod path;
+mod provided;
 mod ready;
-pub(super) mod survey;
+mod survey;
+mod takeover;
 
 pub(super) use conflict::refusal_text;
 pub use dry_run::DryRunResult;
 pub(super) use path::ObjectPath;
-pub(super) use ready::{PAUSES, wait as wait_until_ready};
+pub(super) use provided::{Provided, waits};
+pub(super) use ready::{PAUSES, wait as wait_until_ready, wait_until_gone};
+pub(super) use survey::{Notes, Survey, being_deleted, is_unanswered, resource_version, warning};
+pub(super) use takeover::{is_due as takeover_is_due, patch as takeover_patch};

@@ -1,7 +1,7 @@
 /*!
 One object on a cluster: where it lies, how it is asked for and applied, and whether it is right already.
 
-What is sent is what stands in the file, untouched: `metadata.resourceVersion` or `metadata.managedFields` in it get the answer
+What is sent is what stands in the file, but for `status`: `metadata.resourceVersion` or `metadata.managedFields` in it get the answer
 that `kubectl apply --server-side` gets.
 */
 
@@ -45,6 +45,12 @@ impl ObjectPath {
             path,
             namespace: namespace.to_owned(),
         })
+    }
+
+    /// A JSON patch of it, by us.
+    pub fn patch(&self, patch: &Value) -> Call {
+        let path = format!("{}?fieldManager={FIELD_MANAGER}", self.path);
+        Call::json_patch(path, patch)
     }
 
     /// Asks for it.

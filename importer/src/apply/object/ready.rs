@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use cluster::{Resource, Served, Session, clean};
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use super::{path::ObjectPath, survey::DefinedKind};
+use super::{path::ObjectPath, provided::DefinedKind, survey::being_deleted};
 use crate::apply::manifests::Manifest;
 
 /// Pauses between attempts at what takes a cluster some seconds at most.
@@ -30,6 +30,27 @@ pub async fn wait(session: &Session, manifest: &Manifest, applied: &Value) -> Re
     }
 }
 
+/// How long an object that is being deleted is waited for.
+const DELETION: Duration = Duration::from_secs(15);
+
+/// Waits until an object that is being deleted is gone, for a quarter of a minute; why it is still there.
+pub async fn wait_until_gone(session: &Session, path: &ObjectPath) -> Result<(), String> {
+    let mut pauses = pauses();
+    let begun = Instant::now();
+    loop {
+        let answer = session.send(&path.read()).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        match being_deleted(&answer.body) {
+            None => return Ok(()),
+            Some(_) if answer.status == 404 => return Ok(()),
+            Some(reason) if begun.elapsed() >= DELETION => {
+                return Err(format!("{reason}; run again when it is gone"));
+            }
+            Some(_) => sleep(pauses.next().unwrap_or_default()).await,
+        }
+    }
+}
+
 /// Reads the object again and again until it is as it must be.
 async fn until(
     session: &Session,
@@ -42,6 +63,9 @@ async fn until(
     let mut object = applied.clone();
     let mut pauses = pauses();
     while !is_ready(&object)? {
+        if let Some(reason) = being_deleted(&object) {
+            return Err(format!("{reason}; run again when it is gone"));
+        }
         sleep(pauses.next().unwrap_or_default()).await;
         let answer = session.send(&place.read()).await;
         let answer = answer.map_err(|error| error.to_string())?;

@@ -8,6 +8,7 @@ use std::{
 use cluster::{
     Answer, ClusterError, Served, Session,
     access::{AccessReview, denied},
+    clean,
     refusal::{holders, missing},
 };
 use serde_json::Value;
@@ -18,89 +19,10 @@ use super::{
     dry_run::DryRunResult,
     gitops,
     path::{ObjectPath, same},
+    provided::Provided,
+    takeover,
 };
 use crate::apply::{ApplyOptions, manifests::Manifest};
-
-/// What the bundle itself provides for other objects to rest on.
-#[derive(Debug, Default)]
-pub struct Provided {
-    namespaces: BTreeSet<String>,
-    kinds: Vec<DefinedKind>,
-}
-
-/// A kind that a CustomResourceDefinition makes known.
-#[derive(Debug)]
-pub struct DefinedKind {
-    group: String,
-    name: String,
-    plural: String,
-    versions: Vec<String>,
-}
-
-impl Provided {
-    /// By these manifests.
-    pub fn by(manifests: &[Manifest]) -> Self {
-        let mut provided = Self::default();
-        for manifest in manifests {
-            match (manifest.group(), manifest.kind.as_str()) {
-                ("", "Namespace") => {
-                    provided.namespaces.insert(manifest.name.clone());
-                }
-                ("apiextensions.k8s.io", "CustomResourceDefinition") => {
-                    provided.kinds.extend(DefinedKind::defined(&manifest.value));
-                }
-                _ => {}
-            }
-        }
-        provided
-    }
-
-    fn kind(&self, manifest: &Manifest) -> Option<&DefinedKind> {
-        let version = manifest.api_version.rsplit('/').next().unwrap_or_default();
-        self.kinds.iter().find(|kind| {
-            kind.group == manifest.group()
-                && kind.name == manifest.kind
-                && kind.versions.iter().any(|served| served == version)
-        })
-    }
-}
-
-impl DefinedKind {
-    /// What a CustomResourceDefinition defines (`apiextensions.k8s.io/v1`, or `v1beta1` with its single `version`).
-    pub fn defined(crd: &Value) -> Option<Self> {
-        let text = |pointer: &str| {
-            crd.pointer(pointer)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
-        let versions = crd.pointer("/spec/versions").and_then(Value::as_array);
-        let versions = versions.into_iter().flatten();
-        let served = versions.filter(|version| version.get("served") == Some(&Value::Bool(true)));
-        let names = served.filter_map(|version| version.get("name")?.as_str());
-        Some(Self {
-            group: text("/spec/group")?,
-            name: text("/spec/names/kind")?,
-            plural: text("/spec/names/plural")?,
-            versions: names
-                .map(str::to_owned)
-                .chain(text("/spec/version"))
-                .collect(),
-        })
-    }
-
-    /// Whether all of it is served.
-    pub fn is_served(&self, serves: &Served) -> bool {
-        self.api_versions()
-            .all(|api_version| serves.has(&api_version, &self.name))
-    }
-
-    /// Its `apiVersion`s.
-    pub fn api_versions(&self) -> impl Iterator<Item = String> {
-        self.versions
-            .iter()
-            .map(|version| format!("{}/{version}", self.group))
-    }
-}
 
 /// Asks about objects, one by one.
 pub struct Survey<'a> {
@@ -110,8 +32,6 @@ pub struct Survey<'a> {
     pub options: &'a ApplyOptions,
     /// Where namespaced objects without a namespace go.
     pub default_namespace: &'a str,
-    /// Whether the user's rights are asked for as well; else the dry run has to tell.
-    pub review: bool,
     /// Where what else was seen is written down.
     pub notes: &'a Mutex<Notes>,
 }
@@ -119,8 +39,8 @@ pub struct Survey<'a> {
 /// What else is seen while objects are asked about.
 #[derive(Debug, Default)]
 pub struct Notes {
-    /// Objects that somebody rolls out by Git already, a sentence each.
-    pub managed: BTreeSet<String>,
+    /// Objects that somebody puts back, and what the server warns of: a sentence each.
+    pub warnings: BTreeSet<String>,
     /// How objects would change, by where they stand.
     pub diffs: BTreeMap<(String, u32, String), String>,
 }
@@ -131,7 +51,7 @@ impl Survey<'_> {
         let asked = self.ask(manifest).await;
         match asked {
             // Something about this object alone; the others may do better.
-            Err(error) if error.is_passing() => Ok(DryRunResult::Refused {
+            Err(error) if error.is_passing() => Ok(DryRunResult::Unanswered {
                 reason: error.to_string(),
             }),
             asked => asked,
@@ -158,9 +78,10 @@ impl Survey<'_> {
         let live = self.session.send(&place.read()).await?;
         // Who may not read may still apply; what is there is then taken to differ.
         if !live.is_success() && !matches!(live.status, 403 | 404) {
-            return Ok(DryRunResult::Refused {
-                reason: refusal_text(manifest, &live),
-            });
+            return Ok(refused(manifest, &live));
+        }
+        if let Some(reason) = being_deleted(&live.body) {
+            return Ok(DryRunResult::Deleting { reason });
         }
         let verbs: &[&'static str] = if live.status == 404 {
             &["patch", "create"]
@@ -173,7 +94,7 @@ impl Survey<'_> {
         {
             return Ok(DryRunResult::Refused { reason });
         }
-        let call = place.apply(&manifest.value, self.options.overwrite, true);
+        let call = place.apply(&manifest.wanted(), self.options.overwrite, true);
         let tried = self.session.send(&call).await?;
         self.notice(manifest, &live, &tried);
         Ok(self.result(manifest, live, tried, &place))
@@ -183,8 +104,10 @@ impl Survey<'_> {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         let there = live.is_success().then_some(&live.body);
         let name = format!("{} {}", manifest.kind, manifest.name);
+        let warned = tried.warnings.iter();
+        notes.warnings.extend(warned.map(|text| warning(text)));
         if let Some(owner) = there.and_then(gitops::owner_of) {
-            notes.managed.insert(format!(
+            notes.warnings.insert(format!(
                 "{name} is managed by {owner}, which may undo what is applied here; change it there, or leave it out with --exclude"
             ));
         }
@@ -203,14 +126,26 @@ impl Survey<'_> {
         place: &ObjectPath,
     ) -> DryRunResult {
         if tried.is_success() {
-            return match (live.status, tried.status) {
-                (404, _) | (_, 201) => DryRunResult::Create,
-                (200, _) if same(live.body, tried.body) => DryRunResult::Unchanged,
-                _ => DryRunResult::Configure,
+            if live.status == 404 || tried.status == 201 {
+                return DryRunResult::Create;
+            }
+            let resource_version = resource_version(&live.body).to_owned();
+            let is_right =
+                live.status == 200 && !takeover::is_due(&live.body) && same(live.body, tried.body);
+            return match is_right {
+                true => DryRunResult::Unchanged { resource_version },
+                false => DryRunResult::Configure { resource_version },
             };
         }
         if let Some(reason) = holders(&tried) {
             return DryRunResult::Conflict { reason };
+        }
+        if tried.message().contains("does not support dry run") {
+            let there = live.is_success().then_some(&live.body);
+            return DryRunResult::Untried {
+                reason: refusal_text(manifest, &tried),
+                resource_version: there.map(|there| resource_version(there).to_owned()),
+            };
         }
         if missing(&tried) == Some("namespaces") {
             let namespace = &place.namespace;
@@ -224,9 +159,7 @@ impl Survey<'_> {
                 DryRunResult::Impossible { reason }
             };
         }
-        DryRunResult::Refused {
-            reason: refusal_text(manifest, &tried),
-        }
+        refused(manifest, &tried)
     }
 
     async fn unserved(&self, manifest: &Manifest) -> Result<DryRunResult, ClusterError> {
@@ -234,9 +167,16 @@ impl Survey<'_> {
             api_version, kind, ..
         } = manifest;
         let Some(provided) = self.provided.kind(manifest) else {
-            let reason = format!(
-                "the cluster does not serve {kind} ({api_version}), and the bundle does not define it; check the spelling, or install what it belongs to first"
-            );
+            let others = self.session.versions_of(manifest.group(), kind).await?;
+            let reason = match others.as_slice() {
+                [] => format!(
+                    "the cluster does not serve {kind} ({api_version}), and the bundle does not define it; check the spelling, or install what it belongs to first"
+                ),
+                others => format!(
+                    "the cluster serves {kind} as {}, not as {api_version}; bring it in that version to clusters of this age",
+                    others.join(", ")
+                ),
+            };
             return Ok(DryRunResult::Impossible { reason });
         };
         let namespace = manifest.namespace.as_deref().unwrap_or_default();
@@ -262,7 +202,7 @@ impl Survey<'_> {
         namespace: &str,
         verbs: &[&'static str],
     ) -> Result<Option<String>, ClusterError> {
-        for verb in verbs.iter().filter(|_| self.review) {
+        for verb in verbs {
             let review = AccessReview {
                 verb,
                 group: manifest.group().to_owned(),
@@ -276,4 +216,42 @@ impl Survey<'_> {
         }
         Ok(None)
     }
+}
+
+fn refused(manifest: &Manifest, answer: &Answer) -> DryRunResult {
+    let reason = refusal_text(manifest, answer);
+    match is_unanswered(answer) {
+        true => DryRunResult::Unanswered { reason },
+        false => DryRunResult::Refused { reason },
+    }
+}
+
+/// Whether the server could not do its part. A webhook that could not be called is a refusal: the bundle may bring what it needs.
+pub fn is_unanswered(answer: &Answer) -> bool {
+    answer.is_transient() && !answer.message().contains("failed calling webhook")
+}
+
+/// What the server warns of, fit for a report.
+pub fn warning(text: &str) -> String {
+    format!("the server warns: {}", clean(text))
+}
+
+/// `metadata.resourceVersion`.
+pub fn resource_version(object: &Value) -> &str {
+    let version = object.pointer("/metadata/resourceVersion");
+    version.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Since when an object is on its way out, and what holds it, if it is.
+pub fn being_deleted(object: &Value) -> Option<String> {
+    let metadata = object.get("metadata")?;
+    let since = metadata.get("deletionTimestamp")?.as_str()?;
+    let finalizers = metadata.get("finalizers").and_then(Value::as_array);
+    let finalizers = finalizers.into_iter().flatten().filter_map(Value::as_str);
+    let finalizers: Vec<_> = finalizers.map(clean).collect();
+    let held = match finalizers.as_slice() {
+        [] => String::new(),
+        held => format!(", held by the finalizers {}", held.join(", ")),
+    };
+    Some(format!("it is being deleted since {}{held}", clean(since)))
 }

@@ -191,8 +191,8 @@ async fn what_nothing_brings_is_named() -> Tested {
         reasons,
         [
             "namespace nowhere is not there, and is not in the bundle",
-            "the cluster does not serve Widget (example.com/v1), and the bundle does not define it",
             "the cluster does not serve Secret (v1), and the bundle does not define it",
+            "the cluster does not serve Widget (example.com/v1), and the bundle does not define it",
         ]
     );
     Ok(())

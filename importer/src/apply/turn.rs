@@ -1,0 +1,233 @@
+/*! One attempt at one object: what is there now, whether it is right, and the patch that makes it so. */
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
+
+use cluster::{
+    Answer, Served, Session,
+    refusal::{holders, missing},
+};
+use tokio::time::sleep;
+
+use super::{
+    ApplyOptions,
+    manifests::{Manifest, Phase},
+    object::{
+        DryRunResult, Notes, ObjectPath, PAUSES, Provided, Survey, being_deleted, is_unanswered,
+        refusal_text, resource_version, takeover_is_due, takeover_patch, wait_until_gone,
+        wait_until_ready, warning,
+    },
+    outcome::Action,
+};
+
+/// A cluster's turn, as far as single objects are concerned.
+pub(super) struct Turn<'a> {
+    pub session: &'a Session,
+    pub provided: Provided,
+    pub serves: Served,
+    pub default_namespace: String,
+    pub options: &'a ApplyOptions,
+    /// What the server warns of.
+    pub warnings: Mutex<BTreeSet<String>>,
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub(super) enum Attempt {
+    /// This is what became of the object, and why.
+    Done(Action, Option<String>),
+    /// It is not taken now; it would be reported so if nothing changes that.
+    Refused(Action, String),
+}
+
+impl Turn<'_> {
+    /// Whether the kind of an object is known to be served.
+    pub(super) fn serves(&self, manifest: &Manifest) -> bool {
+        self.serves.has(&manifest.api_version, &manifest.kind)
+    }
+
+    /// Tries an object. What the preflight found to do is done; what it found right is looked at again; all else is tried anew.
+    pub(super) async fn attempt(
+        &self,
+        manifest: &Manifest,
+        forecast: Option<&DryRunResult>,
+    ) -> Attempt {
+        match forecast {
+            Some(DryRunResult::Create) => self.send(manifest, None, None).await,
+            Some(DryRunResult::Configure { resource_version }) => {
+                self.send(manifest, Some(resource_version), None).await
+            }
+            Some(DryRunResult::Untried {
+                resource_version, ..
+            }) => self.send(manifest, resource_version.as_deref(), None).await,
+            Some(DryRunResult::Unchanged {
+                resource_version: version,
+            }) if self.is_still(manifest, version).await => Attempt::Done(Action::Unchanged, None),
+            Some(DryRunResult::Unchanged { .. }) => {
+                let changed = "it has changed since the preflight".to_owned();
+                self.look_and_send(manifest, Some(changed)).await
+            }
+            _ => self.look_and_send(manifest, None).await,
+        }
+    }
+
+    /// Whether an object is as it was at the preflight.
+    async fn is_still(&self, manifest: &Manifest, version: &str) -> bool {
+        let Ok(path) = self.path(manifest) else {
+            return false;
+        };
+        match self.session.send(&path.read()).await {
+            Ok(live) => live.is_success() && resource_version(&live.body) == version,
+            Err(_) => false,
+        }
+    }
+
+    async fn look_and_send(&self, manifest: &Manifest, note: Option<String>) -> Attempt {
+        let notes = Mutex::<Notes>::default();
+        let survey = Survey {
+            session: self.session,
+            serves: &self.serves,
+            provided: &self.provided,
+            options: self.options,
+            default_namespace: &self.default_namespace,
+            notes: &notes,
+        };
+        let result = match survey.dry_run(manifest).await {
+            Ok(result) => result,
+            Err(error) => return Attempt::Done(Action::Failed, Some(error.to_string())),
+        };
+        match result {
+            DryRunResult::Create => self.send(manifest, None, note).await,
+            DryRunResult::Configure { resource_version } => {
+                self.send(manifest, Some(&resource_version), note).await
+            }
+            DryRunResult::Untried {
+                resource_version, ..
+            } => self.send(manifest, resource_version.as_deref(), note).await,
+            DryRunResult::Unchanged { .. } => Attempt::Done(Action::Unchanged, None),
+            DryRunResult::Conflict { reason } => Attempt::Done(Action::Conflict, Some(reason)),
+            DryRunResult::Unanswered { reason } => Attempt::Done(Action::Failed, Some(reason)),
+            DryRunResult::Refused { reason } => Attempt::Refused(Action::Failed, reason),
+            DryRunResult::Waits { reason } | DryRunResult::Impossible { reason } => {
+                let reason = format!("{reason}, which was not created");
+                Attempt::Refused(Action::Skipped, reason)
+            }
+            DryRunResult::Deleting { .. } => match self.path(manifest) {
+                Err(reason) => Attempt::Refused(Action::Failed, reason),
+                Ok(path) => match wait_until_gone(self.session, &path).await {
+                    Ok(()) => {
+                        let note = "the one before was being deleted".to_owned();
+                        self.send(manifest, None, Some(note)).await
+                    }
+                    Err(reason) => Attempt::Done(Action::Failed, Some(reason)),
+                },
+            },
+        }
+    }
+
+    /// Sends it, and waits for what others rest on. `before` is the resourceVersion of what was there, `note` what to report
+    /// of it besides.
+    async fn send(
+        &self,
+        manifest: &Manifest,
+        before: Option<&str>,
+        note: Option<String>,
+    ) -> Attempt {
+        let failed = |reason| Attempt::Done(Action::Failed, Some(reason));
+        let path = match self.path(manifest) {
+            Ok(path) => path,
+            Err(reason) => return Attempt::Refused(Action::Failed, reason),
+        };
+        let mut answer = match self.put(manifest, &path).await {
+            Ok(answer) => answer,
+            Err(reason) => return failed(reason),
+        };
+        if let Some(reason) = holders(&answer) {
+            return Attempt::Done(Action::Conflict, Some(reason));
+        }
+        if is_unanswered(&answer) {
+            return failed(refusal_text(manifest, &answer));
+        }
+        if !answer.is_success() {
+            return Attempt::Refused(Action::Failed, refusal_text(manifest, &answer));
+        }
+        if let Some(reason) = being_deleted(&answer.body) {
+            return failed(reason);
+        }
+        // An attempt whose answer was lost may have created it.
+        let created = answer.status == 201 || (answer.repeated && before.is_none());
+        if let Err(reason) = self.take_over(manifest, &path, &mut answer).await {
+            return failed(reason);
+        }
+        let action = match created {
+            true => Action::Created,
+            false if before == Some(resource_version(&answer.body)) => Action::Unchanged,
+            false => Action::Configured,
+        };
+        if manifest.phase() == Phase::Foundations
+            && let Err(reason) = wait_until_ready(self.session, manifest, &answer.body).await
+        {
+            let done = if created { "created" } else { "configured" };
+            return failed(format!("{done}, but {reason}"));
+        }
+        Attempt::Done(action, note.filter(|_| action != Action::Unchanged))
+    }
+
+    /// Takes the fields of `kubectl apply` over, and applies once more: what the manifest no longer has goes then.
+    async fn take_over(
+        &self,
+        manifest: &Manifest,
+        path: &ObjectPath,
+        answer: &mut Answer,
+    ) -> Result<(), String> {
+        if !takeover_is_due(&answer.body) {
+            return Ok(());
+        }
+        let Some(patch) = takeover_patch(&answer.body) else {
+            return Ok(());
+        };
+        let patched = self.session.send(&path.patch(&patch)).await;
+        let patched = patched.map_err(|error| error.to_string())?;
+        // Somebody was faster; the next run finds it again.
+        if !patched.is_success() {
+            return Ok(());
+        }
+        *answer = self.put(manifest, path).await?;
+        match answer.is_success() {
+            true => Ok(()),
+            false => Err(refusal_text(manifest, answer)),
+        }
+    }
+
+    fn path(&self, manifest: &Manifest) -> Result<ObjectPath, String> {
+        let Manifest {
+            api_version, kind, ..
+        } = manifest;
+        let resource = self.serves.find(api_version, kind)?;
+        let resource = resource.ok_or_else(|| format!("{kind} ({api_version}) is not served"))?;
+        ObjectPath::of(manifest, resource, &self.default_namespace)
+    }
+
+    /// The answer to an apply patch. Where the object changed in between, or its kind is so new that not every server of
+    /// the cluster knows it, the same is sent again.
+    async fn put(&self, manifest: &Manifest, path: &ObjectPath) -> Result<Answer, String> {
+        let call = path.apply(&manifest.wanted(), self.options.overwrite, false);
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let answer = self.session.send(&call).await;
+            let answer = answer.map_err(|error| error.to_string())?;
+            let changed = answer.status == 409 && holders(&answer).is_none();
+            let unknown = missing(&answer) == Some("");
+            match pauses.next() {
+                Some(pause) if changed || unknown => sleep(pause).await,
+                _ => {
+                    let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+                    warnings.extend(answer.warnings.iter().map(|text| warning(text)));
+                    return Ok(answer);
+                }
+            }
+        }
+    }
+}
