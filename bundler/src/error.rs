@@ -11,8 +11,8 @@ use schema::{
 };
 
 use crate::{
-    config::ConfigError, graph::GraphError, release::trust::TrustError, resolve::failures,
-    spec::SpecError,
+    config::ConfigError, graph::GraphError, release::trust::TrustError, request::spec::SpecError,
+    resolve::failures,
 };
 
 /// A failed build. Nothing stands under the final name.

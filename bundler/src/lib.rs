@@ -16,14 +16,12 @@ mod error;
 pub mod fetch;
 pub mod graph;
 mod keygen;
-pub mod names;
 pub mod plan;
 pub mod release;
 pub mod request;
 pub mod resolve;
 mod show;
 pub mod source;
-pub mod spec;
 #[cfg(test)]
 mod testing;
 pub mod write;

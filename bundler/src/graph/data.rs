@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fs, io::Read, os::unix::ffi::OsStrExt as _, pat
 
 use walkdir::WalkDir;
 
-use super::{GraphError, gathering::Gathering, tarball};
+use super::{GraphError, collector::Gathering, tarball};
 
 /// The files of an update graph, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

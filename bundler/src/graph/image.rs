@@ -18,7 +18,7 @@ use schema::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{GraphData, GraphError, config, layer::Layer};
+use super::{GraphData, GraphError, image_config, layer::Layer};
 use crate::{
     Error,
     resolve::{Carried, Resolved},
@@ -178,7 +178,7 @@ impl<'a> Making<'a> {
             return Err(self.unfit(&base.raw.digest, &reason));
         }
         let read = self.config(base).await?;
-        let made = config::with_layer(&read, layers.len(), &self.layer.diff_id, self.version)
+        let made = image_config::with_layer(&read, layers.len(), &self.layer.diff_id, self.version)
             .map_err(|reason| self.unfit(&base.raw.digest, &reason))?;
         let made = Bytes::from(made);
         let added = descriptor(layer_type, self.layer.digest, self.layer.bytes.len());
@@ -221,7 +221,7 @@ impl<'a> Making<'a> {
         if matches!(media_type, MediaType::OciIndex | MediaType::OciManifest) {
             body["annotations"] = json!({ BASE_DIGEST: base.raw.digest });
         }
-        let bytes = Bytes::from(config::sorted(body));
+        let bytes = Bytes::from(image_config::sorted(body));
         let parsed = Manifest::parse(&bytes, media_type).map_err(|error| self.broken(error))?;
         let digest = Digest::of(&bytes);
         let raw = RawManifest {

@@ -10,12 +10,12 @@ tarball or directory → GraphData → data layer → image() → Resolved, as i
 ```
 */
 
-mod config;
+mod collector;
 mod data;
 mod error;
 mod fetch;
-mod gathering;
 mod image;
+mod image_config;
 mod layer;
 mod tarball;
 #[cfg(test)]

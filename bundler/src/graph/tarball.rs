@@ -14,7 +14,7 @@ use tar::{EntryType, Header};
 
 use super::{
     GraphError,
-    gathering::{Gathering, TOTAL_LIMIT},
+    collector::{Gathering, TOTAL_LIMIT},
 };
 
 const BLOCK: usize = 512;

@@ -9,22 +9,16 @@ The payload is small and read first, since it says where signatures may be found
 of the release image is signed by a key that the operator trusts. Only then do its components become wanted images.
 */
 
-mod certificate;
 pub mod claim;
 pub mod configmap;
 mod directory;
-pub mod error;
-mod judge;
-pub mod keyring;
-mod layer;
-mod message;
-mod packets;
+pub mod openpgp;
 pub mod payload;
-pub mod references;
 pub mod store;
 #[cfg(test)]
 mod tests;
 pub mod trust;
+mod verifier;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,8 +27,8 @@ use schema::{Digest, Reference, Repository, Selector, Tag, bundle::Release};
 
 use crate::{Error, Request, config::ConfigFile, request::Wanted, source::Source};
 pub use directory::selected;
-use judge::Verdict;
 use payload::Payload;
+use verifier::Verdict;
 
 /// What all releases of a build come to.
 #[derive(Debug, Default)]
@@ -147,7 +141,7 @@ impl Candidate {
                 .flat_map(|object| configmap::signatures(object, &digest));
             signatures.map(|signature| (file.path.clone(), signature))
         });
-        let verdict = judge::verify(
+        let verdict = verifier::verify(
             &digest,
             &rules.trust,
             payload.trust.as_ref(),

@@ -24,7 +24,7 @@ use schema::Digest;
 use tokio::{sync::mpsc, time::timeout};
 use url::Url;
 
-use super::message::MESSAGE_LIMIT;
+use super::openpgp::MESSAGE_LIMIT;
 
 /// How long one request for a signature may take, unless somebody says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(15);

@@ -8,8 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 use super::{
-    error::KeyringError,
-    keyring::Keyring,
+    openpgp::{Keyring, KeyringError},
     store::{Store, StoreError},
 };
 

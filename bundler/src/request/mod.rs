@@ -4,7 +4,9 @@ What a command line means: every name parsed, every file that is small read, eve
 Nothing is asked of a registry and nothing written before a [`Request`] stands.
 */
 
+mod locator;
 mod openshift;
+pub mod spec;
 
 use std::{
     env,
@@ -20,17 +22,17 @@ use schema::{
 
 pub use openshift::{GraphInput, ReleaseRules, WantedRelease};
 
+use locator::{Names, split_name};
 use registry::web::Web;
+use spec::{Spec, SpecImage};
 
 use crate::{
     Error,
     args::{BuildArgs, ForeignLayers},
     config::{self, ConfigFile},
     keygen,
-    names::{Names, split_name},
     resolve::{Attachments, Held, Wish},
     source::{Disk, Registries, Source},
-    spec::{Spec, SpecImage},
     write,
 };
 

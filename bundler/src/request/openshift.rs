@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use schema::{Repository, Selector};
 use url::Url;
 
-use super::Wanted;
+use super::{
+    Wanted,
+    locator::Names,
+    spec::{Spec, SpecImage},
+};
 use crate::{
     Error,
     args::ReleaseArgs,
-    names::Names,
     release::{store::Store, trust::OperatorTrust},
     source::Source,
-    spec::{Spec, SpecImage},
 };
 
 /// An OpenShift release to take with all its components.

@@ -2,7 +2,7 @@
 What is about an image and must cross with it: cosign's tags, and referrers with all that refers to them.
 
 Clusters that demand Sigstore signatures look for `sha256-<hex>.sig` on the mirror they pull from; a mirror without it
-is a mirror they refuse. But what cannot be had is [left out](super::refused), and costs nobody the image: so whatever
+is a mirror they refuse. But what cannot be had is [left out](super::refusals), and costs nobody the image: so whatever
 is named is fetched, its blobs too, before the plan counts on it.
 */
 
@@ -19,7 +19,7 @@ use schema::{Digest, Selector, Tag, bundle::Attached, manifest::Blob};
 
 use super::{
     Carried, Gathering,
-    refused::{self, Kind},
+    refusals::{self, Kind},
 };
 use crate::{Error, source::Source};
 
@@ -84,7 +84,7 @@ impl Gathering<'_> {
                 }
             }
         }
-        refused::left_out(&self.wanted.shown, &left);
+        refusals::left_out(&self.wanted.shown, &left);
         Ok(attached.into_iter().collect())
     }
 
@@ -261,7 +261,7 @@ impl Gathering<'_> {
 
     /// Whether refusals are errors: whoever asked for a release asked for its signatures.
     fn strict(&self) -> bool {
-        self.request.attachments.wish == refused::Wish::Require || self.wanted.part.is_some()
+        self.request.attachments.wish == refusals::Wish::Require || self.wanted.part.is_some()
     }
 
     /// The host and repository, if the source is a registry.
@@ -296,7 +296,7 @@ impl Gathering<'_> {
         if self.place().is_none() {
             return Err(error);
         }
-        if self.strict() || !refused::is_refusal(&error) {
+        if self.strict() || !refusals::is_refusal(&error) {
             return Err(Error::Attachment {
                 image: self.wanted.shown.clone(),
                 what: name,

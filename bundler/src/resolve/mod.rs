@@ -7,9 +7,9 @@ tag and by the referrers API and travels with it.
 
 mod attached;
 pub mod failures;
-mod foreign;
-mod held;
-mod refused;
+mod foreign_layers;
+mod manifest_cache;
+mod refusals;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -26,12 +26,12 @@ use schema::{
     readings::{self, Shape},
 };
 
-pub use held::{BLOBS as BLOBS_LIMIT, Held, LIMIT as MANIFESTS_LIMIT};
-pub use refused::{Attachments, Wish};
+pub use manifest_cache::{BLOBS as BLOBS_LIMIT, Held, LIMIT as MANIFESTS_LIMIT};
+pub use refusals::{Attachments, Wish};
 
 use attached::SMALL;
 use failures::Silent;
-use held::Unheld;
+use manifest_cache::Unheld;
 
 use crate::{Error, Request, request::Wanted, source::Source};
 

@@ -21,7 +21,7 @@ use schema::{
 use super::{
     files::{self, Found, missing, read_limited},
     layout::Layout,
-    mirror::Mirror,
+    oc_mirror::Mirror,
 };
 use crate::{Error, request::Wanted, source::Source};
 

@@ -1,11 +1,11 @@
 /*! Where images come from: a repository at a registry, or a directory on disk. Both give manifests, tags and slices. */
 
 mod disk;
-mod elsewhere;
 mod files;
+mod layer_url;
 mod layout;
-mod mirror;
-mod place;
+mod mirrored;
+mod oc_mirror;
 mod registries;
 
 use std::{os::unix::fs::FileExt as _, sync::Arc};
@@ -19,8 +19,8 @@ use registry::{RawManifest, Remote, Slice, TagList};
 use schema::{Digest, Repository, Selector, Tag, manifest::Blob};
 
 pub use disk::Disk;
-pub use elsewhere::Elsewhere;
-pub use place::Place;
+pub use layer_url::Elsewhere;
+pub use mirrored::Place;
 pub use registries::Registries;
 
 use crate::Error;

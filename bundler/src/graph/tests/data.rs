@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::{
-    super::{gathering::Gathering, layer::Layer},
+    super::{collector::Gathering, layer::Layer},
     *,
 };
 use crate::testing::shared;

@@ -10,9 +10,9 @@ use super::{
     server::{Reply, Server, serve},
 };
 use crate::release::{
-    judge::{self, Verdict},
-    keyring::Keyring,
+    openpgp::Keyring,
     trust::{OperatorTrust, PayloadTrust},
+    verifier::{self, Verdict},
 };
 
 pub(super) const SHORT: Duration = Duration::from_millis(300);
@@ -43,7 +43,7 @@ pub(super) async fn judge(
     payload: Option<&PayloadTrust>,
 ) -> Made<Verdict> {
     let web = Web::new(None)?;
-    Ok(judge::verify_within(patience, &release(), operator, payload, Vec::new(), &web).await)
+    Ok(verifier::verify_within(patience, &release(), operator, payload, Vec::new(), &web).await)
 }
 
 /// A store with these signatures for the release.

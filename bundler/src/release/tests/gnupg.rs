@@ -9,8 +9,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{Outcome, forge::Made, skip};
-use crate::release::error::SignatureError;
-use crate::release::keyring::Keyring;
+use crate::release::openpgp::Keyring;
+use crate::release::openpgp::SignatureError;
 
 const BODY: &str = "{\"critical\":{}}\n";
 const OPTIONS: [&str; 7] = [

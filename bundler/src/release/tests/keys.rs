@@ -11,8 +11,8 @@ use super::{
     Outcome,
     forge::{self, Made, Party},
 };
-use crate::release::error::{KeyringError, SignatureError};
-use crate::release::keyring::Keyring;
+use crate::release::openpgp::Keyring;
+use crate::release::openpgp::{KeyringError, SignatureError};
 
 const BODY: &[u8] = b"body";
 

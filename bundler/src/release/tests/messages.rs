@@ -14,8 +14,8 @@ use super::{
     Outcome,
     forge::{self, Made, Party, SIGNED},
 };
-use crate::release::error::SignatureError;
-use crate::release::keyring::{Keyring, Signed};
+use crate::release::openpgp::SignatureError;
+use crate::release::openpgp::{Keyring, Signed};
 
 const BODY: &[u8] = b"{\"critical\":{}}";
 

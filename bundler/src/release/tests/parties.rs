@@ -12,7 +12,7 @@ use super::{
     forge::{Made, Party},
 };
 use crate::release::{
-    keyring::Keyring,
+    openpgp::Keyring,
     same_release,
     trust::{OperatorTrust, PayloadTrust, TrustError},
 };

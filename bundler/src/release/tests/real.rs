@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::{Outcome, forge::Party, sample};
 use crate::release::{
     claim::Claim,
-    error::SignatureError,
-    judge,
-    keyring::Keyring,
+    openpgp::Keyring,
+    openpgp::SignatureError,
     trust::{OperatorTrust, PayloadTrust},
+    verifier,
 };
 
 const SAMPLES: [(&str, &str); 2] = [
@@ -146,7 +146,7 @@ async fn the_payloads_keyring_verifies_both_for_their_own_digests() -> Outcome {
         let message = sample(name)?.unwrap_or_default();
         let at_hand = vec![(name.to_owned(), message.clone())];
         let digest = digest.parse()?;
-        let verdict = judge::verify(&digest, &operator, Some(&payload), at_hand, &web).await;
+        let verdict = verifier::verify(&digest, &operator, Some(&payload), at_hand, &web).await;
         assert!(
             verdict.is_verified() && verdict.cluster.is_none(),
             "{verdict:?}"
@@ -156,7 +156,7 @@ async fn the_payloads_keyring_verifies_both_for_their_own_digests() -> Outcome {
     let message = sample(SAMPLES[1].0)?.unwrap_or_default();
     let at_hand = vec![("here".to_owned(), message)];
     let digest = SAMPLES[0].1.parse()?;
-    let verdict = judge::verify(&digest, &operator, Some(&payload), at_hand, &web).await;
+    let verdict = verifier::verify(&digest, &operator, Some(&payload), at_hand, &web).await;
     assert!(!verdict.is_verified() && verdict.signatures.is_empty());
     let expected = format!("here: it is for {}, another release", SAMPLES[1].1);
     assert_eq!(verdict.tried, [expected]);

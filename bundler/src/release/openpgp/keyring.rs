@@ -75,11 +75,8 @@ impl Keyring {
         self.judge(&Message::open(message)?, now)
     }
 
-    pub(super) fn judge(
-        &self,
-        message: &Message,
-        now: Timestamp,
-    ) -> Result<Signed, SignatureError> {
+    /// [`Self::verify`] for a message that is open already.
+    pub fn judge(&self, message: &Message, now: Timestamp) -> Result<Signed, SignatureError> {
         let id = || message.key.to_string().to_uppercase();
         let mut candidates = self.0.iter().filter(|key| key.id == message.key).peekable();
         if candidates.peek().is_none() {

@@ -4,11 +4,10 @@ use std::{fmt, path::Path, sync::Arc};
 
 use schema::{Reference, Repository, Tag};
 
+use super::{Wanted, WantedRelease, spec::SpecImage};
 use crate::{
     Error,
-    request::{Wanted, WantedRelease},
     source::{Disk, Registries, Source},
-    spec::SpecImage,
 };
 
 /// Where names are looked up.

@@ -32,7 +32,7 @@ const AGES: RangeInclusive<i64> = -60..=3600;
 
 /// A message whose parts agree with each other. Whether the signature is good is yet to be seen.
 #[derive(Debug)]
-pub(super) struct Message {
+pub struct Message {
     /// The id of the key that is said to have signed; for version-4 signatures too, from the one-pass packet.
     pub key: KeyId,
     /// The signature over `body`.
@@ -43,7 +43,7 @@ pub(super) struct Message {
 
 impl Message {
     /// Reads the one form that is allowed.
-    pub(super) fn open(bytes: &[u8]) -> Result<Self, SignatureError> {
+    pub fn open(bytes: &[u8]) -> Result<Self, SignatureError> {
         if bytes.len() > MESSAGE_LIMIT {
             return Err(SignatureError::TooLarge);
         }

@@ -23,9 +23,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
     claim::Claim,
-    error::SignatureError,
-    keyring::Keyring,
-    message::Message,
+    openpgp::{Keyring, Message, SignatureError},
     store::{PATIENCE, Store},
     trust::{DEFAULT_KEY_FILE, OperatorTrust, PayloadTrust},
 };

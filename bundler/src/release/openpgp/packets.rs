@@ -9,17 +9,17 @@ use std::borrow::Cow;
 
 /// Packet types by their numbers in RFC 9580 section 5.
 pub(super) mod tag {
-    pub(in super::super) const SIGNATURE: u8 = 2;
-    pub(in super::super) const ONE_PASS_SIGNATURE: u8 = 4;
-    pub(in super::super) const SECRET_KEY: u8 = 5;
-    pub(in super::super) const PUBLIC_KEY: u8 = 6;
-    pub(in super::super) const COMPRESSED: u8 = 8;
-    pub(in super::super) const MARKER: u8 = 10;
-    pub(in super::super) const LITERAL: u8 = 11;
-    pub(in super::super) const TRUST: u8 = 12;
-    pub(in super::super) const USER_ID: u8 = 13;
-    pub(in super::super) const PUBLIC_SUBKEY: u8 = 14;
-    pub(in super::super) const PADDING: u8 = 21;
+    pub const SIGNATURE: u8 = 2;
+    pub const ONE_PASS_SIGNATURE: u8 = 4;
+    pub const SECRET_KEY: u8 = 5;
+    pub const PUBLIC_KEY: u8 = 6;
+    pub const COMPRESSED: u8 = 8;
+    pub const MARKER: u8 = 10;
+    pub const LITERAL: u8 = 11;
+    pub const TRUST: u8 = 12;
+    pub const USER_ID: u8 = 13;
+    pub const PUBLIC_SUBKEY: u8 = 14;
+    pub const PADDING: u8 = 21;
 }
 
 /// One packet, its partial lengths joined.

@@ -5,6 +5,9 @@ All of it stands below `release-manifests/` in one layer, usually the last, whic
 read from the top down and believed by nobody until the digest of the release image was verified.
 */
 
+mod layer;
+pub mod references;
+
 use std::collections::BTreeMap;
 
 use registry::{RawManifest, Slice};
@@ -14,11 +17,10 @@ use schema::{
     readings::{self, Shape},
 };
 
-use super::{
-    layer::{self, Files, Wanted},
-    references::{self, Component, ImageReferences},
-    trust::{PayloadTrust, VERIFICATION_ANNOTATION},
-};
+use layer::{Files, Wanted};
+use references::{Component, ImageReferences};
+
+use super::trust::{PayloadTrust, VERIFICATION_ANNOTATION};
 use crate::{Error, source::Source};
 
 /// Where everything stands.
