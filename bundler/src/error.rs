@@ -130,8 +130,8 @@ pub enum Error {
         host: String,
     },
     /// A release cannot be had whole.
-    #[error("{0}: {error}", error = part(.1))]
-    Part(String, Box<Error>),
+    #[error("{0}: {error}", error = component(.1))]
+    Component(String, Box<Error>),
     /// An image is no release, or one that cannot be mirrored.
     #[error("release {release}: {reason}")]
     Payload {
@@ -236,7 +236,7 @@ pub enum Error {
 }
 
 /// A release without a component is another matter than an image less.
-fn part(error: &Error) -> String {
+fn component(error: &Error) -> String {
     match error {
         Error::Missing { image, reason } => format!(
             "{image}: {reason}; the release is not whole there, take it from where it is, or with --allow-incomplete-release without this component"
@@ -252,7 +252,7 @@ impl HasExitCode for Error {
             Self::Graph(error) => error.exit(),
             Self::Attachment { source, .. } => source.exit(),
             // The payload named it, not the user.
-            Self::Part(_, error) => match error.exit() {
+            Self::Component(_, error) => match error.exit() {
                 Exit::Usage => Exit::Source,
                 exit => exit,
             },

@@ -70,7 +70,7 @@ async fn gather(request: &Request) -> Result<Parts, Error> {
         Some((input, _)) => Some(graph::data(input, &request.web).await?),
         None => None,
     };
-    let release::Gathered {
+    let release::Releases {
         images,
         mut records,
         config,

@@ -64,15 +64,15 @@ pub struct Parts {
 
 /// Orders everything; `without_config` if the manifests go elsewhere.
 pub fn plan(parts: Parts, without_config: bool, created: Timestamp) -> Result<Plan, Error> {
-    let mut gathered = Gathered::default();
+    let mut merged = MergedImages::default();
     for image in parts.images {
-        gathered.add(image)?;
+        merged.add(image)?;
     }
-    gathered.settle_left_out();
-    let mut files = gathered.blob_files();
-    let manifests = gathered.manifest_files(&mut files);
-    gathered.tag_files(&mut files);
-    let mut contents = gathered.contents;
+    merged.settle_left_out();
+    let mut files = merged.blob_files();
+    let manifests = merged.manifest_files(&mut files);
+    merged.tag_files(&mut files);
+    let mut contents = merged.contents;
     let mut objects = Vec::new();
     for file in parts.config.iter().filter(|_| !without_config) {
         let path = config_path(file)?;
@@ -89,13 +89,13 @@ pub fn plan(parts: Parts, without_config: bool, created: Timestamp) -> Result<Pl
             name: object.name.clone(),
         }));
     }
-    let missing: BTreeSet<Missing> = parts.missing.into_iter().chain(gathered.left_out).collect();
+    let missing: BTreeSet<Missing> = parts.missing.into_iter().chain(merged.left_out).collect();
     let index = Index {
         format: FORMAT.to_owned(),
         created: created.strftime(CREATED_FORMAT).to_string(),
         creator: concat!("bundler ", env!("CARGO_PKG_VERSION")).to_owned(),
         files,
-        images: gathered.images.into_iter().collect(),
+        images: merged.images.into_iter().collect(),
         manifests,
         objects,
         assumes: Vec::new(),
@@ -122,7 +122,7 @@ fn config_path(file: &ConfigFile) -> Result<BundlePath, Error> {
 
 /// Everything of all images, each once, with every repository that needs it.
 #[derive(Default)]
-struct Gathered {
+struct MergedImages {
     images: BTreeSet<Image>,
     blobs: BTreeMap<Digest, (u64, BTreeSet<Repository>)>,
     manifests: BTreeMap<Digest, (Carried, BTreeSet<Repository>)>,
@@ -131,7 +131,7 @@ struct Gathered {
     left_out: BTreeSet<Missing>,
 }
 
-impl Gathered {
+impl MergedImages {
     /// A layer that one image leaves out and another one brings is there for both.
     fn settle_left_out(&mut self) {
         let blobs = &mut self.blobs;
@@ -150,8 +150,8 @@ impl Gathered {
             image,
             source,
             manifests,
-            made,
-            elsewhere,
+            blobs_in_memory,
+            foreign_sources,
             left_out,
         } = resolved;
         let absent: BTreeSet<Digest> = left_out.iter().filter_map(|layer| layer.blob).collect();
@@ -194,10 +194,10 @@ impl Gathered {
                     });
                 }
                 repositories.insert(image.repository.clone());
-                let content = || match made.get(&blob.digest) {
+                let content = || match blobs_in_memory.get(&blob.digest) {
                     Some(bytes) => Content::Memory(bytes.clone()),
                     None => {
-                        let source = elsewhere.get(&blob.digest).unwrap_or(&source);
+                        let source = foreign_sources.get(&blob.digest).unwrap_or(&source);
                         Content::Source(source.clone(), *blob, image.source.clone())
                     }
                 };

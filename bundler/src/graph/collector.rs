@@ -22,7 +22,7 @@ const ENTRY_LIMIT: usize = 100_000;
 
 /// What has come so far.
 #[derive(Debug)]
-pub(super) struct Gathering<'a> {
+pub(super) struct FileCollector<'a> {
     name: &'a str,
     files: BTreeMap<String, Vec<u8>>,
     entries: usize,
@@ -31,7 +31,7 @@ pub(super) struct Gathering<'a> {
     first_hidden: Option<String>,
 }
 
-impl<'a> Gathering<'a> {
+impl<'a> FileCollector<'a> {
     /// `name` is what errors call the tarball or directory.
     pub(super) fn new(name: &'a str) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl<'a> Gathering<'a> {
     }
 
     /// Checks the path of an entry of whatever kind. `None` where it is hidden; the root itself has an empty path.
-    pub(super) fn place(&mut self, raw: &[u8]) -> Result<Option<String>, GraphError> {
+    pub(super) fn accept(&mut self, raw: &[u8]) -> Result<Option<String>, GraphError> {
         self.entries += 1;
         if self.entries > ENTRY_LIMIT {
             return Err(self.too_large("there are", "100,000 files"));

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fs, io::Read, os::unix::ffi::OsStrExt as _, pat
 
 use walkdir::WalkDir;
 
-use super::{GraphError, collector::Gathering, tarball};
+use super::{GraphError, collector::FileCollector, tarball};
 
 /// The files of an update graph, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,13 +37,13 @@ impl GraphData {
     /// Reads a tarball: plain, gzip or zstd, by its first bytes. `name` says in errors where it came from, so it holds
     /// no credentials. At most 64 MiB are read, and at most as much comes out of them.
     pub fn from_tarball(name: &str, tarball: impl Read) -> Result<Self, GraphError> {
-        let mut gathering = Gathering::new(name);
-        tarball::read(tarball, &mut gathering)?;
-        gathering.finish()
+        let mut collector = FileCollector::new(name);
+        tarball::read(tarball, &mut collector)?;
+        collector.finish()
     }
 
     fn from_directory(name: &str, root: &Path) -> Result<Self, GraphError> {
-        let mut gathering = Gathering::new(name);
+        let mut collector = FileCollector::new(name);
         let mut entries = WalkDir::new(root).min_depth(1).into_iter();
         while let Some(entry) = entries.next() {
             let entry = entry.map_err(|error| GraphError::Io {
@@ -52,7 +52,7 @@ impl GraphData {
             })?;
             let kind = entry.file_type();
             let relative = entry.path().strip_prefix(root).unwrap_or(entry.path());
-            let Some(path) = gathering.place(relative.as_os_str().as_bytes())? else {
+            let Some(path) = collector.accept(relative.as_os_str().as_bytes())? else {
                 if kind.is_dir() {
                     entries.skip_current_dir();
                 }
@@ -63,14 +63,14 @@ impl GraphData {
                     name: entry.path().display().to_string(),
                     source,
                 })?;
-                gathering.add(path, file)?;
+                collector.add(path, file)?;
             } else if kind.is_symlink() {
-                return Err(gathering.kind(path, "a symbolic link"));
+                return Err(collector.kind(path, "a symbolic link"));
             } else if !kind.is_dir() {
-                return Err(gathering.kind(path, "neither a file nor a directory"));
+                return Err(collector.kind(path, "neither a file nor a directory"));
             }
         }
-        gathering.finish()
+        collector.finish()
     }
 
     /// The version of its layout, from its file `version`: `1.1.0`.

@@ -38,22 +38,24 @@ pub async fn image(
     repository: Repository,
 ) -> Result<Resolved, GraphError> {
     let layer = Layer::of(data)?;
-    let mut making = Making {
+    let mut builder = ImageBuilder {
         base: &base,
         layer: &layer,
         version: data.version(),
         manifests: HashMap::new(),
-        made: HashMap::from([(layer.digest, layer.bytes.clone())]),
+        blobs_in_memory: HashMap::from([(layer.digest, layer.bytes.clone())]),
     };
-    let top = making.carried(&base.image.digest)?;
+    let top = builder.carried(&base.image.digest)?;
     let digest = if top.raw.media_type.is_index() {
-        making.index(top).await?
+        builder.index(top).await?
     } else {
-        making.manifest(top).await?
+        builder.manifest(top).await?
     };
-    let Making {
-        manifests, made, ..
-    } = making;
+    let ImageBuilder {
+        manifests,
+        blobs_in_memory,
+        ..
+    } = builder;
     let tag = format!("graph-{}", &digest.hex()[..12]);
     let tag = tag
         .parse()
@@ -64,7 +66,7 @@ pub async fn image(
     });
     Ok(Resolved {
         left_out: left_out.collect(),
-        elsewhere: base.elsewhere,
+        foreign_sources: base.foreign_sources,
         image: Image {
             repository,
             digest,
@@ -81,20 +83,20 @@ pub async fn image(
         },
         source: base.source,
         manifests,
-        made,
+        blobs_in_memory,
     })
 }
 
 /// An image on its way.
-struct Making<'a> {
+struct ImageBuilder<'a> {
     base: &'a Resolved,
     layer: &'a Layer,
     version: &'a str,
     manifests: HashMap<Digest, Carried>,
-    made: HashMap<Digest, Bytes>,
+    blobs_in_memory: HashMap<Digest, Bytes>,
 }
 
-impl<'a> Making<'a> {
+impl<'a> ImageBuilder<'a> {
     fn carried(&self, digest: &Digest) -> Result<&'a Carried, GraphError> {
         let carried = self.base.manifests.get(digest);
         carried.ok_or_else(|| self.unfit(digest, "one of its manifests is missing"))
@@ -184,7 +186,7 @@ impl<'a> Making<'a> {
         let added = descriptor(layer_type, self.layer.digest, self.layer.bytes.len());
         layers.push(Value::from(added));
         let config = descriptor(&config.media_type, Digest::of(&made), made.len());
-        self.made.insert(Digest::of(&made), made);
+        self.blobs_in_memory.insert(Digest::of(&made), made);
         self.keep(base, json!({ "config": config, "layers": layers }))
     }
 

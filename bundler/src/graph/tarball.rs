@@ -14,7 +14,7 @@ use tar::{EntryType, Header};
 
 use super::{
     GraphError,
-    collector::{Gathering, TOTAL_LIMIT},
+    collector::{FileCollector, TOTAL_LIMIT},
 };
 
 const BLOCK: usize = 512;
@@ -22,12 +22,15 @@ const BLOCK: usize = 512;
 const METADATA_LIMIT: u64 = 64 << 10;
 
 /// Gathers every entry.
-pub(super) fn read(tarball: impl Read, gathering: &mut Gathering<'_>) -> Result<(), GraphError> {
-    let foreign = |gathering: &Gathering<'_>, found| {
-        let name = gathering.name();
+pub(super) fn read(
+    tarball: impl Read,
+    collector: &mut FileCollector<'_>,
+) -> Result<(), GraphError> {
+    let foreign = |collector: &FileCollector<'_>, found| {
+        let name = collector.name();
         GraphError::Foreign { name, found }
     };
-    let (head, whole) = head(Limited::new(tarball)).map_err(|error| gathering.unreadable(error))?;
+    let (head, whole) = head(Limited::new(tarball)).map_err(|error| collector.unreadable(error))?;
     let plain: Box<dyn Read + '_> = match Form::of(&head) {
         Form::Gzip => Box::new(MultiGzDecoder::new(whole)),
         Form::Zstd => {
@@ -35,17 +38,17 @@ pub(super) fn read(tarball: impl Read, gathering: &mut Gathering<'_>) -> Result<
                 decoder.window_log_max(ZSTD_WINDOW_LOG)?;
                 Ok(decoder)
             });
-            Box::new(decoder.map_err(|error| gathering.unreadable(error))?)
+            Box::new(decoder.map_err(|error| collector.unreadable(error))?)
         }
         Form::Tar => Box::new(whole),
-        Form::Foreign(found) => return Err(foreign(gathering, found)),
+        Form::Foreign(found) => return Err(foreign(collector, found)),
     };
     let (head, plain) =
-        self::head(Limited::new(plain)).map_err(|error| gathering.unreadable(error))?;
+        self::head(Limited::new(plain)).map_err(|error| collector.unreadable(error))?;
     match Form::of(&head) {
-        Form::Tar => Entries { plain, gathering }.all(),
-        Form::Foreign(found) => Err(foreign(gathering, found)),
-        Form::Gzip | Form::Zstd => Err(foreign(gathering, "a file that is compressed twice")),
+        Form::Tar => Entries { plain, collector }.all(),
+        Form::Foreign(found) => Err(foreign(collector, found)),
+        Form::Gzip | Form::Zstd => Err(foreign(collector, "a file that is compressed twice")),
     }
 }
 
@@ -101,7 +104,7 @@ fn is_header(block: &[u8; BLOCK]) -> bool {
 /// The blocks of a plain tarball.
 struct Entries<'a, 'g, R> {
     plain: R,
-    gathering: &'a mut Gathering<'g>,
+    collector: &'a mut FileCollector<'g>,
 }
 
 impl<R: Read> Entries<'_, '_, R> {
@@ -114,12 +117,12 @@ impl<R: Read> Entries<'_, '_, R> {
             }
             if !is_header(&block) {
                 return Err(self
-                    .gathering
+                    .collector
                     .damaged("one of its headers has a wrong checksum"));
             }
             let header = Header::from_byte_slice(&block);
             let size = header.entry_size();
-            let size = size.map_err(|error| self.gathering.unreadable(error))?;
+            let size = size.map_err(|error| self.collector.unreadable(error))?;
             match header.entry_type() {
                 EntryType::GNULongName => {
                     let mut long = self.metadata(size)?;
@@ -136,13 +139,13 @@ impl<R: Read> Entries<'_, '_, R> {
                 EntryType::XGlobalHeader if self.records(size)? == Records::default() => {}
                 EntryType::XGlobalHeader => {
                     return Err(self
-                        .gathering
+                        .collector
                         .damaged("it gives all its files one name or size"));
                 }
                 kind => {
                     let records = std::mem::take(&mut records);
                     if records.size.is_some_and(|other| other != size) {
-                        return Err(self.gathering.damaged("it gives a file two sizes"));
+                        return Err(self.collector.damaged("it gives a file two sizes"));
                     }
                     let name = records.path.or(name.take());
                     let name = name.unwrap_or_else(|| header.path_bytes().into_owned());
@@ -154,7 +157,7 @@ impl<R: Read> Entries<'_, '_, R> {
 
     fn entry(&mut self, name: &[u8], kind: EntryType, size: u64) -> Result<(), GraphError> {
         let directory = kind.is_dir() || name.ends_with(b"/");
-        let place = self.gathering.place(name)?;
+        let place = self.collector.accept(name)?;
         match (place, kind) {
             (None, _) => self.skip(padded(size)),
             (Some(_), EntryType::Regular | EntryType::Directory) if directory => {
@@ -162,13 +165,13 @@ impl<R: Read> Entries<'_, '_, R> {
             }
             (Some(path), EntryType::Regular | EntryType::Continuous) => {
                 let mut content = self.plain.by_ref().take(size);
-                self.gathering.add(path, &mut content)?;
+                self.collector.add(path, &mut content)?;
                 match content.limit() {
                     0 => self.skip(padded(size) - size),
-                    _ => Err(self.gathering.damaged("it ends too early")),
+                    _ => Err(self.collector.damaged("it ends too early")),
                 }
             }
-            (Some(path), kind) => Err(self.gathering.kind(path, called(kind))),
+            (Some(path), kind) => Err(self.collector.kind(path, called(kind))),
         }
     }
 
@@ -177,7 +180,7 @@ impl<R: Read> Entries<'_, '_, R> {
         let bytes = self.metadata(size)?;
         let records = Records::parse(&bytes);
         records.ok_or_else(|| {
-            self.gathering.damaged(
+            self.collector.damaged(
                 "one of its PAX headers is malformed, contradicts itself or tells of a sparse file",
             )
         })
@@ -187,12 +190,12 @@ impl<R: Read> Entries<'_, '_, R> {
     fn metadata(&mut self, size: u64) -> Result<Vec<u8>, GraphError> {
         if size > METADATA_LIMIT {
             return Err(self
-                .gathering
+                .collector
                 .too_large("one of the file names has", "64 KiB"));
         }
         let mut bytes = vec![0; size as usize];
         let read = self.plain.read_exact(&mut bytes);
-        read.map_err(|error| self.gathering.unreadable(error))?;
+        read.map_err(|error| self.collector.unreadable(error))?;
         self.skip(padded(size) - size)?;
         Ok(bytes)
     }
@@ -200,16 +203,16 @@ impl<R: Read> Entries<'_, '_, R> {
     fn block(&mut self) -> Result<[u8; BLOCK], GraphError> {
         let mut block = [0; BLOCK];
         let read = self.plain.read_exact(&mut block);
-        read.map_err(|error| self.gathering.unreadable(error))?;
+        read.map_err(|error| self.collector.unreadable(error))?;
         Ok(block)
     }
 
     /// Passes over some bytes.
     fn skip(&mut self, size: u64) -> Result<(), GraphError> {
         let skipped = io::copy(&mut self.plain.by_ref().take(size), &mut io::sink());
-        match skipped.map_err(|error| self.gathering.unreadable(error))? {
+        match skipped.map_err(|error| self.collector.unreadable(error))? {
             skipped if skipped == size => Ok(()),
-            _ => Err(self.gathering.damaged("it ends too early")),
+            _ => Err(self.collector.damaged("it ends too early")),
         }
     }
 
@@ -218,10 +221,10 @@ impl<R: Read> Entries<'_, '_, R> {
         let mut buffer = [0; 16 * BLOCK];
         loop {
             let read = self.plain.read(&mut buffer);
-            match read.map_err(|error| self.gathering.unreadable(error))? {
+            match read.map_err(|error| self.collector.unreadable(error))? {
                 0 => return Ok(()),
                 count if buffer[..count].iter().all(|&byte| byte == 0) => {}
-                _ => return Err(self.gathering.damaged("there is more after its end")),
+                _ => return Err(self.collector.damaged("there is more after its end")),
             }
         }
     }

@@ -20,7 +20,7 @@ pub(super) async fn candidates(request: &Request) -> Result<Vec<Candidate>, Erro
             Some(version) if tag.as_str().starts_with(&version) => found.push(Candidate {
                 source: wanted.source.clone(),
                 selector: wanted.selector.clone(),
-                shown: wanted.shown.clone(),
+                display_ref: wanted.display_ref.clone(),
                 repository: wanted.repository.clone(),
                 found: Some((tag.clone(), version)),
             }),

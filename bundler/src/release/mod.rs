@@ -32,7 +32,7 @@ use verifier::Verdict;
 
 /// What all releases of a build come to.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub struct Releases {
     /// Release images and components, each once, with all its tags.
     pub images: Vec<Wanted>,
     /// What the index says of them.
@@ -47,24 +47,24 @@ pub struct Gathered {
 
 /// Reads and verifies every release, several at once. One that nobody vouches for ends the build here; one that cannot be had
 /// is told with all other images that cannot.
-pub async fn gather(request: &Request) -> Result<Gathered, Error> {
+pub async fn gather(request: &Request) -> Result<Releases, Error> {
     let mut candidates = named(request);
     candidates.extend(directory::candidates(request).await?);
     let verified = candidates.into_iter().map(|candidate| async {
-        let shown = candidate.shown.clone();
-        (shown, candidate.verified(request).await)
+        let display_ref = candidate.display_ref.clone();
+        (display_ref, candidate.verified(request).await)
     });
-    let verified: Vec<(String, Result<Verified, Error>)> =
+    let verified: Vec<(String, Result<AcceptedRelease, Error>)> =
         stream::iter(verified.collect::<Vec<_>>())
             .buffered(request.concurrency)
             .collect()
             .await;
-    let mut gathered = Gathered::default();
+    let mut gathered = Releases::default();
     let mut images = Images::new();
-    for (shown, release) in verified {
+    for (display_ref, release) in verified {
         match release {
             Ok(release) => release.into(request, &mut gathered, &mut images)?,
-            Err(error @ Error::Registry(_)) => gathered.failures.push((shown, error)),
+            Err(error @ Error::Registry(_)) => gathered.failures.push((display_ref, error)),
             Err(error) => return Err(error),
         }
     }
@@ -78,14 +78,14 @@ pub async fn gather(request: &Request) -> Result<Gathered, Error> {
 struct Candidate {
     source: Source,
     selector: Selector,
-    shown: String,
+    display_ref: String,
     repository: Repository,
     /// The tag it has in a source directory, and the version it is labelled with.
     found: Option<(Tag, String)>,
 }
 
 /// A release image that is verified, or that is taken all the same.
-struct Verified {
+struct AcceptedRelease {
     candidate: Candidate,
     digest: Digest,
     /// None for what counts as plain images.
@@ -109,7 +109,7 @@ fn named(request: &Request) -> Vec<Candidate> {
         .map(|release| Candidate {
             source: release.source,
             selector: release.selector,
-            shown: release.shown,
+            display_ref: release.display_ref,
             repository: request.release.repository.clone(),
             found: None,
         })
@@ -117,7 +117,7 @@ fn named(request: &Request) -> Vec<Candidate> {
 }
 
 impl Candidate {
-    async fn verified(self, request: &Request) -> Result<Verified, Error> {
+    async fn verified(self, request: &Request) -> Result<AcceptedRelease, Error> {
         let rules = &request.release;
         let top = self.source.manifest(&self.selector).await?;
         let digest = top.digest;
@@ -126,14 +126,14 @@ impl Candidate {
                 "{}:{tag} is an OpenShift release that is taken as plain images, unverified; give --release-key to verify it",
                 self.repository
             );
-            return Ok(Verified {
+            return Ok(AcceptedRelease {
                 candidate: self,
                 digest,
                 payload: None,
                 verdict: Verdict::default(),
             });
         }
-        let payload = payload::read(&self.source, &top, &self.shown).await?;
+        let payload = payload::read(&self.source, &top, &self.display_ref).await?;
         let at_hand = request.config.iter().flat_map(|file| {
             let signatures = file
                 .objects
@@ -149,7 +149,10 @@ impl Candidate {
             &request.web,
         )
         .await;
-        let shown = format!("release {} ({}, {digest})", payload.version, self.shown);
+        let shown = format!(
+            "release {} ({}, {digest})",
+            payload.version, self.display_ref
+        );
         if let Some(disagreement) = &verdict.cluster {
             tracing::warn!("{shown}: {disagreement}");
         }
@@ -164,7 +167,7 @@ impl Candidate {
         } else {
             return Err(Error::Unverified(verdict.refusal(&shown)));
         }
-        Ok(Verified {
+        Ok(AcceptedRelease {
             candidate: self,
             digest,
             payload: Some(payload),
@@ -173,11 +176,11 @@ impl Candidate {
     }
 }
 
-impl Verified {
+impl AcceptedRelease {
     fn into(
         self,
         request: &Request,
-        gathered: &mut Gathered,
+        gathered: &mut Releases,
         images: &mut Images,
     ) -> Result<(), Error> {
         let Self {
@@ -188,7 +191,7 @@ impl Verified {
         } = self;
         let Candidate {
             source,
-            shown,
+            display_ref,
             repository,
             found,
             ..
@@ -207,22 +210,21 @@ impl Verified {
         let tag = match &found {
             Some((tag, _)) => tag.clone(),
             None => named_tag(
-                &shown,
+                &display_ref,
                 &format!("{}-{}", payload.version, payload.architecture),
             )?,
         };
         let of_release = format!("release {}", payload.version);
         for component in payload.components {
-            let own = named_tag(&shown, &format!("{tag}-{}", component.name))?;
-            let part = format!("component {:?} of {of_release}", component.name);
+            let own = named_tag(&display_ref, &format!("{tag}-{}", component.name))?;
+            let component_name = format!("component {:?} of {of_release}", component.name);
             let from = match &source {
                 Source::Disk(disk, repository) => Source::Disk(disk.clone(), repository.clone()),
-                Source::Elsewhere(_) | Source::Registry(_) => {
+                Source::LayerUrl(_) | Source::Registry(_) => {
                     let remote = request.registries.repository(&component.reference);
-                    Source::Registry(
-                        remote
-                            .map_err(|error| Error::Part(part.clone(), Box::new(error.into())))?,
-                    )
+                    Source::Registry(remote.map_err(|error| {
+                        Error::Component(component_name.clone(), Box::new(error.into()))
+                    })?)
                 }
             };
             let wanted = Wanted {
@@ -230,8 +232,8 @@ impl Verified {
                 selector: Selector::Digest(component.digest),
                 repository: repository.clone(),
                 tags: Vec::new(),
-                shown: component.reference.to_string(),
-                part: Some(part),
+                display_ref: component.reference.to_string(),
+                component: Some(component_name),
                 releases: vec![tag.clone()],
             };
             add(gathered, images, wanted, own, found.is_some());
@@ -241,12 +243,12 @@ impl Verified {
             selector: Selector::Digest(digest),
             repository: repository.clone(),
             tags: Vec::new(),
-            shown: match &found {
+            display_ref: match &found {
                 // What was signed says where a release in a directory came from.
-                Some(_) => signed_reference(&verdict).unwrap_or(shown),
-                None => shown,
+                Some(_) => signed_reference(&verdict).unwrap_or(display_ref),
+                None => display_ref,
             },
-            part: Some(format!("image of {of_release}")),
+            component: Some(format!("image of {of_release}")),
             releases: Vec::new(),
         };
         add(gathered, images, wanted, tag.clone(), found.is_some());
@@ -267,7 +269,7 @@ impl Verified {
 type Images = BTreeMap<(Repository, Selector, String), Wanted>;
 
 /// What several components or releases share is one image with several tags.
-fn add(gathered: &mut Gathered, images: &mut Images, wanted: Wanted, tag: Tag, on_disk: bool) {
+fn add(gathered: &mut Releases, images: &mut Images, wanted: Wanted, tag: Tag, on_disk: bool) {
     if on_disk {
         gathered
             .claimed
@@ -276,7 +278,7 @@ fn add(gathered: &mut Gathered, images: &mut Images, wanted: Wanted, tag: Tag, o
     let key = (
         wanted.repository.clone(),
         wanted.selector.clone(),
-        wanted.shown.clone(),
+        wanted.display_ref.clone(),
     );
     let releases = wanted.releases.clone();
     let kept = images.entry(key).or_insert(wanted);

@@ -27,7 +27,7 @@ use url::Url;
 use super::openpgp::MESSAGE_LIMIT;
 
 /// How long one request for a signature may take, unless somebody says otherwise.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A signature store: `http://…`, `https://…`, `file://…` or an absolute path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +55,7 @@ impl Store {
 
 /// What a store said when asked for the next signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct StoreReply {
     /// N of `signature-N`.
     pub number: u32,
     /// The candidate, at most 50 KiB; or why there is none, to read on from the signature's name.
@@ -105,23 +105,23 @@ const NUMBERS: std::ops::RangeInclusive<u32> = 1..=9;
 
 impl Store {
     /// Sends each signature for `digest` in order as it arrives. Ends at the first that is missing, when the store does not
-    /// answer within `patience`, or when nobody listens any more.
+    /// answer within `time_limit`, or when nobody listens any more.
     pub(super) async fn ask(
         self,
         digest: Digest,
         web: Web,
-        patience: Duration,
-        answers: mpsc::Sender<Answer>,
+        time_limit: Duration,
+        replies: mpsc::Sender<StoreReply>,
     ) {
         for number in NUMBERS {
             let (found, last) = match &self {
-                Self::Directory(path) => read(path.clone(), digest, number, patience).await,
-                Self::Http(url) => fetch(url, digest, number, &web, patience).await,
+                Self::Directory(path) => read(path.clone(), digest, number, time_limit).await,
+                Self::Http(url) => fetch(url, digest, number, &web, time_limit).await,
             };
             let Some(outcome) = found else {
                 return;
             };
-            if answers.send(Answer { number, outcome }).await.is_err() || last {
+            if replies.send(StoreReply { number, outcome }).await.is_err() || last {
                 return;
             }
         }
@@ -131,11 +131,11 @@ impl Store {
 /// A signature or what is wrong, `None` where there is no such signature; and whether the store is to be left alone now.
 type Found = (Option<Result<Vec<u8>, String>>, bool);
 
-async fn fetch(url: &Url, digest: Digest, number: u32, web: &Web, patience: Duration) -> Found {
+async fn fetch(url: &Url, digest: Digest, number: u32, web: &Web, time_limit: Duration) -> Found {
     let limits = Limits {
         bytes: MESSAGE_LIMIT as u64,
-        idle: patience,
-        whole: patience,
+        idle: time_limit,
+        whole: time_limit,
     };
     let mut url = url.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
@@ -150,13 +150,13 @@ async fn fetch(url: &Url, digest: Digest, number: u32, web: &Web, patience: Dura
     }
 }
 
-async fn read(directory: PathBuf, digest: Digest, number: u32, patience: Duration) -> Found {
+async fn read(directory: PathBuf, digest: Digest, number: u32, time_limit: Duration) -> Found {
     // A file system may hang as a server may.
     let reading = tokio::task::spawn_blocking(move || read_file(&directory, digest, number));
-    match timeout(patience, reading).await {
+    match timeout(time_limit, reading).await {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => (Some(Err(error.to_string())), true),
-        Err(_) => (Some(Err(WebError::Slow(patience).to_string())), true),
+        Err(_) => (Some(Err(WebError::Slow(time_limit).to_string())), true),
     }
 }
 

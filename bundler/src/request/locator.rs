@@ -12,14 +12,14 @@ use crate::{
 
 /// Where names are looked up.
 #[derive(Debug)]
-pub struct Names<'a> {
+pub struct Locator<'a> {
     /// For references.
     pub registries: &'a Registries,
     /// `--from-dir`, for `file://`.
     pub disk: Option<Arc<Disk>>,
 }
 
-impl Names<'_> {
+impl Locator<'_> {
     /// Every image that was typed, and all of the directory unless one of them selects from it.
     pub fn images<'a>(
         &self,
@@ -80,7 +80,7 @@ impl Names<'_> {
         Ok(WantedRelease {
             source: Source::Registry(self.registries.repository(&reference)?),
             selector: reference.selector(),
-            shown: reference.to_string(),
+            display_ref: reference.to_string(),
         })
     }
 
@@ -96,10 +96,10 @@ impl Names<'_> {
         Ok(Wanted {
             source: Source::Registry(self.registries.repository(&reference)?),
             selector,
-            shown: reference.to_string(),
+            display_ref: reference.to_string(),
             repository: reference.repository,
             tags: reference.tag.into_iter().collect(),
-            part: None,
+            component: None,
             releases: Vec::new(),
         })
     }

@@ -22,7 +22,7 @@ use schema::{
 
 pub use openshift::{GraphInput, ReleaseRules, WantedRelease};
 
-use locator::{Names, split_name};
+use locator::{Locator, split_name};
 use registry::web::Web;
 use spec::{Spec, SpecImage};
 
@@ -31,7 +31,7 @@ use crate::{
     args::{BuildArgs, ForeignLayers},
     config::{self, ConfigFile},
     keygen,
-    resolve::{Attachments, Held, Wish},
+    resolve::{ManifestCache, ReferrerPolicy, Refusals},
     source::{Disk, Registries, Source},
     write,
 };
@@ -56,9 +56,9 @@ pub struct Request {
     /// Keep indexes of which children are left out.
     pub sparse_index: bool,
     /// What to do about signatures and referrers.
-    pub attachments: Attachments,
+    pub attachments: Refusals,
     /// The manifests that were read.
-    pub held: Held,
+    pub held: ManifestCache,
     /// Leave out images that their source does not have, and say so in the bundle.
     pub skip_missing: bool,
     /// What becomes of layers that are not meant to be distributed.
@@ -93,9 +93,9 @@ pub struct Wanted {
     /// Its tags in the bundle.
     pub tags: Vec<Tag>,
     /// The reference as it stands in the index and in messages.
-    pub shown: String,
+    pub display_ref: String,
     /// What it is in a release, for messages. Lists of such an image are kept whole: clusters ask for them by digest.
-    pub part: Option<String>,
+    pub component: Option<String>,
     /// If it is a component: the tags of the releases it belongs to, in the same repository of the bundle, sorted.
     pub releases: Vec<Tag>,
 }
@@ -219,23 +219,23 @@ impl Request {
         let from_dir = from_dir.map(|path| strip(path));
         let disk = from_dir.map(Disk::open).transpose()?.map(Arc::new);
         let registries = Registries::new(args.registry.options())?;
-        let names = Names {
+        let locator = Locator {
             registries: &registries,
             disk: disk.clone(),
         };
         let typed: Vec<_> = args.images.iter().map(|text| split_name(text)).collect();
-        let images = names.images(typed.iter().chain(&spec.images))?;
+        let images = locator.images(typed.iter().chain(&spec.images))?;
         let references = args.release.releases.iter().chain(&spec.releases);
         let releases = references
-            .map(|text| names.release(text))
+            .map(|text| locator.release(text))
             .collect::<Result<Vec<_>, _>>()?;
-        let graph = openshift::graph(&args.release, &spec, &names)?;
+        let graph = openshift::graph(&args.release, &spec, &locator)?;
         let mut paths: Vec<PathBuf> = args.config.iter().chain(&spec.config).cloned().collect();
         // `oc adm release mirror --to-dir` puts signatures beside the images; what selects from the directory leaves them.
         let whole = !typed.iter().chain(&spec.images).any(is_selection);
         let beside = from_dir.map(|path| path.join("config"));
         paths.extend(beside.filter(|path| {
-            whole && path.is_dir() && disk.as_ref().is_some_and(|disk| disk.is_mirror())
+            whole && path.is_dir() && disk.as_ref().is_some_and(|disk| disk.is_oc_mirror())
         }));
         if images.is_empty() && releases.is_empty() && graph.is_none() && paths.is_empty() {
             let text = "there is nothing to bundle; name images with --image or --from-dir, a release with --release, or manifests with --config";
@@ -256,12 +256,12 @@ impl Request {
             registries,
             platforms,
             sparse_index: args.sparse_index,
-            attachments: Attachments::new(match (args.skip_referrers, args.require_referrers) {
-                (true, _) => Wish::Skip,
-                (_, true) => Wish::Require,
-                _ => Wish::Take,
+            attachments: Refusals::new(match (args.skip_referrers, args.require_referrers) {
+                (true, _) => ReferrerPolicy::Skip,
+                (_, true) => ReferrerPolicy::Require,
+                _ => ReferrerPolicy::Take,
             }),
-            held: Held::default(),
+            held: ManifestCache::default(),
             skip_missing: args.skip_missing,
             foreign_layers: args.foreign_layers,
             allow_foreign_hosts: args.allow_foreign_hosts.clone(),

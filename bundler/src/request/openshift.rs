@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     Wanted,
-    locator::Names,
+    locator::Locator,
     spec::{Spec, SpecImage},
 };
 use crate::{
@@ -25,7 +25,7 @@ pub struct WantedRelease {
     /// Which manifest there.
     pub selector: Selector,
     /// The reference for the index and for messages.
-    pub shown: String,
+    pub display_ref: String,
 }
 
 /// What must hold for a release, and where it is put.
@@ -116,7 +116,7 @@ fn store(text: &str) -> Result<Store, Error> {
 pub(super) fn graph(
     args: &ReleaseArgs,
     spec: &Spec,
-    names: &Names<'_>,
+    locator: &Locator<'_>,
 ) -> Result<Option<(GraphInput, Wanted)>, Error> {
     let data = args.graph_data.as_ref().or(spec.graph_data.as_ref());
     let base = args
@@ -130,7 +130,7 @@ pub(super) fn graph(
                 name: base.clone(),
                 rename: None,
             };
-            let base = names.image("--graph-base-image", &name)?;
+            let base = locator.image("--graph-base-image", &name)?;
             Ok(Some((GraphInput::parse(data)?, base)))
         }
         (Some(_), None) => Err(usage(

@@ -18,8 +18,8 @@ use registry::{REFERRERS_LIMIT, Slice};
 use schema::{Digest, Selector, Tag, bundle::Attached, manifest::Blob};
 
 use super::{
-    Carried, Gathering,
-    refusals::{self, Kind},
+    Carried, Resolver,
+    refusals::{self, Lookup},
 };
 use crate::{Error, source::Source};
 
@@ -31,13 +31,13 @@ const SIGNATURE: &str = "sig";
 pub(super) const SMALL: u64 = 64 << 10;
 
 /// An attachment that is there whole.
-struct Whole {
+struct Attachment {
     manifests: HashMap<Digest, Carried>,
     /// Its small blobs.
     blobs: HashMap<Digest, Bytes>,
 }
 
-impl Gathering<'_> {
+impl Resolver<'_> {
     /// Finds and takes what is about the manifests taken so far (`image` is the one that was asked for), and about what is
     /// found.
     pub(super) async fn attached(&mut self, image: Digest) -> Result<Vec<Attached>, Error> {
@@ -67,7 +67,7 @@ impl Gathering<'_> {
                 let whole = this.whole_attachment(&other).await;
                 (other, whole)
             });
-            let wholes: Vec<(Attached, Result<Whole, Error>)> =
+            let wholes: Vec<(Attached, Result<Attachment, Error>)> =
                 stream::iter(wholes.collect::<Vec<_>>())
                     .buffered(this.concurrency)
                     .collect()
@@ -78,13 +78,13 @@ impl Gathering<'_> {
                         queue.push(other.digest);
                         attached.insert(other);
                         self.manifests.extend(whole.manifests);
-                        self.made.extend(whole.blobs);
+                        self.blobs_in_memory.extend(whole.blobs);
                     }
                     Err(error) => left.push(self.unfetched(&other, error)?),
                 }
             }
         }
-        refusals::left_out(&self.wanted.shown, &left);
+        refusals::left_out(&self.wanted.display_ref, &left);
         Ok(attached.into_iter().collect())
     }
 
@@ -121,7 +121,7 @@ impl Gathering<'_> {
         }
         let names: Vec<String> = about.iter().map(name).collect();
         let attachments = &self.request.attachments;
-        attachments.left_behind(&self.wanted.shown, &digest, &names)
+        attachments.left_behind(&self.wanted.display_ref, &digest, &names)
     }
 
     /// What is found under the tag of an image's signature.
@@ -164,7 +164,7 @@ impl Gathering<'_> {
                 tag: Some(tag),
             })),
             Err(error) => {
-                self.refused(Kind::Tag(suffix), &format!("manifests/{tag}"), error)?;
+                self.refused(Lookup::Tag(suffix), &format!("manifests/{tag}"), error)?;
                 Ok(None)
             }
         }
@@ -177,7 +177,7 @@ impl Gathering<'_> {
             Ok(Some(found)) => return Ok(found),
             Ok(None) => {}
             Err(error) => {
-                self.refused(Kind::Referrers, &format!("referrers/{subject}"), error)?;
+                self.refused(Lookup::Referrers, &format!("referrers/{subject}"), error)?;
             }
         }
         let tag = match format!("sha256-{}", subject.hex()).parse::<Tag>() {
@@ -187,7 +187,7 @@ impl Gathering<'_> {
         match self.listed(subject, &tag).await {
             Ok(found) => Ok(found),
             Err(error) => {
-                self.refused(Kind::List, &format!("manifests/{tag}"), error)?;
+                self.refused(Lookup::List, &format!("manifests/{tag}"), error)?;
                 Ok(Vec::new())
             }
         }
@@ -219,7 +219,7 @@ impl Gathering<'_> {
     }
 
     /// An attachment with all it lists, and with its blobs looked at, so that none of them is missed later.
-    async fn whole_attachment(&self, named: &Attached) -> Result<Whole, Error> {
+    async fn whole_attachment(&self, named: &Attached) -> Result<Attachment, Error> {
         let top = self.fetch(&Selector::Digest(named.digest), None).await?;
         let manifests = self.whole(top, false).await?;
         let mut blobs = HashMap::new();
@@ -232,7 +232,7 @@ impl Gathering<'_> {
                 blobs.insert(blob.digest, bytes);
             }
         }
-        Ok(Whole { manifests, blobs })
+        Ok(Attachment { manifests, blobs })
     }
 
     /// A blob of an attachment, if it is small; else it is only made sure that it can be had.
@@ -248,7 +248,7 @@ impl Gathering<'_> {
                 let found = Digest::of(&bytes);
                 if found != blob.digest {
                     return Err(Error::WrongBytes {
-                        image: self.wanted.shown.clone(),
+                        image: self.wanted.display_ref.clone(),
                         expected: blob.digest.to_string(),
                         found: found.to_string(),
                     });
@@ -261,27 +261,28 @@ impl Gathering<'_> {
 
     /// Whether refusals are errors: whoever asked for a release asked for its signatures.
     fn strict(&self) -> bool {
-        self.request.attachments.wish == refusals::Wish::Require || self.wanted.part.is_some()
+        self.request.attachments.wish == refusals::ReferrerPolicy::Require
+            || self.wanted.component.is_some()
     }
 
     /// The host and repository, if the source is a registry.
-    fn place(&self) -> Option<(&str, String)> {
+    fn remote(&self) -> Option<(&str, String)> {
         match &self.wanted.source {
-            Source::Registry(place) => {
-                let remote = place.chosen()?;
+            Source::Registry(repository) => {
+                let remote = repository.chosen()?;
                 Some((remote.host(), remote.repository().to_string()))
             }
-            Source::Disk(..) | Source::Elsewhere(_) => None,
+            Source::Disk(..) | Source::LayerUrl(_) => None,
         }
     }
 
     /// Takes in that a question was refused; a directory refuses none that is answered wrong later.
-    fn refused(&self, kind: Kind, path: &str, error: Error) -> Result<(), Error> {
-        let Some((host, repository)) = self.place() else {
+    fn refused(&self, kind: Lookup, path: &str, error: Error) -> Result<(), Error> {
+        let Some((host, repository)) = self.remote() else {
             return Err(error);
         };
         self.request.attachments.refused(
-            &self.wanted.shown,
+            &self.wanted.display_ref,
             &format!("{host}/{repository}"),
             kind,
             &format!("/v2/{repository}/{path}"),
@@ -293,12 +294,12 @@ impl Gathering<'_> {
     /// What to say of something that was named and is not there whole; an error where it must be.
     fn unfetched(&self, named: &Attached, error: Error) -> Result<String, Error> {
         let name = name(named);
-        if self.place().is_none() {
+        if self.remote().is_none() {
             return Err(error);
         }
         if self.strict() || !refusals::is_refusal(&error) {
             return Err(Error::Attachment {
-                image: self.wanted.shown.clone(),
+                image: self.wanted.display_ref.clone(),
                 what: name,
                 source: Box::new(error),
             });
@@ -308,10 +309,10 @@ impl Gathering<'_> {
 
     fn too_many(&self) -> Error {
         Error::Attachment {
-            image: self.wanted.shown.clone(),
+            image: self.wanted.display_ref.clone(),
             what: "what is about it".to_owned(),
             source: Box::new(Error::Registry(registry::Error::TooMuch {
-                target: self.wanted.shown.clone(),
+                target: self.wanted.display_ref.clone(),
                 detail: format!(
                     "there are more than {REFERRERS_LIMIT} signatures and referrers of one image"
                 ),

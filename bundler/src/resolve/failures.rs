@@ -17,7 +17,7 @@ use schema::{Digest, bundle::Missing};
 use crate::{Error, Plan, Request, plan::Content, request::Wanted, source::Source};
 
 /// The failures of one registry after which the other images there are not asked for: each has cost all its retries.
-const PATIENCE: usize = 2;
+const FAILURES_LIMIT: usize = 2;
 
 /// Whether a source does not have what it was asked for, and in which words: those of the registry, and which part of the
 /// image it is if it is not the image itself.
@@ -41,9 +41,9 @@ pub(super) fn gone(wanted: &Wanted, error: Error) -> Error {
         }
         _ => return error,
     };
-    let whole = *target == wanted.shown;
+    let whole = *target == wanted.display_ref;
     Error::Missing {
-        image: wanted.shown.clone(),
+        image: wanted.display_ref.clone(),
         reason: match whole {
             true => reason,
             false => format!("{target} {reason}"),
@@ -53,15 +53,15 @@ pub(super) fn gone(wanted: &Wanted, error: Error) -> Error {
 
 /// Registries that do not answer.
 #[derive(Debug, Default)]
-pub(super) struct Silent(Mutex<HashMap<String, usize>>);
+pub(super) struct UnreachableHosts(Mutex<HashMap<String, usize>>);
 
-impl Silent {
+impl UnreachableHosts {
     /// An error for an image that need not be asked for.
     pub(super) fn check(&self, wanted: &Wanted) -> Result<(), Error> {
         let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match host(wanted).map(|host| (host, failures.get(host).copied().unwrap_or(0))) {
-            Some((host, PATIENCE..)) => Err(Error::NotAsked {
-                image: wanted.shown.clone(),
+            Some((host, FAILURES_LIMIT..)) => Err(Error::NotAsked {
+                image: wanted.display_ref.clone(),
                 host: host.to_owned(),
             }),
             _ => Ok(()),
@@ -82,8 +82,8 @@ impl Silent {
 
 fn host(wanted: &Wanted) -> Option<&str> {
     match wanted.source {
-        Source::Registry(_) => wanted.shown.split('/').next(),
-        Source::Disk(..) | Source::Elsewhere(_) => None,
+        Source::Registry(_) => wanted.display_ref.split('/').next(),
+        Source::Disk(..) | Source::LayerUrl(_) => None,
     }
 }
 
@@ -98,7 +98,7 @@ pub fn settle(
 ) -> Result<BTreeSet<Missing>, Error> {
     let may_lack = |(wanted, error): &(&Wanted, Error)| {
         let required = required.is_some_and(|required| std::ptr::eq(required, *wanted));
-        let allowed = match (&wanted.part, wanted.releases.as_slice()) {
+        let allowed = match (&wanted.component, wanted.releases.as_slice()) {
             (None, _) => request.skip_missing,
             // The image of a release itself: without it there is no release.
             (Some(_), []) => false,
@@ -119,11 +119,11 @@ pub fn settle(
             );
         }
         let named = failures.into_iter().map(|(wanted, error)| {
-            let error = match &wanted.part {
-                Some(part) => Error::Part(part.clone(), Box::new(error)),
+            let error = match &wanted.component {
+                Some(part) => Error::Component(part.clone(), Box::new(error)),
                 None => error,
             };
-            (wanted.shown.clone(), error)
+            (wanted.display_ref.clone(), error)
         });
         let mut all: Vec<(String, Error)> = earlier.into_iter().chain(named).collect();
         return Err(match all.len() {
@@ -144,7 +144,7 @@ pub fn settle(
 }
 
 fn left_out(wanted: &Wanted, image: &str, reason: &str) -> Missing {
-    let reason = match &wanted.part {
+    let reason = match &wanted.component {
         Some(part) => format!("{part}: {reason}"),
         None => reason.to_owned(),
     };
@@ -166,9 +166,9 @@ pub async fn blobs(plan: &Plan, concurrency: usize, error: Error) -> Error {
         return error;
     }
     let asked = plan.contents.values().filter_map(|content| match content {
-        Content::Source(Source::Registry(place), blob, image) => Some(async move {
+        Content::Source(Source::Registry(repository), blob, image) => Some(async move {
             // What cannot be asked for is not said to be gone.
-            let there = place.remote().await.ok()?.has_blob(blob).await.ok()?;
+            let there = repository.remote().await.ok()?.has_blob(blob).await.ok()?;
             (!there).then(|| (image.clone(), blob.digest))
         }),
         _ => None,
@@ -205,12 +205,12 @@ pub fn told(total: usize, failures: &[(String, Error)]) -> String {
         })
         .collect();
     let gone = |(_, error): &(String, Error)| match error {
-        Error::Part(_, inner) => matches!(**inner, Error::Missing { .. }),
+        Error::Component(_, inner) => matches!(**inner, Error::Missing { .. }),
         other => matches!(other, Error::Missing { .. }),
     };
     let parts = failures
         .iter()
-        .any(|(_, error)| matches!(error, Error::Part(..)));
+        .any(|(_, error)| matches!(error, Error::Component(..)));
     let advice = match failures.iter().all(gone) {
         true if parts => {
             "check the names; --skip-missing leaves out what is gone, and releases that are not whole need --allow-incomplete-release"
@@ -229,7 +229,7 @@ pub fn told(total: usize, failures: &[(String, Error)]) -> String {
 fn reason(error: &Error) -> String {
     match error {
         Error::Missing { image, reason } => format!("{image}: {reason}"),
-        Error::Part(part, inner) => format!("{part}: {}", reason(inner)),
+        Error::Component(part, inner) => format!("{part}: {}", reason(inner)),
         other => other.to_string(),
     }
 }

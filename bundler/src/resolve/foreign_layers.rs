@@ -14,31 +14,31 @@ use schema::{
     manifest::{Blob, Foreign},
 };
 
-use super::Gathering;
+use super::Resolver;
 use crate::{
     Error,
     args::ForeignLayers,
-    source::{Elsewhere, Source},
+    source::{LayerUrl, Source},
 };
 
 /// What became of the foreign layers of an image that its own source does not hold.
 #[derive(Debug, Default)]
-pub(super) struct Decided {
-    /// To be had from another place.
-    pub elsewhere: HashMap<Digest, Source>,
+pub(super) struct ForeignLayerPlan {
+    /// To be had from addresses in their manifests.
+    pub foreign_sources: HashMap<Digest, Source>,
     /// Left out.
     pub left_out: Vec<Missing>,
 }
 
-impl Gathering<'_> {
+impl Resolver<'_> {
     /// Decides about each foreign layer of the manifests taken.
-    pub(super) async fn foreign(&self) -> Result<Decided, Error> {
+    pub(super) async fn foreign(&self) -> Result<ForeignLayerPlan, Error> {
         let manifests = self.manifests.values();
         let layers: BTreeMap<Digest, &Foreign> = manifests
             .flat_map(|manifest| &manifest.parsed.foreign)
             .map(|layer| (layer.blob.digest, layer))
             .collect();
-        let mut decided = Decided::default();
+        let mut plan = ForeignLayerPlan::default();
         for (digest, layer) in layers {
             let reason = match self.request.foreign_layers {
                 ForeignLayers::Skip => "--foreign-layers skip".to_owned(),
@@ -46,14 +46,14 @@ impl Gathering<'_> {
                 ForeignLayers::Include => {
                     let allowed = &self.request.allow_foreign_hosts;
                     let found =
-                        Elsewhere::find(&self.request.web, allowed, &layer.urls, &layer.blob);
+                        LayerUrl::find(&self.request.web, allowed, &layer.urls, &layer.blob);
                     match found.await {
-                        Ok(place) => {
+                        Ok(url) => {
                             tracing::info!(
-                                "{}: the foreign layer {digest} comes from {place}",
-                                self.wanted.shown
+                                "{}: the foreign layer {digest} comes from {url}",
+                                self.wanted.display_ref
                             );
-                            decided.elsewhere.insert(digest, Source::Elsewhere(place));
+                            plan.foreign_sources.insert(digest, Source::LayerUrl(url));
                             continue;
                         }
                         Err(reason) => reason,
@@ -62,27 +62,27 @@ impl Gathering<'_> {
             };
             tracing::warn!(
                 "{}: the foreign layer {digest} ({} bytes) is left out: {reason}",
-                self.wanted.shown,
+                self.wanted.display_ref,
                 layer.blob.size
             );
-            decided.left_out.push(Missing {
+            plan.left_out.push(Missing {
                 repository: self.wanted.repository.clone(),
                 tags: Vec::new(),
-                source: Missing::plain(&self.wanted.shown),
+                source: Missing::plain(&self.wanted.display_ref),
                 reason: Missing::plain(&reason),
                 releases: Vec::new(),
                 blob: Some(digest),
             });
         }
-        Ok(decided)
+        Ok(plan)
     }
 
     /// Whether the image's own source has the blob. One that refuses to say has it not.
     async fn held(&self, blob: &Blob) -> Result<bool, Error> {
         match &self.lookup {
             Source::Disk(disk, repository) => Ok(disk.blob(repository, blob).is_ok()),
-            Source::Elsewhere(_) => Ok(false),
-            Source::Registry(place) => match place.remote().await?.has_blob(blob).await {
+            Source::LayerUrl(_) => Ok(false),
+            Source::Registry(repository) => match repository.remote().await?.has_blob(blob).await {
                 Err(error) if error.is_transient() => Err(error.into()),
                 answer => Ok(answer.unwrap_or(false)),
             },

@@ -27,7 +27,7 @@ const SMALL_LIMIT: u64 = 8 << 20;
 
 /// All manifests that were read so far, and the small blobs of attachments.
 #[derive(Debug, Default)]
-pub struct Held(Mutex<State>);
+pub struct ManifestCache(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -40,31 +40,31 @@ struct State {
 
 /// Why a manifest is not held.
 #[derive(Debug)]
-pub enum Unheld {
+pub enum NotCached {
     /// It cannot be carried.
     Manifest(ManifestError),
     /// There are more than [`LIMIT`] bytes of them, or they name more than [`BLOBS`].
     TooMuch,
 }
 
-impl Held {
+impl ManifestCache {
     /// Reads a manifest that was declared to be of this type, and keeps it.
     ///
     /// One at a time: what a large body is made of takes many times its size while it is read.
-    pub fn read(&self, raw: RawManifest, declared: MediaType) -> Result<Carried, Unheld> {
+    pub fn read(&self, raw: RawManifest, declared: MediaType) -> Result<Carried, NotCached> {
         let mut state = self.state();
         if let Some(held) = state.manifests.get(&(raw.digest, declared)) {
             return Ok(held.clone());
         }
         let size = raw.bytes.len() as u64;
         if state.bytes + size > LIMIT {
-            return Err(Unheld::TooMuch);
+            return Err(NotCached::TooMuch);
         }
-        let mut parsed = Manifest::parse(&raw.bytes, declared).map_err(Unheld::Manifest)?;
+        let mut parsed = Manifest::parse(&raw.bytes, declared).map_err(NotCached::Manifest)?;
         let blobs = parsed.blobs.iter().map(|blob| blob.digest);
         state.blobs.extend(blobs);
         if state.blobs.len() > BLOBS {
-            return Err(Unheld::TooMuch);
+            return Err(NotCached::TooMuch);
         }
         // Nothing here asks for them, and they are the largest part of some manifests.
         parsed.annotations = Default::default();
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_is_met_again_costs_nothing_and_what_is_new_ends_somewhere() {
-        let held = Held::default();
+        let held = ManifestCache::default();
         let mut taken = 0;
         let refused = (0..100).find(|number| {
             let manifest = raw(3 << 20, *number);

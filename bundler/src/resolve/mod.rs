@@ -26,12 +26,12 @@ use schema::{
     readings::{self, Shape},
 };
 
-pub use manifest_cache::{BLOBS as BLOBS_LIMIT, Held, LIMIT as MANIFESTS_LIMIT};
-pub use refusals::{Attachments, Wish};
+pub use manifest_cache::{BLOBS as BLOBS_LIMIT, LIMIT as MANIFESTS_LIMIT, ManifestCache};
+pub use refusals::{ReferrerPolicy, Refusals};
 
 use attached::SMALL;
-use failures::Silent;
-use manifest_cache::Unheld;
+use failures::UnreachableHosts;
+use manifest_cache::NotCached;
 
 use crate::{Error, Request, request::Wanted, source::Source};
 
@@ -48,9 +48,9 @@ pub struct Resolved {
     /// Its manifests, signatures and referrers included, by digest.
     pub manifests: HashMap<Digest, Carried>,
     /// Blobs that are at hand: made here, or small and fetched already.
-    pub made: HashMap<Digest, Bytes>,
-    /// Foreign layers that come from other places than `source`.
-    pub elsewhere: HashMap<Digest, Source>,
+    pub blobs_in_memory: HashMap<Digest, Bytes>,
+    /// Foreign layers that come from other sources than `source`.
+    pub foreign_sources: HashMap<Digest, Source>,
     /// Foreign layers that are left out.
     pub left_out: Vec<Missing>,
 }
@@ -66,12 +66,12 @@ pub struct Carried {
 
 /// Resolves every wanted image, several at once: the outcome of each, in the order they were asked for.
 pub async fn all(request: &Request, images: &[&Wanted]) -> Vec<Result<Resolved, Error>> {
-    let silent = Silent::default();
+    let unreachable = UnreachableHosts::default();
     let resolved = images.iter().map(|wanted| async {
-        silent.check(wanted)?;
+        unreachable.check(wanted)?;
         one(request, wanted)
             .await
-            .inspect_err(|error| silent.note(wanted, error))
+            .inspect_err(|error| unreachable.note(wanted, error))
     });
     stream::iter(resolved.collect::<Vec<_>>())
         .buffered(request.concurrency)
@@ -81,36 +81,36 @@ pub async fn all(request: &Request, images: &[&Wanted]) -> Vec<Result<Resolved, 
 
 /// Resolves one image: its manifests, those it lists, and what is about them.
 pub async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> {
-    tracing::debug!(image = %wanted.shown, "resolving");
-    let mut gathering = Gathering {
+    tracing::debug!(image = %wanted.display_ref, "resolving");
+    let mut resolver = Resolver {
         wanted,
         lookup: wanted.source.lookup(),
         request,
         manifests: HashMap::new(),
-        made: HashMap::new(),
+        blobs_in_memory: HashMap::new(),
         concurrency: request.concurrency,
     };
-    let own = gathering.own().await;
+    let own = resolver.own().await;
     let (digest, selected_from, platforms) = own.map_err(|error| failures::gone(wanted, error))?;
     let attached = match request.attachments.wish {
-        Wish::Skip => Vec::new(),
-        Wish::Require | Wish::Take => gathering.attached(digest).await?,
+        ReferrerPolicy::Skip => Vec::new(),
+        ReferrerPolicy::Require | ReferrerPolicy::Take => resolver.attached(digest).await?,
     };
-    let foreign = gathering.foreign().await?;
+    let foreign = resolver.foreign().await?;
     Ok(Resolved {
         image: Image {
             repository: wanted.repository.clone(),
             digest,
             tags: wanted.tags.clone(),
-            source: wanted.shown.clone(),
+            source: wanted.display_ref.clone(),
             platforms,
             selected_from,
             attached,
         },
         source: wanted.source.clone(),
-        manifests: gathering.manifests,
-        made: gathering.made,
-        elsewhere: foreign.elsewhere,
+        manifests: resolver.manifests,
+        blobs_in_memory: resolver.blobs_in_memory,
+        foreign_sources: foreign.foreign_sources,
         left_out: foreign.left_out,
     })
 }
@@ -119,24 +119,24 @@ pub async fn one(request: &Request, wanted: &Wanted) -> Result<Resolved, Error> 
 type Config = (Digest, Bytes);
 
 /// One image on its way to being [`Resolved`].
-struct Gathering<'a> {
+struct Resolver<'a> {
     wanted: &'a Wanted,
     /// Where it is, for questions that may be answered with no.
     lookup: Source,
     request: &'a Request,
     manifests: HashMap<Digest, Carried>,
-    made: HashMap<Digest, Bytes>,
+    blobs_in_memory: HashMap<Digest, Bytes>,
     concurrency: usize,
 }
 
-impl Gathering<'_> {
+impl Resolver<'_> {
     /// The image itself, without what is about it: its digest, the index it was selected from, its platforms.
     async fn own(&mut self) -> Result<(Digest, Option<Digest>, Vec<Platform>), Error> {
         let named = self.fetch(&self.wanted.selector, None).await?;
         let (top, selected_from) = self.select(named).await?;
         let digest = top.raw.digest;
         let (platforms, config) = self.platforms(&top).await?;
-        self.made.extend(config);
+        self.blobs_in_memory.extend(config);
         if !top.raw.media_type.is_index() {
             self.warn_of_another_platform(&platforms);
         }
@@ -148,14 +148,14 @@ impl Gathering<'_> {
     fn warn_of_another_platform(&self, found: &[Platform]) {
         let wishes = &self.request.platforms;
         let accepted = |found: &Platform| wishes.iter().any(|wish| wish.accepts(found));
-        if self.wanted.part.is_some() || wishes.is_empty() {
+        if self.wanted.component.is_some() || wishes.is_empty() {
             return;
         }
         if let Some(other) = found.iter().find(|found| !accepted(found)) {
             let asked: Vec<String> = wishes.iter().map(ToString::to_string).collect();
             tracing::warn!(
                 "{} is an image of {other} alone, and {} was asked for; it is taken as it is",
-                self.wanted.shown,
+                self.wanted.display_ref,
                 asked.join(", ")
             );
         }
@@ -177,13 +177,13 @@ impl Gathering<'_> {
         self.request
             .held
             .read(raw, declared)
-            .map_err(|unheld| match unheld {
-                Unheld::Manifest(source) => Error::Manifest {
-                    image: format!("{} ({digest})", self.wanted.shown),
+            .map_err(|not_cached| match not_cached {
+                NotCached::Manifest(source) => Error::Manifest {
+                    image: format!("{} ({digest})", self.wanted.display_ref),
                     source,
                 },
-                Unheld::TooMuch => Error::TooMuch {
-                    image: self.wanted.shown.clone(),
+                NotCached::TooMuch => Error::TooMuch {
+                    image: self.wanted.display_ref.clone(),
                 },
             })
     }
@@ -193,7 +193,7 @@ impl Gathering<'_> {
         let [platform] = self.request.platforms.as_slice() else {
             return Ok((named, None));
         };
-        let whole = self.request.sparse_index || self.wanted.part.is_some();
+        let whole = self.request.sparse_index || self.wanted.component.is_some();
         // An index of blobs alone is no choice of platforms.
         let choice = !named.parsed.children.is_empty() || named.parsed.blobs.is_empty();
         if !named.raw.media_type.is_index() || whole || !choice {
@@ -208,14 +208,14 @@ impl Gathering<'_> {
         if !more.is_empty() {
             tracing::warn!(
                 "{}: of several images for {platform} the first is taken, and left out are: {}; name the variant, or keep them with --sparse-index",
-                self.wanted.shown,
+                self.wanted.display_ref,
                 more.join(", ")
             );
         }
         let selected = self
             .fetch(&Selector::Digest(child.digest), child.media_type)
             .await?;
-        if self.request.attachments.wish != Wish::Skip {
+        if self.request.attachments.wish != ReferrerPolicy::Skip {
             self.leave_behind(&named).await?;
         }
         Ok((selected, Some(named.raw.digest)))
@@ -277,7 +277,7 @@ impl Gathering<'_> {
         &self,
         manifest: &'m Manifest,
     ) -> Result<impl Iterator<Item = &'m Child> + use<'m>, Error> {
-        let sparse = self.request.sparse_index && self.wanted.part.is_none();
+        let sparse = self.request.sparse_index && self.wanted.component.is_none();
         let platforms = if sparse {
             self.request.platforms.clone()
         } else {
@@ -298,7 +298,7 @@ impl Gathering<'_> {
 
     fn too_deep(&self) -> Error {
         Error::Manifest {
-            image: self.wanted.shown.clone(),
+            image: self.wanted.display_ref.clone(),
             source: ManifestError::Malformed(format!("indexes in indexes, {DEPTH} deep")),
         }
     }
@@ -313,7 +313,7 @@ impl Gathering<'_> {
             }
         };
         Error::Platform {
-            image: self.wanted.shown.clone(),
+            image: self.wanted.display_ref.clone(),
             wanted: text(&mut self.request.platforms.iter()),
             offered: text(
                 &mut manifest
@@ -373,7 +373,7 @@ impl Gathering<'_> {
         };
         if let Some(reason) = readings::differ(&bytes, Shape::ImageConfig) {
             return Err(Error::Manifest {
-                image: format!("{} ({})", self.wanted.shown, config.digest),
+                image: format!("{} ({})", self.wanted.display_ref, config.digest),
                 source: ManifestError::TwoReadings(format!("in its config, {reason}")),
             });
         }

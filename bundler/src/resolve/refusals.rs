@@ -18,15 +18,15 @@ use crate::Error;
 
 /// What was wished about signatures, attestations and other referrers, and what was said of them so far.
 #[derive(Debug, Default)]
-pub struct Attachments {
+pub struct Refusals {
     /// The wish.
-    pub wish: Wish,
-    told: Mutex<HashSet<(String, Kind)>>,
+    pub wish: ReferrerPolicy,
+    warned: Mutex<HashSet<(String, Lookup)>>,
 }
 
 /// What is to be done about what is about images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wish {
+pub enum ReferrerPolicy {
     /// `--require-referrers`: all of it, or no bundle.
     Require,
     /// `--skip-referrers`: nothing is asked for.
@@ -41,7 +41,7 @@ const FLAGS: &str = "--require-referrers makes that an error, --skip-referrers a
 
 /// How something about an image is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum Lookup {
     /// By a tag of cosign's: `sha256-<hex>.` and this.
     Tag(&'static str),
     /// By the referrers API.
@@ -50,7 +50,7 @@ pub(super) enum Kind {
     List,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for Lookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tag(suffix) => write!(f, "tags sha256-<hex>.{suffix}"),
@@ -60,22 +60,22 @@ impl fmt::Display for Kind {
     }
 }
 
-impl Attachments {
+impl Refusals {
     /// With this wish, and nothing said.
-    pub fn new(wish: Wish) -> Self {
+    pub fn new(wish: ReferrerPolicy) -> Self {
         Self {
             wish,
-            told: Mutex::default(),
+            warned: Mutex::default(),
         }
     }
 
-    /// Takes in that something of an image in `place` (a repository at a host) could not be had at `path`: a warning for
+    /// Takes in that something of an image in `repository` (`HOST/PATH`) could not be had at `path`: a warning for
     /// the first of its kind there. The error comes back where it is one: the connection failed, or `strict`.
     pub(super) fn refused(
         &self,
         image: &str,
-        place: &str,
-        kind: Kind,
+        repository: &str,
+        lookup: Lookup,
         path: &str,
         error: Error,
         strict: bool,
@@ -87,10 +87,10 @@ impl Attachments {
                 source: Box::new(error),
             });
         }
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.insert((place.to_owned(), kind)) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.insert((repository.to_owned(), lookup)) {
             tracing::warn!(
-                "{place}: the registry refuses to be asked for {kind}, so images there count as having none where it does; \
+                "{repository}: the registry refuses to be asked for {lookup}, so images there count as having none where it does; \
                  first of {image}, GET {path}: {error} ({FLAGS})"
             );
         } else {
@@ -111,7 +111,7 @@ impl Attachments {
              a cluster that asks for signatures of the index will refuse the image; leave out --platform, or keep the index with --sparse-index",
             names.join(", ")
         );
-        if self.wish == Wish::Require {
+        if self.wish == ReferrerPolicy::Require {
             return Err(Error::Usage(text));
         }
         tracing::warn!("{text}");

@@ -19,9 +19,9 @@ use schema::{
 };
 
 use super::{
-    files::{self, Found, missing, read_limited},
+    files::{self, DirectoryImage, missing, read_limited},
     layout::Layout,
-    oc_mirror::Mirror,
+    oc_mirror::OcMirror,
 };
 use crate::{Error, request::Wanted, source::Source};
 
@@ -31,14 +31,14 @@ pub enum Disk {
     /// An OCI image layout (image-spec, "Image Layout").
     Layout(Layout),
     /// A `v2` tree as `oc` writes it.
-    Mirror(Mirror),
+    OcMirror(OcMirror),
 }
 
 impl Disk {
     /// Recognises what is there.
     pub fn open(path: &Path) -> Result<Self, Error> {
         if path.join("v2").is_dir() {
-            return Ok(Self::Mirror(Mirror::open(path)?));
+            return Ok(Self::OcMirror(OcMirror::open(path)?));
         }
         if path.join("index.json").is_file() {
             return Ok(Self::Layout(Layout::open(path)?));
@@ -51,8 +51,8 @@ impl Disk {
     }
 
     /// Whether it is a tree as `oc` writes it.
-    pub fn is_mirror(&self) -> bool {
-        matches!(self, Self::Mirror(_))
+    pub fn is_oc_mirror(&self) -> bool {
+        matches!(self, Self::OcMirror(_))
     }
 
     /// Every image that has a name there; signatures and referrers come with what they are about. None is left out in
@@ -81,7 +81,7 @@ impl Disk {
                 .iter()
                 .find(|(unusable, _)| unusable == name)
         {
-            let found = Found {
+            let found = DirectoryImage {
                 repository: layout.repository().clone(),
                 tag: None,
                 digest: *digest,
@@ -94,7 +94,7 @@ impl Disk {
         Ok(named.map(|found| self.wanted(found.clone())))
     }
 
-    fn wanted(self: &Arc<Self>, found: Found) -> Wanted {
+    fn wanted(self: &Arc<Self>, found: DirectoryImage) -> Wanted {
         let tag = found
             .tag
             .as_ref()
@@ -103,10 +103,10 @@ impl Disk {
         Wanted {
             source: Source::Disk(Arc::clone(self), found.repository.clone()),
             selector: Selector::Digest(found.digest),
-            shown: format!("file://{}{tag}", found.repository),
+            display_ref: format!("file://{}{tag}", found.repository),
             repository: found.repository,
             tags: found.tag.into_iter().collect(),
-            part: None,
+            component: None,
             releases: Vec::new(),
         }
     }
@@ -144,8 +144,9 @@ impl Disk {
     }
 
     pub(super) fn find(&self, repository: &Repository, tag: &Tag) -> Option<Digest> {
-        let same =
-            |found: &&Found| found.repository == *repository && found.tag.as_ref() == Some(tag);
+        let same = |found: &&DirectoryImage| {
+            found.repository == *repository && found.tag.as_ref() == Some(tag)
+        };
         self.found().find(same).map(|found| found.digest)
     }
 
@@ -181,24 +182,24 @@ impl Disk {
         Ok((path, file))
     }
 
-    fn found(&self) -> Box<dyn Iterator<Item = &Found> + '_> {
+    fn found(&self) -> Box<dyn Iterator<Item = &DirectoryImage> + '_> {
         match self {
             Self::Layout(layout) => Box::new(layout.found()),
-            Self::Mirror(mirror) => Box::new(mirror.found().iter()),
+            Self::OcMirror(mirror) => Box::new(mirror.found().iter()),
         }
     }
 
     fn root(&self) -> &Path {
         match self {
             Self::Layout(layout) => layout.root(),
-            Self::Mirror(mirror) => mirror.root(),
+            Self::OcMirror(mirror) => mirror.root(),
         }
     }
 
     fn blob_path(&self, repository: &Repository, digest: &Digest) -> PathBuf {
         match self {
             Self::Layout(layout) => layout.blob_path(digest),
-            Self::Mirror(mirror) => mirror.blob_path(repository, digest),
+            Self::OcMirror(mirror) => mirror.blob_path(repository, digest),
         }
     }
 }

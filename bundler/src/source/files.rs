@@ -13,7 +13,7 @@ use crate::Error;
 
 /// A named image in a directory.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct DirectoryImage {
     pub repository: Repository,
     pub tag: Option<Tag>,
     pub digest: Digest,

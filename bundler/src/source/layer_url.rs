@@ -34,12 +34,12 @@ fn is_named(url: &Url, allowed: &[String]) -> bool {
 
 /// A server that offers the blob.
 #[derive(Debug, Clone)]
-pub struct Elsewhere {
+pub struct LayerUrl {
     web: Web,
     url: Url,
 }
 
-impl Elsewhere {
+impl LayerUrl {
     /// The first of the addresses that offers a blob of that size; else why none does. `allowed` are the hosts that the user
     /// named, wherever they are.
     pub async fn find(
@@ -106,14 +106,14 @@ impl Elsewhere {
     }
 }
 
-impl fmt::Display for Elsewhere {
+impl fmt::Display for LayerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&web::shown(self.url.as_str()))
     }
 }
 
 struct Reading {
-    from: Elsewhere,
+    from: LayerUrl,
     size: u64,
     given: u64,
     /// Bytes to be passed over, of a server that begins again.

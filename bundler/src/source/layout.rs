@@ -9,7 +9,7 @@ use schema::{
 };
 use serde::Deserialize;
 
-use super::files::{Found, read_limited};
+use super::files::{DirectoryImage, read_limited};
 use crate::Error;
 
 /// An opened layout.
@@ -18,7 +18,7 @@ pub struct Layout {
     root: PathBuf,
     /// The repository of images that are named by tag alone: the directory's own name.
     repository: Repository,
-    entries: Vec<Found>,
+    entries: Vec<DirectoryImage>,
     /// Names that are neither a tag nor a reference, and what they name.
     unusable: Vec<(String, Digest)>,
 }
@@ -79,7 +79,7 @@ impl Layout {
         &self.unusable
     }
 
-    pub(super) fn found(&self) -> impl Iterator<Item = &Found> {
+    pub(super) fn found(&self) -> impl Iterator<Item = &DirectoryImage> {
         // An untagged manifest beside tagged ones is a child or a referrer; a layout without any tag is one image.
         let any_tag = self.entries.iter().any(|found| found.tag.is_some());
         self.entries
@@ -105,23 +105,23 @@ impl Layout {
 }
 
 /// `org.opencontainers.image.ref.name` holds a tag, or, as some tools write it, a whole reference; or else the error.
-fn named(entry: &Entry, own: &Repository) -> Result<Found, String> {
+fn named(entry: &Entry, own: &Repository) -> Result<DirectoryImage, String> {
     let Some(name) = entry.annotations.get("org.opencontainers.image.ref.name") else {
-        return Ok(Found {
+        return Ok(DirectoryImage {
             repository: own.clone(),
             tag: None,
             digest: entry.digest,
         });
     };
     if let Ok(tag) = name.parse() {
-        return Ok(Found {
+        return Ok(DirectoryImage {
             repository: own.clone(),
             tag: Some(tag),
             digest: entry.digest,
         });
     }
     let reference: Reference = name.parse().map_err(|_| name.clone())?;
-    Ok(Found {
+    Ok(DirectoryImage {
         repository: reference.repository,
         tag: reference.tag,
         digest: entry.digest,

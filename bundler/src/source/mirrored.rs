@@ -1,7 +1,7 @@
 /*!
-A repository that may be had from several places: the mirrors of `registries.conf` in their order, then the registry itself.
+A repository that may be had from several registries: the mirrors of `registries.conf` in their order, then the registry itself.
 
-As for skopeo, the place that gives the image's manifest gives everything else of it. What the bundle calls the image is what the
+As for skopeo, the registry that gives the image's manifest gives everything else of it. What the bundle calls the image is what the
 user typed, wherever it came from.
 */
 
@@ -15,7 +15,7 @@ use super::Registries;
 
 /// Where an image is. Cloning shares the choice.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct MirroredRepository {
     inner: Arc<Inner>,
     lookup: bool,
 }
@@ -26,8 +26,8 @@ struct Inner {
     candidates: Option<(Vec<Endpoint>, Registries)>,
 }
 
-impl Place {
-    /// A single place.
+impl MirroredRepository {
+    /// One registry.
     pub(super) fn at(remote: Remote) -> Self {
         Self::new(Inner {
             chosen: OnceCell::new_with(Some(remote)),
@@ -50,7 +50,7 @@ impl Place {
         }
     }
 
-    /// The same place, for asking after what need not be there.
+    /// The same repository, for asking after what need not be there.
     pub fn lookup(&self) -> Self {
         Self {
             lookup: true,
@@ -58,7 +58,7 @@ impl Place {
         }
     }
 
-    /// A manifest's bytes, digest checked, and its type. The first one that is asked for decides on the place.
+    /// A manifest's bytes, digest checked, and its type. The first one that is asked for decides on the registry.
     pub async fn manifest(&self, selector: &Selector) -> Result<RawManifest, Error> {
         if let (None, Some((endpoints, registries))) =
             (self.inner.chosen.get(), &self.inner.candidates)
@@ -86,12 +86,12 @@ impl Place {
         self.remote().await?.manifest(selector).await
     }
 
-    /// The place that gave the manifest, once one did.
+    /// The registry that gave the manifest, once one did.
     pub fn chosen(&self) -> Option<&Remote> {
         self.inner.chosen.get()
     }
 
-    /// The place that was chosen; before any manifest came, the registry itself.
+    /// The registry that was chosen; before any manifest came, the registry itself.
     pub async fn remote(&self) -> Result<Remote, Error> {
         let open = || async {
             let (endpoints, registries) = self.inner.candidates.as_ref().ok_or_else(nowhere)?;

@@ -19,21 +19,21 @@ use registry::{RawManifest, Remote, Slice, TagList};
 use schema::{Digest, Repository, Selector, Tag, manifest::Blob};
 
 pub use disk::Disk;
-pub use layer_url::Elsewhere;
-pub use mirrored::Place;
+pub use layer_url::LayerUrl;
+pub use mirrored::MirroredRepository;
 pub use registries::Registries;
 
 use crate::Error;
 
-/// A place that holds the manifests and blobs of an image.
+/// Where the manifests and blobs of an image are.
 #[derive(Debug, Clone)]
 pub enum Source {
     /// A directory, and the repository in it.
     Disk(Arc<Disk>, Repository),
     /// An address that a manifest gives for one of its layers; it has no manifests.
-    Elsewhere(Elsewhere),
+    LayerUrl(LayerUrl),
     /// A repository at a registry, or at one of its mirrors.
-    Registry(Place),
+    Registry(MirroredRepository),
 }
 
 impl Source {
@@ -41,8 +41,8 @@ impl Source {
     pub async fn manifest(&self, selector: &Selector) -> Result<RawManifest, Error> {
         match self {
             Self::Disk(disk, repository) => disk.manifest(repository, selector),
-            Self::Elsewhere(place) => Err(place.no_manifests()),
-            Self::Registry(place) => Ok(place.manifest(selector).await?),
+            Self::LayerUrl(layer) => Err(layer.no_manifests()),
+            Self::Registry(repository) => Ok(repository.manifest(selector).await?),
         }
     }
 
@@ -50,9 +50,9 @@ impl Source {
     pub async fn find(&self, tag: &Tag) -> Result<Option<Digest>, Error> {
         match self {
             Self::Disk(disk, repository) => Ok(disk.find(repository, tag)),
-            Self::Elsewhere(_) => Ok(None),
-            Self::Registry(place) => {
-                let remote = place.remote().await?;
+            Self::LayerUrl(_) => Ok(None),
+            Self::Registry(repository) => {
+                let remote = repository.remote().await?;
                 Ok(remote.find_manifest(&Selector::Tag(tag.clone())).await?)
             }
         }
@@ -63,16 +63,16 @@ impl Source {
     pub async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Digest>>, Error> {
         match self {
             Self::Disk(disk, _) => disk.referrers(subject),
-            Self::Elsewhere(_) => Ok(None),
-            Self::Registry(place) => Ok(place.remote().await?.referrers(subject).await?),
+            Self::LayerUrl(_) => Ok(None),
+            Self::Registry(repository) => Ok(repository.remote().await?.referrers(subject).await?),
         }
     }
 
     /// What the repository's list says of its tags; a directory is asked for single tags, which costs nothing.
     pub async fn tags(&self) -> Arc<TagList> {
         match self {
-            Self::Disk(..) | Self::Elsewhere(_) => Arc::new(TagList::Unknown),
-            Self::Registry(place) => match place.remote().await {
+            Self::Disk(..) | Self::LayerUrl(_) => Arc::new(TagList::Unknown),
+            Self::Registry(repository) => match repository.remote().await {
                 Ok(remote) => remote.tags().await,
                 // The question that matters will tell.
                 Err(_) => Arc::new(TagList::Unknown),
@@ -82,16 +82,19 @@ impl Source {
 
     /// A tag is there that the list lacks: the list is not to be believed.
     pub fn distrust_tags(&self) {
-        if let Self::Registry(place) = self {
-            place.chosen().into_iter().for_each(Remote::distrust_tags);
+        if let Self::Registry(repository) = self {
+            repository
+                .chosen()
+                .into_iter()
+                .for_each(Remote::distrust_tags);
         }
     }
 
     /// The same source, for questions that may well be answered with no.
     pub fn lookup(&self) -> Self {
         match self {
-            Self::Disk(..) | Self::Elsewhere(_) => self.clone(),
-            Self::Registry(place) => Self::Registry(place.lookup()),
+            Self::Disk(..) | Self::LayerUrl(_) => self.clone(),
+            Self::Registry(repository) => Self::Registry(repository.lookup()),
         }
     }
 
@@ -108,11 +111,11 @@ impl Source {
                 });
                 bytes.boxed()
             }
-            Self::Elsewhere(place) => place.stream(blob).boxed(),
-            Self::Registry(place) => {
-                let (place, blob) = (place.clone(), *blob);
+            Self::LayerUrl(layer) => layer.stream(blob).boxed(),
+            Self::Registry(repository) => {
+                let (repository, blob) = (repository.clone(), *blob);
                 let opened = async move {
-                    Ok::<_, registry::Error>(place.remote().await?.blob_stream(&blob))
+                    Ok::<_, registry::Error>(repository.remote().await?.blob_stream(&blob))
                 };
                 let bytes = stream::once(opened).try_flatten();
                 bytes.map_err(Error::from).boxed()
@@ -140,14 +143,14 @@ impl Source {
                 });
                 blocks.map_ok(Slice::Bytes).boxed()
             }
-            Self::Elsewhere(place) if length == blob.size => {
-                place.stream(blob).map_ok(Slice::Bytes).boxed()
+            Self::LayerUrl(layer) if length == blob.size => {
+                layer.stream(blob).map_ok(Slice::Bytes).boxed()
             }
-            Self::Elsewhere(_) => stream::iter([Ok(Slice::Unsupported)]).boxed(),
-            Self::Registry(place) => {
-                let (place, blob) = (place.clone(), *blob);
+            Self::LayerUrl(_) => stream::iter([Ok(Slice::Unsupported)]).boxed(),
+            Self::Registry(repository) => {
+                let (repository, blob) = (repository.clone(), *blob);
                 let opened = async move {
-                    let remote = place.remote().await?;
+                    let remote = repository.remote().await?;
                     Ok::<_, registry::Error>(remote.blob_part(&blob, offset, length))
                 };
                 let blocks = stream::once(opened).try_flatten();
@@ -163,9 +166,9 @@ impl Source {
                 let bytes = read(Arc::clone(disk), repository.clone(), *blob, offset, length);
                 Ok(Slice::Bytes(bytes.await?))
             }
-            Self::Elsewhere(_) => Ok(Slice::Unsupported),
-            Self::Registry(place) => {
-                let remote = place.remote().await?;
+            Self::LayerUrl(_) => Ok(Slice::Unsupported),
+            Self::Registry(repository) => {
+                let remote = repository.remote().await?;
                 Ok(remote.blob_range(blob, offset, length).await?)
             }
         }
@@ -175,8 +178,8 @@ impl Source {
     pub fn cuts_blobs(&self) -> bool {
         match self {
             Self::Disk(..) => true,
-            Self::Elsewhere(_) => false,
-            Self::Registry(place) => place.chosen().is_none_or(Remote::cuts_blobs),
+            Self::LayerUrl(_) => false,
+            Self::Registry(repository) => repository.chosen().is_none_or(Remote::cuts_blobs),
         }
     }
 }

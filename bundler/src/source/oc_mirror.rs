@@ -13,18 +13,18 @@ use std::{
 use schema::{Digest, Repository};
 use walkdir::WalkDir;
 
-use super::files::Found;
+use super::files::DirectoryImage;
 use crate::Error;
 
 /// An opened mirror directory.
 #[derive(Debug)]
-pub struct Mirror {
+pub struct OcMirror {
     root: PathBuf,
     /// Every tag, sorted by repository and tag.
-    tags: Vec<Found>,
+    tags: Vec<DirectoryImage>,
 }
 
-impl Mirror {
+impl OcMirror {
     /// Walks the tree once, following no link.
     pub(super) fn open(root: &Path) -> Result<Self, Error> {
         let base = root.join("v2");
@@ -52,7 +52,7 @@ impl Mirror {
     }
 
     /// Every tag, sorted by repository and tag.
-    pub(super) fn found(&self) -> &[Found] {
+    pub(super) fn found(&self) -> &[DirectoryImage] {
         &self.tags
     }
 
@@ -64,10 +64,10 @@ impl Mirror {
     pub(super) fn blob_path(&self, repository: &Repository, digest: &Digest) -> PathBuf {
         let base = self.root.join("v2").join(repository.as_str());
         let spellings = [digest.to_string(), format!("sha256-{}", digest.hex())];
-        let places = ["blobs", "manifests"]
+        let paths = ["blobs", "manifests"]
             .into_iter()
-            .flat_map(|place| spellings.iter().map(move |name| (place, name)));
-        let mut paths = places.map(|(place, name)| base.join(place).join(name));
+            .flat_map(|folder| spellings.iter().map(move |name| (folder, name)));
+        let mut paths = paths.map(|(folder, name)| base.join(folder).join(name));
         paths
             .find(|path| path.is_file())
             .unwrap_or_else(|| base.join("blobs").join(&spellings[0]))
@@ -75,7 +75,7 @@ impl Mirror {
 }
 
 /// A symbolic link in a manifests directory: its name is the tag, where it leads is the digest.
-fn tag(path: &Path, base: &Path) -> Result<Found, Error> {
+fn tag(path: &Path, base: &Path) -> Result<DirectoryImage, Error> {
     let broken = |reason: String| Error::Disk {
         path: path.to_owned(),
         reason,
@@ -108,7 +108,7 @@ fn tag(path: &Path, base: &Path) -> Result<Found, Error> {
             "the tag does not lead to a manifest beside it: {error}"
         ))
     })?;
-    Ok(Found {
+    Ok(DirectoryImage {
         repository,
         tag: Some(tag),
         digest,

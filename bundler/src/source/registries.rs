@@ -12,7 +12,7 @@ use registry::{Endpoint, Error, Options, RegistriesConf, Registry, Remote};
 use schema::Reference;
 use tokio::sync::OnceCell;
 
-use super::Place;
+use super::MirroredRepository;
 
 /// Registries by host, opened when first asked for. Cloning shares them.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl Registries {
     }
 
     /// Where a reference leads. Nothing is asked of any registry; only certificate and credential files are read.
-    pub fn repository(&self, reference: &Reference) -> Result<Place, Error> {
+    pub fn repository(&self, reference: &Reference) -> Result<MirroredRepository, Error> {
         let endpoints = self.0.conf.sources(reference)?;
         match endpoints.as_slice() {
             [only] if !only.insecure => {
@@ -61,9 +61,11 @@ impl Registries {
                         registry
                     }
                 };
-                Ok(Place::at(registry.repository(&only.repository)))
+                Ok(MirroredRepository::at(
+                    registry.repository(&only.repository),
+                ))
             }
-            _ => Ok(Place::one_of(endpoints, self.clone())),
+            _ => Ok(MirroredRepository::one_of(endpoints, self.clone())),
         }
     }
 

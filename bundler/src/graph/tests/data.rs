@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::{
-    super::{collector::Gathering, layer::Layer},
+    super::{collector::FileCollector, layer::Layer},
     *,
 };
 use crate::testing::shared;
@@ -164,11 +164,11 @@ fn the_layer_is_the_same_everywhere() -> Outcome {
 
 #[test]
 fn entries_are_counted() -> Outcome {
-    let mut gathering = Gathering::new("t");
+    let mut collector = FileCollector::new("t");
     for _ in 0..100_000 {
-        gathering.place(b"a")?;
+        collector.accept(b"a")?;
     }
-    let refused = gathering.place(b"a").map_err(|error| error.to_string());
+    let refused = collector.accept(b"a").map_err(|error| error.to_string());
     assert!(refused.is_err_and(|text| text.starts_with("t: there are more than 100,000 files")));
     Ok(())
 }

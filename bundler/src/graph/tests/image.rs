@@ -100,8 +100,8 @@ impl Base {
             },
             source: Source::Disk(disk, "ubi9".parse()?),
             manifests: self.manifests.clone(),
-            made: HashMap::new(),
-            elsewhere: HashMap::new(),
+            blobs_in_memory: HashMap::new(),
+            foreign_sources: HashMap::new(),
             left_out: Vec::new(),
         })
     }
@@ -144,7 +144,7 @@ fn parts(made: &Resolved, digest: &Digest) -> Result<(Value, Value), Box<dyn std
         .as_str()
         .unwrap_or_default()
         .parse()?;
-    let config = made.made.get(&config).ok_or("no such config")?;
+    let config = made.blobs_in_memory.get(&config).ok_or("no such config")?;
     assert_eq!(manifest["config"]["size"], config.len());
     Ok((manifest, serde_json::from_slice(config)?))
 }
@@ -155,7 +155,7 @@ async fn one_layer_and_the_command_are_added_and_nothing_is_lost() -> Outcome {
         let mut base = Base::new()?;
         let bottom = base.image(media_type, &config("amd64"))?;
         let made = made(base.resolved(bottom)?).await?;
-        assert_eq!((made.manifests.len(), made.made.len()), (1, 2));
+        assert_eq!((made.manifests.len(), made.blobs_in_memory.len()), (1, 2));
         let (manifest, config) = parts(&made, &made.image.digest)?;
         let (config_type, layer_type) = types(media_type);
         assert_eq!(manifest["mediaType"], media_type.as_str());
@@ -165,7 +165,7 @@ async fn one_layer_and_the_command_are_added_and_nothing_is_lost() -> Outcome {
         let added = &manifest["layers"][1];
         assert_eq!(added["mediaType"], layer_type);
         let layer: Digest = added["digest"].as_str().unwrap_or_default().parse()?;
-        let bytes = made.made.get(&layer).ok_or("no such layer")?;
+        let bytes = made.blobs_in_memory.get(&layer).ok_or("no such layer")?;
         assert_eq!(
             (added["size"].clone(), Digest::of(bytes)),
             (bytes.len().into(), layer)
@@ -268,7 +268,7 @@ async fn the_same_base_and_data_give_the_same_digest() -> Outcome {
     renamed.image.source = "mirror.example/base:9".to_owned();
     let second = made(renamed).await?;
     assert_eq!(first.image.digest, second.image.digest);
-    assert_eq!(first.made, second.made);
+    assert_eq!(first.blobs_in_memory, second.blobs_in_memory);
     // Known to registries inside: another digest here is another image there.
     assert_eq!(
         first.image.digest.to_string(),

@@ -72,11 +72,11 @@ impl Keyring {
 
     /// Checks an inline-signed message of at most 50 KiB. `now` is held against the signature's own expiry, not the key's.
     pub fn verify(&self, message: &[u8], now: Timestamp) -> Result<Signed, SignatureError> {
-        self.judge(&Message::open(message)?, now)
+        self.check(&Message::open(message)?, now)
     }
 
     /// [`Self::verify`] for a message that is open already.
-    pub fn judge(&self, message: &Message, now: Timestamp) -> Result<Signed, SignatureError> {
+    pub fn check(&self, message: &Message, now: Timestamp) -> Result<Signed, SignatureError> {
         let id = || message.key.to_string().to_uppercase();
         let mut candidates = self.0.iter().filter(|key| key.id == message.key).peekable();
         if candidates.peek().is_none() {

@@ -54,8 +54,11 @@ pub struct Payload {
 }
 
 /// Reads the payload of a release image, or of each image of a list, which must agree.
-pub async fn read(source: &Source, top: &RawManifest, shown: &str) -> Result<Payload, Error> {
-    let reader = Reader { source, shown };
+pub async fn read(source: &Source, top: &RawManifest, display_ref: &str) -> Result<Payload, Error> {
+    let reader = Reader {
+        source,
+        display_ref,
+    };
     let parsed = reader.parse(top)?;
     if !top.media_type.is_index() {
         return reader.image(&parsed).await;
@@ -86,10 +89,10 @@ pub async fn read(source: &Source, top: &RawManifest, shown: &str) -> Result<Pay
 /// `io.openshift.release` of an image's config, which only release images have: the version. None for any other image,
 /// and for a label that is no version.
 pub async fn version_label(source: &Source, top: &RawManifest) -> Result<Option<String>, Error> {
-    let shown = top.digest.to_string();
+    let display_ref = top.digest.to_string();
     let reader = Reader {
         source,
-        shown: &shown,
+        display_ref: &display_ref,
     };
     let mut parsed = reader.parse(top)?;
     if top.media_type.is_index() {
@@ -114,13 +117,13 @@ fn machines(list: &Manifest) -> Vec<&Child> {
 
 struct Reader<'a> {
     source: &'a Source,
-    shown: &'a str,
+    display_ref: &'a str,
 }
 
 impl Reader<'_> {
     fn parse(&self, raw: &RawManifest) -> Result<Manifest, Error> {
         Manifest::parse(&raw.bytes, raw.media_type).map_err(|source| Error::Manifest {
-            image: format!("{} ({})", self.shown, raw.digest),
+            image: format!("{} ({})", self.display_ref, raw.digest),
             source,
         })
     }
@@ -181,7 +184,7 @@ impl Reader<'_> {
                 break;
             }
             let content = self.source.stream(layer);
-            let files = layer::search(content, *layer, self.shown, Manifests).await?;
+            let files = layer::search(content, *layer, self.display_ref, Manifests).await?;
             if files.contains_key(&format!("{DIRECTORY}image-references")) {
                 return Ok(files);
             }
@@ -208,7 +211,7 @@ impl Reader<'_> {
                     .inspect_err(|error| {
                         tracing::warn!(
                             "release {}: clusters cannot use its {path}: {error}",
-                            self.shown
+                            self.display_ref
                         );
                     })
                     .ok();
@@ -274,7 +277,7 @@ impl Reader<'_> {
 
     fn refused(&self, reason: String) -> Error {
         Error::Payload {
-            release: self.shown.to_owned(),
+            release: self.display_ref.to_owned(),
             reason,
         }
     }

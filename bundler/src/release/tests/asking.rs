@@ -37,7 +37,7 @@ pub(super) fn operator(party: &Party, stores: &[&str]) -> Made<OperatorTrust> {
     })
 }
 
-pub(super) async fn judge(
+pub(super) async fn verify(
     patience: Duration,
     operator: &OperatorTrust,
     payload: Option<&PayloadTrust>,

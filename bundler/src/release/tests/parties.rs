@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     Outcome,
-    asking::{LONG, at, judge, operator, release, store},
+    asking::{LONG, at, operator, release, store, verify},
     forge::{Made, Party},
 };
 use crate::release::{
@@ -29,7 +29,7 @@ async fn one_valid_signature_by_the_operators_key_decides() -> Outcome {
         party.claims(&release(), "never asked for")?,
     ])
     .await?;
-    let verdict = judge(LONG, &operator(&party, &[&at(&server)])?, None).await?;
+    let verdict = verify(LONG, &operator(&party, &[&at(&server)])?, None).await?;
     assert!(verdict.is_verified() && verdict.cluster.is_none());
     assert_eq!(verdict.signatures, [good]);
     assert_eq!(verdict.signers, BTreeSet::from([party.fingerprint()]));
@@ -63,13 +63,13 @@ async fn the_payloads_keyrings_are_all_needed_and_decide_nothing() -> Outcome {
     let operator = operator(&ours, &[&beside])?;
 
     let both = payload(&[("a", &ours), ("b", &theirs)], &stores)?;
-    let verdict = judge(LONG, &operator, Some(&both)).await?;
+    let verdict = verify(LONG, &operator, Some(&both)).await?;
     assert_eq!(verdict.signatures, [our.clone(), their.clone()]);
     assert_eq!(verdict.references, BTreeSet::from(["ours".to_owned()]));
     assert_eq!(verdict.cluster, None);
 
     let more = payload(&[("a", &theirs), ("b", &third)], &stores)?;
-    let verdict = judge(LONG, &operator, Some(&more)).await?;
+    let verdict = verify(LONG, &operator, Some(&more)).await?;
     assert!(verdict.is_verified());
     let told = verdict.cluster.unwrap_or_default();
     assert!(
@@ -87,7 +87,7 @@ async fn the_payloads_keyrings_are_all_needed_and_decide_nothing() -> Outcome {
         stores: vec![beside.parse()?],
         no_payload_stores: false,
     };
-    let verdict = judge(LONG, &operator, Some(&circular)).await?;
+    let verdict = verify(LONG, &operator, Some(&circular)).await?;
     assert!(!verdict.is_verified());
     let refusal = verdict.refusal("r");
     assert!(
@@ -113,7 +113,7 @@ async fn a_payload_leads_nowhere_into_this_network() -> Outcome {
         "https://[::ffff:10.0.0.1]/a",
     ];
     let payload = payload(&[("a", &party)], &stores)?;
-    let verdict = judge(LONG, &operator(&party, &[])?, Some(&payload)).await?;
+    let verdict = verify(LONG, &operator(&party, &[])?, Some(&payload)).await?;
     assert!(!verdict.is_verified());
     let tried = verdict.tried.join("\n");
     for (store, reason) in [
@@ -132,13 +132,13 @@ async fn a_payload_leads_nowhere_into_this_network() -> Outcome {
     }
     // The operator's word about one store is one about its host.
     let beside = format!("{}/other", server.address);
-    let named = judge(LONG, &operator(&party, &[&beside])?, Some(&payload)).await?;
+    let named = verify(LONG, &operator(&party, &[&beside])?, Some(&payload)).await?;
     assert!(named.is_verified(), "{named:?}");
     let none = OperatorTrust {
         no_payload_stores: true,
         ..operator(&party, &[&beside])?
     };
-    let verdict = judge(LONG, &none, Some(&payload)).await?;
+    let verdict = verify(LONG, &none, Some(&payload)).await?;
     assert!(!verdict.is_verified());
     assert!(verdict.tried.join("\n").contains("--no-payload-stores"));
     Ok(())
@@ -147,12 +147,12 @@ async fn a_payload_leads_nowhere_into_this_network() -> Outcome {
 #[tokio::test]
 async fn without_a_key_or_a_store_the_refusal_says_what_to_give() -> Outcome {
     let none = OperatorTrust::default();
-    let verdict = judge(LONG, &none, None).await?;
+    let verdict = verify(LONG, &none, None).await?;
     assert!(!verdict.is_verified());
     let refusal = verdict.refusal("r");
     assert!(refusal.contains("--release-key") && refusal.contains("RPM-GPG-KEY-redhat-release"));
     let party = Party::new(1)?;
-    let refusal = judge(LONG, &operator(&party, &[])?, None)
+    let refusal = verify(LONG, &operator(&party, &[])?, None)
         .await?
         .refusal("r");
     assert!(refusal.contains("--signature-store"), "{refusal}");

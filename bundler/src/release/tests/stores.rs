@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::{
     Outcome,
-    asking::{LONG, SHORT, at, judge, operator, release, store},
+    asking::{LONG, SHORT, at, operator, release, store, verify},
     forge::Party,
     server::{Reply, serve, serve_slowly},
 };
@@ -45,7 +45,7 @@ async fn stores_that_misbehave_are_named_with_what_they_did() -> Outcome {
         (nowhere, "signature-1: cannot be reached (".to_owned()),
     ];
     let stores: Vec<&str> = expected.iter().map(|(store, _)| store.as_str()).collect();
-    let verdict = judge(SHORT, &operator(&party, &stores)?, None).await?;
+    let verdict = verify(SHORT, &operator(&party, &stores)?, None).await?;
     assert!(!verdict.is_verified());
     let refusal = verdict.refusal("example.com/release:1");
     for (store, what) in &expected {
@@ -87,7 +87,7 @@ async fn stores_are_asked_at_once_and_the_quickest_does_not_decide_what_is_kept(
     })
     .await?;
     let operator = operator(&party, &[&at(&slow), &at(&quick)])?;
-    let verdict = judge(LONG, &operator, None).await?;
+    let verdict = verify(LONG, &operator, None).await?;
     assert_eq!(verdict.signatures, [kept]);
     assert!(verdict.tried.is_empty(), "{verdict:?}");
     Ok(())
@@ -99,9 +99,9 @@ async fn a_store_that_hangs_hinders_no_other() -> Outcome {
     let hang = serve(|_| Reply::Hang).await?;
     let good = store(vec![party.claims(&release(), "a")?]).await?;
     let patient = operator(&party, &[&at(&good), &at(&hang)])?;
-    assert!(judge(LONG, &patient, None).await?.is_verified());
+    assert!(verify(LONG, &patient, None).await?.is_verified());
     let impatient = operator(&party, &[&at(&hang), &at(&good)])?;
-    let verdict = judge(SHORT, &impatient, None).await?;
+    let verdict = verify(SHORT, &impatient, None).await?;
     assert!(verdict.is_verified());
     assert_eq!(verdict.tried.len(), 1, "{verdict:?}");
     Ok(())
@@ -133,11 +133,11 @@ async fn a_directory_is_a_store_and_links_in_it_are_not_followed() -> Outcome {
     std::fs::write(place("large").join("signature-1"), vec![0; (50 << 10) + 1])?;
     let ask = async |name: &str| {
         let store = root.path().join(name).display().to_string();
-        judge(LONG, &operator(&party, &[&store])?, None).await
+        verify(LONG, &operator(&party, &[&store])?, None).await
     };
     let url = format!("file://{}", root.path().join("good").display());
     assert!(
-        judge(LONG, &operator(&party, &[&url])?, None)
+        verify(LONG, &operator(&party, &[&url])?, None)
             .await?
             .is_verified()
     );
