@@ -7,6 +7,28 @@ resolve → plan → sign → fetch → write
 
 [`build`] is that sentence. [`release`] turns a release into the images it names, [`resolve`] references into manifests, [`plan`] orders everything and knows each
 size and digest, [`fetch`] pulls the blobs as one long sequence of slices, [`mod@write`] puts them down in order.
+
+What a bundle would hold, without writing it:
+
+```no_run
+use bundler::{Request, args::BuildArgs};
+use clap::Parser;
+
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    build: BuildArgs,
+}
+
+# async fn example() -> Result<(), bundler::Error> {
+let flags = Flags::parse_from(["bundler", "--image", "quay.io/prometheus/busybox:glibc", "--dry-run"]);
+let plan = bundler::build(&Request::from_args(&flags.build)?, &()).await?;
+for image in &plan.index.images {
+    println!("{}@{} from {}", image.repository, image.digest, image.source);
+}
+# Ok(())
+# }
+```
 */
 
 pub mod args;
@@ -24,15 +46,17 @@ mod show;
 pub mod source;
 #[cfg(test)]
 mod testing;
+pub mod wanted;
 pub mod write;
 
 use plan::Parts;
-use request::Wanted;
-use resolve::failures;
+use release::Releases;
+use resolve::failures::{self, MayLack};
 use schema::{
     Progress,
     bundle::{Tape, UpdateGraph},
 };
+use wanted::Wanted;
 
 pub use error::Error;
 pub use plan::Plan;
@@ -55,8 +79,10 @@ pub async fn build(request: &Request, progress: &dyn Progress) -> Result<Plan, E
         .as_ref()
         .ok_or_else(|| Error::Usage("--signing-key is missing".to_owned()))?;
     let tape = Tape::sign(plan.index.clone(), key)?;
-    if let Err(error) = write::bundle(request, &plan, tape, progress).await {
-        return Err(failures::blobs(&plan, request.concurrency, error).await);
+    let concurrency = request.resolve.concurrency;
+    let written = write::bundle(&plan, tape, &request.output, concurrency, progress).await;
+    if let Err(error) = written {
+        return Err(fetch::name_missing_blobs(&plan, concurrency, error).await);
     }
     if let Some(directory) = &request.config_to_dir {
         write::manifests(directory, &config)?;
@@ -66,39 +92,45 @@ pub async fn build(request: &Request, progress: &dyn Progress) -> Result<Plan, E
 
 /// Everything that is small: releases first, so that one that is not verified moves nothing; then manifests.
 async fn gather(request: &Request) -> Result<Parts, Error> {
-    let data = match &request.graph {
-        Some((input, _)) => Some(graph::data(input, &request.web).await?),
+    let graph = request.graph.as_ref();
+    let data = match graph {
+        Some(graph) => Some(graph::data(&graph.data, &request.web).await?),
         None => None,
     };
-    let release::Releases {
+    let Releases {
         images,
         mut records,
         config,
         claimed,
         failures: earlier,
-    } = release::gather(request).await?;
+    } = release::gather(&request.release_inputs()).await?;
     let signatures = config.iter().map(|file| file.path.clone()).collect();
     let config = config::together(&request.config, config)?;
     let others = request.images.iter().filter(|wanted| {
         let mut tags = wanted.tags.iter();
         !tags.any(|tag| claimed.contains(&(wanted.repository.clone(), tag.clone())))
     });
-    let base = request.graph.as_ref().map(|(_, base)| base);
+    let base = graph.map(|graph| &graph.base);
     let wanted: Vec<&Wanted> = others.chain(&images).chain(base).collect();
     let (mut images, mut failed) = (Vec::new(), Vec::new());
-    for (wanted, outcome) in wanted.iter().zip(resolve::all(request, &wanted).await) {
+    let outcomes = resolve::all(&request.resolve, &request.web, &wanted).await;
+    for (wanted, outcome) in wanted.iter().zip(outcomes) {
         match outcome {
             Ok(resolved) => images.push(resolved),
             Err(error) => failed.push((*wanted, error)),
         }
     }
-    let missing = failures::settle(request, failed, base, earlier, wanted.len())?;
-    // Last of all, and there: nothing is settled without it.
+    let may_lack = MayLack {
+        images: request.skip_missing,
+        components: request.release.allow_incomplete,
+    };
+    let missing = failures::settle(may_lack, failed, base, earlier, wanted.len())?;
+    // The base is the last one, and it is there: nothing is settled without it.
     let base = base.and_then(|_| images.pop());
     release::selected(&mut records, &images);
     let mut update_graph = None;
-    if let (Some(data), Some(base)) = (data, base) {
-        let image = graph::image(base, &data, graph::repository()?).await?;
+    if let (Some(graph), Some(data), Some(base)) = (graph, data, base) {
+        let image = graph::image(base, &data, graph.repository.clone()).await?;
         update_graph = Some(UpdateGraph {
             repository: image.image.repository.clone(),
             digest: image.image.digest,
@@ -106,14 +138,7 @@ async fn gather(request: &Request) -> Result<Parts, Error> {
         images.push(image);
     }
     if images.is_empty() && config.is_empty() && !missing.is_empty() {
-        let failures = missing.into_iter().map(|one| {
-            let (image, reason) = (one.source.clone(), one.reason);
-            (one.source, Error::Missing { image, reason })
-        });
-        return Err(Error::Images {
-            total: wanted.len(),
-            failures: failures.collect(),
-        });
+        return Err(failures::nothing_left(missing, wanted.len()));
     }
     Ok(Parts {
         images,

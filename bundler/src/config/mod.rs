@@ -265,6 +265,18 @@ pub enum ConfigError {
         /// Its name.
         name: String,
     },
+    /// The signatures of a release, unfit for clusters.
+    #[error(
+        "config/{path} holds ConfigMap {name} without {lacks}; leave that file out, a right one is made"
+    )]
+    Signatures {
+        /// Path below `config/`.
+        path: String,
+        /// The ConfigMap.
+        name: String,
+        /// What it should have.
+        lacks: &'static str,
+    },
     /// A device, a pipe, a socket.
     #[error("{}: neither a file nor a directory", .0.display())]
     Special(PathBuf),

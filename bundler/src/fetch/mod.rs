@@ -5,6 +5,7 @@ A blob comes by one request, unless it is so large that several connections do b
 never exceeds [`WINDOW`], however it is cut. A registry without ranges is read blob by blob when its turn comes.
 */
 
+mod missing_blobs;
 mod piece;
 
 use std::{
@@ -18,6 +19,8 @@ use bytes::Bytes;
 use futures_util::{FutureExt, Stream, future::BoxFuture, stream};
 use piece::{Begun, Limits, Piece, Step};
 use schema::bundle::{Kind, Tape};
+
+pub use missing_blobs::name_missing_blobs;
 
 use crate::{Error, Plan, plan::Content};
 

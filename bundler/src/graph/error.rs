@@ -4,8 +4,6 @@ use std::io;
 
 use cli::{Exit, HasExitCode};
 
-use crate::Error;
-
 /// An update graph image could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum GraphError {
@@ -79,9 +77,6 @@ pub enum GraphError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The base image cannot be read.
-    #[error(transparent)]
-    Source(Box<Error>),
     /// More than anybody's update graph.
     #[error(
         "{name}: {what} more than {limit}, too much for update graph data; check that it is the right file"
@@ -114,18 +109,11 @@ pub enum GraphError {
     },
 }
 
-impl From<Error> for GraphError {
-    fn from(error: Error) -> Self {
-        Self::Source(Box::new(error))
-    }
-}
-
 impl HasExitCode for GraphError {
     fn exit(&self) -> Exit {
         match self {
             Self::Base { .. } => Exit::Source,
             Self::Io { source, .. } if source.kind() != io::ErrorKind::NotFound => Exit::Failed,
-            Self::Source(error) => error.exit(),
             Self::Damaged { .. }
             | Self::Foreign { .. }
             | Self::Incomplete { .. }

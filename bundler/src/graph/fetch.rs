@@ -1,12 +1,21 @@
 /*! The data from where the command line says it is: a path, or an address to ask once. */
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use registry::web::{self, Limits, Web};
-use schema::Repository;
+use url::Url;
 
 use super::GraphData;
-use crate::{Error, request::GraphInput};
+use crate::Error;
+
+/// Where the data of an update service is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GraphInput {
+    /// A tarball or a directory.
+    Path(PathBuf),
+    /// A tarball to fetch.
+    Url(Url),
+}
 
 /// What is taken of a download. The real tarball has about 100 KB.
 const LIMITS: Limits = Limits {
@@ -33,10 +42,4 @@ pub async fn data(input: &GraphInput, web: &Web) -> Result<GraphData, Error> {
         .map_err(|error| download(error.to_string()))?
         .ok_or_else(|| download("is not there (404)".to_owned()))?;
     Ok(GraphData::from_tarball(&shown, tarball.as_slice())?)
-}
-
-/// Where the image is put in the bundle: `openshift/graph-data`.
-pub fn repository() -> Result<Repository, Error> {
-    let name = "openshift/graph-data".parse();
-    name.map_err(|error| Error::Usage(format!("{error}")))
 }

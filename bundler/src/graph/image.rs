@@ -13,7 +13,6 @@ use schema::{
     Digest, Manifest, MediaType, Repository,
     bundle::{Image, Missing},
     manifest::{Blob, MANIFEST_LIMIT, ManifestError},
-    name::NameError,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -36,7 +35,7 @@ pub async fn image(
     base: Resolved,
     data: &GraphData,
     repository: Repository,
-) -> Result<Resolved, GraphError> {
+) -> Result<Resolved, Error> {
     let layer = Layer::of(data)?;
     let mut builder = ImageBuilder {
         base: &base,
@@ -51,15 +50,13 @@ pub async fn image(
     } else {
         builder.manifest(top).await?
     };
+    let tag = format!("graph-{}", &digest.hex()[..12]).parse();
+    let tag = tag.map_err(|error| builder.unfit(&digest, &format!("{error}")))?;
     let ImageBuilder {
         manifests,
         blobs_in_memory,
         ..
     } = builder;
-    let tag = format!("graph-{}", &digest.hex()[..12]);
-    let tag = tag
-        .parse()
-        .map_err(|error: NameError| Error::Usage(error.to_string()))?;
     let left_out = base.left_out.into_iter().map(|layer| Missing {
         repository: repository.clone(),
         ..layer
@@ -97,13 +94,13 @@ struct ImageBuilder<'a> {
 }
 
 impl<'a> ImageBuilder<'a> {
-    fn carried(&self, digest: &Digest) -> Result<&'a Carried, GraphError> {
+    fn carried(&self, digest: &Digest) -> Result<&'a Carried, Error> {
         let carried = self.base.manifests.get(digest);
         carried.ok_or_else(|| self.unfit(digest, "one of its manifests is missing"))
     }
 
     /// The same index over the images made from its images.
-    async fn index(&mut self, base: &Carried) -> Result<Digest, GraphError> {
+    async fn index(&mut self, base: &Carried) -> Result<Digest, Error> {
         #[derive(Deserialize)]
         struct Body {
             manifests: Vec<Entry>,
@@ -151,7 +148,7 @@ impl<'a> ImageBuilder<'a> {
     }
 
     /// The same image with one more layer, and its config to match.
-    async fn manifest(&mut self, base: &Carried) -> Result<Digest, GraphError> {
+    async fn manifest(&mut self, base: &Carried) -> Result<Digest, Error> {
         #[derive(Deserialize)]
         struct Body {
             config: Config,
@@ -191,7 +188,7 @@ impl<'a> ImageBuilder<'a> {
     }
 
     /// The bytes of an image's config, digest checked.
-    async fn config(&self, base: &Carried) -> Result<Bytes, GraphError> {
+    async fn config(&self, base: &Carried) -> Result<Bytes, Error> {
         let unfit = |reason: &str| self.unfit(&base.raw.digest, reason);
         let blob: &Blob = base
             .parsed
@@ -206,17 +203,17 @@ impl<'a> ImageBuilder<'a> {
         };
         let found = Digest::of(&bytes);
         if found != blob.digest {
-            return Err(GraphError::from(Error::WrongBytes {
+            return Err(Error::WrongBytes {
                 image: self.base.image.source.clone(),
                 expected: blob.digest.to_string(),
                 found: found.to_string(),
-            }));
+            });
         }
         Ok(bytes)
     }
 
     /// Completes a manifest of the base's type and takes it.
-    fn keep(&mut self, base: &Carried, mut body: Value) -> Result<Digest, GraphError> {
+    fn keep(&mut self, base: &Carried, mut body: Value) -> Result<Digest, Error> {
         let media_type = base.raw.media_type;
         body["schemaVersion"] = 2.into();
         body["mediaType"] = media_type.as_str().into();
@@ -241,21 +238,21 @@ impl<'a> ImageBuilder<'a> {
         Ok(digest)
     }
 
-    fn read<T: for<'de> Deserialize<'de>>(&self, manifest: &Carried) -> Result<T, GraphError> {
+    fn read<T: for<'de> Deserialize<'de>>(&self, manifest: &Carried) -> Result<T, Error> {
         serde_json::from_slice(&manifest.raw.bytes)
             .map_err(|error| self.broken(ManifestError::Malformed(error.to_string())))
     }
 
-    fn broken(&self, source: ManifestError) -> GraphError {
+    fn broken(&self, source: ManifestError) -> Error {
         let image = self.base.image.source.clone();
-        GraphError::from(Error::Manifest { image, source })
+        Error::Manifest { image, source }
     }
 
-    fn unfit(&self, manifest: &Digest, reason: &str) -> GraphError {
-        GraphError::Base {
+    fn unfit(&self, manifest: &Digest, reason: &str) -> Error {
+        Error::from(GraphError::Base {
             image: format!("{} ({manifest})", self.base.image.source),
             reason: reason.to_owned(),
-        }
+        })
     }
 }
 

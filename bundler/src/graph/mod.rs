@@ -23,5 +23,5 @@ mod tests;
 
 pub use data::GraphData;
 pub use error::GraphError;
-pub use fetch::{data, repository};
+pub use fetch::{GraphInput, data};
 pub use image::image;

@@ -5,13 +5,13 @@ tags them.
 
 use schema::bundle::{Image, Release};
 
-use super::{Candidate, payload};
-use crate::{Error, Request, resolve::Resolved, source::Source};
+use super::{candidate::Candidate, payload};
+use crate::{Error, resolve::Resolved, source::Source, wanted::Wanted};
 
 /// The images of a source directory that are labelled as releases and tagged as `oc` tags them.
-pub(super) async fn candidates(request: &Request) -> Result<Vec<Candidate>, Error> {
+pub(super) async fn candidates(images: &[Wanted]) -> Result<Vec<Candidate>, Error> {
     let mut found = Vec::new();
-    for wanted in &request.images {
+    for wanted in images {
         let (Source::Disk(..), [tag]) = (&wanted.source, wanted.tags.as_slice()) else {
             continue;
         };

@@ -2,12 +2,13 @@
 
 use std::{fmt, path::Path, sync::Arc};
 
-use schema::{Reference, Repository, Tag};
+use schema::{Reference, Repository, Selector, Tag};
 
-use super::{Wanted, WantedRelease, spec::SpecImage};
+use super::spec::SpecImage;
 use crate::{
     Error,
-    source::{Disk, Registries, Source},
+    source::{DirectoryImage, Disk, Registries, Source},
+    wanted::{Wanted, WantedRelease},
 };
 
 /// Where names are looked up.
@@ -32,7 +33,8 @@ impl Locator<'_> {
             wanted.push(self.image("--image", image)?);
         }
         if let Some(disk) = self.disk.as_ref().filter(|_| !selected) {
-            wanted.extend(disk.everything()?);
+            let images = disk.everything()?.into_iter();
+            wanted.extend(images.map(|image| in_disk(disk, image)));
         }
         Ok(wanted)
     }
@@ -116,7 +118,9 @@ impl Locator<'_> {
         let (repository, tag) = parse_rename(name)?;
         let tag = tag.ok_or_else(|| usage(&"expected file://REPO:TAG"))?;
         let mut all = disk.everything()?.into_iter();
-        let found = all.find(|found| found.repository == repository && found.tags.contains(&tag));
+        let found =
+            all.find(|found| found.repository == repository && found.tag.as_ref() == Some(&tag));
+        let found = found.map(|found| in_disk(disk, found));
         found.ok_or_else(|| usage(&"there is no such tag in that directory"))
     }
 }
@@ -137,7 +141,8 @@ fn in_layout(text: &str, usage: &dyn Fn(&dyn fmt::Display) -> Error) -> Result<W
     let disk = Arc::new(Disk::open(Path::new(directory))?);
     let missing = || usage(&"there is no image of that name in the layout");
     if let Some(wanted) = wanted {
-        return disk.named(wanted)?.ok_or_else(missing);
+        let named = disk.named(wanted).ok_or_else(missing)?;
+        return Ok(in_disk(&disk, named));
     }
     let mut found = disk.everything()?;
     let first = found.pop().ok_or_else(missing)?;
@@ -146,7 +151,20 @@ fn in_layout(text: &str, usage: &dyn Fn(&dyn fmt::Display) -> Error) -> Result<W
             &"the layout holds several images; choose one with oci:DIR:NAME, or take all with --from-dir DIR",
         ));
     }
-    Ok(first)
+    Ok(in_disk(&disk, first))
+}
+
+fn in_disk(disk: &Arc<Disk>, image: DirectoryImage) -> Wanted {
+    let tag = image.tag.as_ref().map(|tag| format!(":{tag}"));
+    Wanted {
+        source: Source::Disk(Arc::clone(disk), image.repository.clone()),
+        selector: Selector::Digest(image.digest),
+        display_ref: format!("file://{}{}", image.repository, tag.unwrap_or_default()),
+        repository: image.repository,
+        tags: image.tag.into_iter().collect(),
+        component: None,
+        releases: Vec::new(),
+    }
 }
 
 /// `REF=REPO[:TAG]`, parted at the last `=`.

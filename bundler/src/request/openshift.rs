@@ -2,100 +2,61 @@
 
 use std::path::PathBuf;
 
-use schema::{Repository, Selector};
 use url::Url;
 
 use super::{
-    Wanted,
+    GraphRequest,
     locator::Locator,
     spec::{Spec, SpecImage},
 };
 use crate::{
     Error,
     args::ReleaseArgs,
-    release::{store::Store, trust::OperatorTrust},
-    source::Source,
+    graph::GraphInput,
+    release::{ReleaseRules, store::Store, trust::OperatorTrust},
 };
 
-/// An OpenShift release to take with all its components.
-#[derive(Debug, Clone)]
-pub struct WantedRelease {
-    /// Where the release image is.
-    pub source: Source,
-    /// Which manifest there.
-    pub selector: Selector,
-    /// The reference for the index and for messages.
-    pub display_ref: String,
-}
-
-/// What must hold for a release, and where it is put.
-#[derive(Debug)]
-pub struct ReleaseRules {
-    /// The repository in the bundle of release images and their components.
-    pub repository: Repository,
-    /// The keys and stores of whoever runs the build.
-    pub trust: OperatorTrust,
-    /// Whether keys were named, and not only found.
-    pub keys_given: bool,
-    /// Take a release that nobody vouches for.
-    pub allow_unverified: bool,
-    /// Take a release of which components are missing at their source.
-    pub allow_incomplete: bool,
-}
-
-/// Where the data of an update service is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GraphInput {
-    /// A tarball or a directory.
-    Path(PathBuf),
-    /// A tarball to fetch.
-    Url(Url),
-}
-
-impl GraphInput {
-    fn parse(text: &str) -> Result<Self, Error> {
-        if !text.contains("://") {
-            return Ok(Self::Path(text.into()));
-        }
-        let shown = registry::web::shown(text);
-        let usage = |reason: &str| Error::Usage(format!("--graph-data {shown}: {reason}"));
-        let url: Url = text.parse().map_err(|error| usage(&format!("{error}")))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(usage(
-                "it is fetched without credentials; leave out user and password",
-            ));
-        }
-        match url.scheme() {
-            "http" | "https" => Ok(Self::Url(url)),
-            "file" => Ok(Self::Path(
-                url.to_file_path()
-                    .map_err(|()| usage("expected file:///PATH"))?,
-            )),
-            _ => Err(usage("expected a path, or a URL with https, http or file")),
-        }
+fn graph_input(text: &str) -> Result<GraphInput, Error> {
+    if !text.contains("://") {
+        return Ok(GraphInput::Path(text.into()));
+    }
+    let shown = registry::web::shown(text);
+    let usage = |reason: &str| Error::Usage(format!("--graph-data {shown}: {reason}"));
+    let url: Url = text.parse().map_err(|error| usage(&format!("{error}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(usage(
+            "it is fetched without credentials; leave out user and password",
+        ));
+    }
+    match url.scheme() {
+        "http" | "https" => Ok(GraphInput::Url(url)),
+        "file" => Ok(GraphInput::Path(
+            url.to_file_path()
+                .map_err(|()| usage("expected file:///PATH"))?,
+        )),
+        _ => Err(usage("expected a path, or a URL with https, http or file")),
     }
 }
 
-impl ReleaseRules {
-    pub(super) fn of(args: &ReleaseArgs, spec: &Spec) -> Result<Self, Error> {
-        let keys = args.release_keys.iter().chain(&spec.release_keys);
-        let keys: Vec<PathBuf> = keys.cloned().collect();
-        let stores = args.signature_stores.iter().chain(&spec.signature_stores);
-        let stores = stores.map(|text| store(text)).collect::<Result<_, _>>()?;
-        let repository = args
-            .release_repository
-            .as_ref()
-            .or(spec.release_repository.as_ref());
-        let repository = repository.map_or("openshift/release", String::as_str);
-        let usage = |error| Error::Usage(format!("--release-repository: {error}"));
-        Ok(Self {
-            repository: repository.parse().map_err(usage)?,
-            trust: OperatorTrust::read(&keys, stores, args.no_payload_stores)?,
-            keys_given: !keys.is_empty(),
-            allow_unverified: args.allow_unverified_release,
-            allow_incomplete: args.allow_incomplete_release,
-        })
-    }
+/// What the flags demand of releases.
+pub(super) fn rules(args: &ReleaseArgs, spec: &Spec) -> Result<ReleaseRules, Error> {
+    let keys = args.release_keys.iter().chain(&spec.release_keys);
+    let keys: Vec<PathBuf> = keys.cloned().collect();
+    let stores = args.signature_stores.iter().chain(&spec.signature_stores);
+    let stores = stores.map(|text| store(text)).collect::<Result<_, _>>()?;
+    let repository = args
+        .release_repository
+        .as_ref()
+        .or(spec.release_repository.as_ref());
+    let repository = repository.map_or("openshift/release", String::as_str);
+    let usage = |error| Error::Usage(format!("--release-repository: {error}"));
+    Ok(ReleaseRules {
+        repository: repository.parse().map_err(usage)?,
+        trust: OperatorTrust::read(&keys, stores, args.no_payload_stores)?,
+        keys_given: !keys.is_empty(),
+        allow_unverified: args.allow_unverified_release,
+        allow_incomplete: args.allow_incomplete_release,
+    })
 }
 
 /// A URL, or a directory relative to this one.
@@ -117,7 +78,7 @@ pub(super) fn graph(
     args: &ReleaseArgs,
     spec: &Spec,
     locator: &Locator<'_>,
-) -> Result<Option<(GraphInput, Wanted)>, Error> {
+) -> Result<Option<GraphRequest>, Error> {
     let data = args.graph_data.as_ref().or(spec.graph_data.as_ref());
     let base = args
         .graph_base_image
@@ -131,7 +92,12 @@ pub(super) fn graph(
                 rename: None,
             };
             let base = locator.image("--graph-base-image", &name)?;
-            Ok(Some((GraphInput::parse(data)?, base)))
+            let repository = "openshift/graph-data".parse();
+            Ok(Some(GraphRequest {
+                data: graph_input(data)?,
+                base,
+                repository: repository.map_err(|error| usage(&format!("{error}")))?,
+            }))
         }
         (Some(_), None) => Err(usage(
             "--graph-data needs --graph-base-image: a small image with bash and cp, such as registry.access.redhat.com/ubi9/ubi-minimal:latest",

@@ -18,17 +18,16 @@ use registry::{REFERRERS_LIMIT, Slice};
 use schema::{Digest, Selector, Tag, bundle::Attached, manifest::Blob};
 
 use super::{
-    Carried, Resolver,
+    Carried, ReferrerPolicy,
+    manifest_cache::SMALL_BLOB,
     refusals::{self, Lookup},
+    resolver::Resolver,
 };
 use crate::{Error, source::Source};
 
 /// The tags that cosign gives signatures, attestations and SBOMs.
 const SUFFIXES: [&str; 3] = [SIGNATURE, "att", "sbom"];
 const SIGNATURE: &str = "sig";
-
-/// Blobs of attachments up to this size, 64 KiB, are taken when they are found: signatures have a few hundred bytes.
-pub(super) const SMALL: u64 = 64 << 10;
 
 /// An attachment that is there whole.
 struct Attachment {
@@ -55,7 +54,7 @@ impl Resolver<'_> {
                 .iter()
                 .map(|digest| this.about(*digest, *digest == image));
             let named: Vec<Vec<Attached>> = stream::iter(questions.collect::<Vec<_>>())
-                .buffer_unordered(this.concurrency)
+                .buffer_unordered(this.shared.options.concurrency)
                 .try_collect()
                 .await?;
             let named: BTreeSet<Attached> = named.into_iter().flatten().collect();
@@ -69,7 +68,7 @@ impl Resolver<'_> {
             });
             let wholes: Vec<(Attached, Result<Attachment, Error>)> =
                 stream::iter(wholes.collect::<Vec<_>>())
-                    .buffered(this.concurrency)
+                    .buffered(this.shared.options.concurrency)
                     .collect()
                     .await;
             for (other, whole) in wholes {
@@ -120,7 +119,7 @@ impl Resolver<'_> {
             return Ok(());
         }
         let names: Vec<String> = about.iter().map(name).collect();
-        let attachments = &self.request.attachments;
+        let attachments = &self.shared.refusals;
         attachments.left_behind(&self.wanted.display_ref, &digest, &names)
     }
 
@@ -237,11 +236,11 @@ impl Resolver<'_> {
 
     /// A blob of an attachment, if it is small; else it is only made sure that it can be had.
     async fn small_blob(&self, blob: &Blob) -> Result<Option<Bytes>, Error> {
-        let held = &self.request.held;
+        let held = &self.shared.manifests;
         if let Some(bytes) = held.small_blob(&blob.digest) {
             return Ok(Some(bytes));
         }
-        let wanted = blob.size <= SMALL && held.has_room(blob.size);
+        let wanted = blob.size <= SMALL_BLOB && held.has_room(blob.size);
         let length = if wanted { blob.size } else { blob.size.min(1) };
         match self.wanted.source.slice(blob, 0, length).await? {
             Slice::Bytes(bytes) if wanted => {
@@ -261,8 +260,7 @@ impl Resolver<'_> {
 
     /// Whether refusals are errors: whoever asked for a release asked for its signatures.
     fn strict(&self) -> bool {
-        self.request.attachments.wish == refusals::ReferrerPolicy::Require
-            || self.wanted.component.is_some()
+        self.shared.options.referrers == ReferrerPolicy::Require || self.wanted.component.is_some()
     }
 
     /// The host and repository, if the source is a registry.
@@ -281,7 +279,7 @@ impl Resolver<'_> {
         let Some((host, repository)) = self.remote() else {
             return Err(error);
         };
-        self.request.attachments.refused(
+        self.shared.refusals.refused(
             &self.wanted.display_ref,
             &format!("{host}/{repository}"),
             kind,

@@ -11,10 +11,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use futures_util::{StreamExt, stream};
-use schema::{Digest, bundle::Missing};
+use schema::bundle::Missing;
 
-use crate::{Error, Plan, Request, plan::Content, request::Wanted, source::Source};
+use crate::{Error, source::Source, wanted::Wanted};
 
 /// The failures of one registry after which the other images there are not asked for: each has cost all its retries.
 const FAILURES_LIMIT: usize = 2;
@@ -87,32 +86,41 @@ fn host(wanted: &Wanted) -> Option<&str> {
     }
 }
 
+/// What may be missing at its source, and is then left out.
+#[derive(Debug, Clone, Copy)]
+pub struct MayLack {
+    /// Images (`--skip-missing`).
+    pub images: bool,
+    /// Components of releases (`--allow-incomplete-release`).
+    pub components: bool,
+}
+
 /// What is left out, if whoever builds allowed all of it; else an error that names every failure. `required` is an image
 /// without which nothing can be made; `earlier` failed before these were asked for.
 pub fn settle(
-    request: &Request,
+    may_lack: MayLack,
     failures: Vec<(&Wanted, Error)>,
     required: Option<&Wanted>,
     earlier: Vec<(String, Error)>,
     asked: usize,
 ) -> Result<BTreeSet<Missing>, Error> {
-    let may_lack = |(wanted, error): &(&Wanted, Error)| {
+    let is_allowed = |(wanted, error): &(&Wanted, Error)| {
         let required = required.is_some_and(|required| std::ptr::eq(required, *wanted));
         let allowed = match (&wanted.component, wanted.releases.as_slice()) {
-            (None, _) => request.skip_missing,
+            (None, _) => may_lack.images,
             // The image of a release itself: without it there is no release.
             (Some(_), []) => false,
-            (Some(_), _) => request.release.allow_incomplete,
+            (Some(_), _) => may_lack.components,
         };
         matches!(error, Error::Missing { .. }) && allowed && !required
     };
     let total = earlier.len() + asked;
-    if !earlier.is_empty() || !failures.iter().all(may_lack) {
+    if !earlier.is_empty() || !failures.iter().all(is_allowed) {
         let denied = |(_, error): &(&Wanted, Error)| {
             let denied = registry::Error::is_denied;
             matches!(error, Error::Registry(error) if denied(error))
         };
-        if request.skip_missing && failures.iter().any(denied) {
+        if may_lack.images && failures.iter().any(denied) {
             tracing::warn!(
                 "--skip-missing skips what a registry says is not there (404); one that answers 401 or 403 may only want a login, \
                  so log in, or take those images out of the list"
@@ -159,77 +167,14 @@ fn left_out(wanted: &Wanted, image: &str, reason: &str) -> Missing {
     }
 }
 
-/// A build that failed because a source lacks a blob that a manifest there names: every image that this is true of. Sources are
-/// asked for blobs only now, since it hardly ever happens.
-pub async fn blobs(plan: &Plan, concurrency: usize, error: Error) -> Error {
-    if !matches!(error, Error::Registry(registry::Error::NotFound { .. })) {
-        return error;
-    }
-    let asked = plan.contents.values().filter_map(|content| match content {
-        Content::Source(Source::Registry(repository), blob, image) => Some(async move {
-            // What cannot be asked for is not said to be gone.
-            let there = repository.remote().await.ok()?.has_blob(blob).await.ok()?;
-            (!there).then(|| (image.clone(), blob.digest))
-        }),
-        _ => None,
+/// The error for a bundle of which everything was left out.
+pub fn nothing_left(missing: BTreeSet<Missing>, asked: usize) -> Error {
+    let failures = missing.into_iter().map(|one| {
+        let (image, reason) = (one.source.clone(), one.reason);
+        (one.source, Error::Missing { image, reason })
     });
-    let gone: BTreeSet<(String, Digest)> = stream::iter(asked.collect::<Vec<_>>())
-        .buffer_unordered(concurrency)
-        .filter_map(std::future::ready)
-        .collect()
-        .await;
-    let mut failures: Vec<(String, Error)> = Vec::new();
-    for (image, digest) in gone {
-        // One blob of an image tells enough.
-        if failures.last().is_none_or(|(last, _)| *last != image) {
-            failures.push((image.clone(), Error::Blob { image, digest }));
-        }
-    }
-    match failures.len() {
-        0 => error,
-        1 => failures.remove(0).1,
-        _ => Error::Images {
-            total: plan.index.images.len(),
-            failures,
-        },
-    }
-}
-
-/// Every failure in one sentence, and what can be done about all of them.
-pub fn told(total: usize, failures: &[(String, Error)]) -> String {
-    let each: Vec<String> = failures
-        .iter()
-        .map(|(image, error)| match reason(error) {
-            text if text.contains(image.as_str()) => text,
-            text => format!("{image}: {text}"),
-        })
-        .collect();
-    let gone = |(_, error): &(String, Error)| match error {
-        Error::Component(_, inner) => matches!(**inner, Error::Missing { .. }),
-        other => matches!(other, Error::Missing { .. }),
-    };
-    let parts = failures
-        .iter()
-        .any(|(_, error)| matches!(error, Error::Component(..)));
-    let advice = match failures.iter().all(gone) {
-        true if parts => {
-            "check the names; --skip-missing leaves out what is gone, and releases that are not whole need --allow-incomplete-release"
-        }
-        true => "check the names, or build the rest with --skip-missing",
-        false => "no bundle was made",
-    };
-    format!(
-        "{} of {total} images cannot be had: {}; {advice}",
-        failures.len(),
-        each.join("; ")
-    )
-}
-
-/// A failure without the advice that is given once for all.
-fn reason(error: &Error) -> String {
-    match error {
-        Error::Missing { image, reason } => format!("{image}: {reason}"),
-        Error::Component(part, inner) => format!("{part}: {}", reason(inner)),
-        other => other.to_string(),
+    Error::Images {
+        total: asked,
+        failures: failures.collect(),
     }
 }

@@ -14,10 +14,9 @@ use schema::{
     manifest::{Blob, Foreign},
 };
 
-use super::Resolver;
+use super::resolver::Resolver;
 use crate::{
     Error,
-    args::ForeignLayers,
     source::{LayerUrl, Source},
 };
 
@@ -40,13 +39,12 @@ impl Resolver<'_> {
             .collect();
         let mut plan = ForeignLayerPlan::default();
         for (digest, layer) in layers {
-            let reason = match self.request.foreign_layers {
-                ForeignLayers::Skip => "--foreign-layers skip".to_owned(),
-                ForeignLayers::Include if self.held(&layer.blob).await? => continue,
-                ForeignLayers::Include => {
-                    let allowed = &self.request.allow_foreign_hosts;
-                    let found =
-                        LayerUrl::find(&self.request.web, allowed, &layer.urls, &layer.blob);
+            let reason = match self.shared.options.skip_foreign_layers {
+                true => "--foreign-layers skip".to_owned(),
+                false if self.held(&layer.blob).await? => continue,
+                false => {
+                    let allowed = &self.shared.options.allow_foreign_hosts;
+                    let found = LayerUrl::find(&self.shared.web, allowed, &layer.urls, &layer.blob);
                     match found.await {
                         Ok(url) => {
                             tracing::info!(

@@ -22,6 +22,9 @@ pub const LIMIT: u64 = 64 << 20;
 /// The most blobs that the manifests of one build name: each takes a few lines of the index, and memory until it is written.
 pub const BLOBS: usize = 1 << 16;
 
+/// Blobs of attachments up to this size, 64 KiB, are taken when they are found: signatures have a few hundred bytes.
+pub const SMALL_BLOB: u64 = 64 << 10;
+
 /// The most bytes of small blobs that are held besides: 8 MiB.
 const SMALL_LIMIT: u64 = 8 << 20;
 

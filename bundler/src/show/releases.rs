@@ -6,7 +6,7 @@ use schema::{
     text::{Align, Page, Table},
 };
 
-use crate::{Plan, Request, request::Output};
+use crate::{Plan, Request, write::Output};
 
 /// The release that an image is part of: itself, or a component, which has the release's tag before its name.
 pub(super) fn of<'i>(index: &'i Index, image: &Image) -> Option<&'i Release> {

@@ -8,7 +8,6 @@ it is put into the bundle.
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -23,7 +22,7 @@ use super::{
     layout::Layout,
     oc_mirror::OcMirror,
 };
-use crate::{Error, request::Wanted, source::Source};
+use crate::Error;
 
 /// An opened source directory.
 #[derive(Debug)]
@@ -57,8 +56,8 @@ impl Disk {
 
     /// Every image that has a name there; signatures and referrers come with what they are about. None is left out in
     /// silence: a name that cannot stand in a bundle is an error.
-    pub fn everything(self: &Arc<Self>) -> Result<Vec<Wanted>, Error> {
-        if let Self::Layout(layout) = self.as_ref()
+    pub fn everything(&self) -> Result<Vec<DirectoryImage>, Error> {
+        if let Self::Layout(layout) = self
             && let Some((name, _)) = layout.unusable().first()
         {
             let path = layout.root().join("index.json");
@@ -70,12 +69,12 @@ impl Disk {
         let images = self
             .found()
             .filter(|found| !found.tag.as_ref().is_some_and(is_attached));
-        Ok(images.map(|found| self.wanted(found.clone())).collect())
+        Ok(images.cloned().collect())
     }
 
     /// The image of a layout that bears exactly this name, fit for a bundle or not.
-    pub fn named(self: &Arc<Self>, name: &str) -> Result<Option<Wanted>, Error> {
-        if let Self::Layout(layout) = self.as_ref()
+    pub fn named(&self, name: &str) -> Option<DirectoryImage> {
+        if let Self::Layout(layout) = self
             && let Some((_, digest)) = layout
                 .unusable()
                 .iter()
@@ -86,29 +85,12 @@ impl Disk {
                 tag: None,
                 digest: *digest,
             };
-            return Ok(Some(self.wanted(found)));
+            return Some(found);
         }
         let named = self
             .found()
             .find(|found| found.tag.as_ref().is_some_and(|tag| tag.as_str() == name));
-        Ok(named.map(|found| self.wanted(found.clone())))
-    }
-
-    fn wanted(self: &Arc<Self>, found: DirectoryImage) -> Wanted {
-        let tag = found
-            .tag
-            .as_ref()
-            .map(|tag| format!(":{tag}"))
-            .unwrap_or_default();
-        Wanted {
-            source: Source::Disk(Arc::clone(self), found.repository.clone()),
-            selector: Selector::Digest(found.digest),
-            display_ref: format!("file://{}{tag}", found.repository),
-            repository: found.repository,
-            tags: found.tag.into_iter().collect(),
-            component: None,
-            releases: Vec::new(),
-        }
+        named.cloned()
     }
 
     pub(super) fn manifest(

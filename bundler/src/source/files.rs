@@ -13,9 +13,12 @@ use crate::Error;
 
 /// A named image in a directory.
 #[derive(Debug, Clone)]
-pub(super) struct DirectoryImage {
+pub struct DirectoryImage {
+    /// Its repository there.
     pub repository: Repository,
+    /// Its tag; none where a layout names it by digest alone, or by a name that is no tag.
     pub tag: Option<Tag>,
+    /// Its manifest.
     pub digest: Digest,
 }
 

@@ -19,6 +19,7 @@ use registry::{RawManifest, Remote, Slice, TagList};
 use schema::{Digest, Repository, Selector, Tag, manifest::Blob};
 
 pub use disk::Disk;
+pub use files::DirectoryImage;
 pub use layer_url::LayerUrl;
 pub use mirrored::MirroredRepository;
 pub use registries::Registries;

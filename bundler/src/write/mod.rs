@@ -7,6 +7,7 @@ whole. What an interrupted build left is checked and gone on with.
 
 mod directory;
 mod file;
+mod output;
 mod resume;
 
 use std::{path::Path, sync::Arc};
@@ -16,18 +17,18 @@ use manifests::Object;
 use schema::{
     Digest, Progress,
     bundle::{self, Placement, Tape},
-    output,
+    output::{Destination, Error as OutputError},
 };
 use tokio::sync::mpsc;
 
+pub use output::Output;
 pub use resume::created_of_unfinished;
 
 use crate::{
-    Error, Plan, Request,
+    Error, Plan,
     config::ConfigFile,
     fetch::{self, Chunk, Start},
     plan::Content,
-    request::Output,
 };
 
 /// Where the files of a bundle go, one after the other.
@@ -52,30 +53,32 @@ struct Opened {
 
 /// Fetches and writes the bundle.
 pub async fn bundle(
-    request: &Request,
     plan: &Plan,
     tape: Tape,
+    output: &Output,
+    concurrency: usize,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
     let tape = Arc::new(tape);
     let total = tape.placements().map(|placed| placed.file.stored()).sum();
     progress.begin("Building", total);
-    let result = attempts(request, plan, &tape, progress).await;
+    let result = attempts(plan, &tape, output, concurrency, progress).await;
     progress.end();
-    result.map_err(|error| explained(error, &request.output))
+    result.map_err(|error| explained(error, output))
 }
 
 async fn attempts(
-    request: &Request,
     plan: &Plan,
     tape: &Arc<Tape>,
+    output: &Output,
+    concurrency: usize,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
     let mut fresh_file = false;
     loop {
-        let opened = open(request, tape, fresh_file)?;
+        let opened = open(output, tape, fresh_file)?;
         let resumed_inside = opened.resumed_inside;
-        match copy(request, plan, tape, opened, progress).await {
+        match copy(plan, tape, opened, concurrency, progress).await {
             // The kept part of one file was not what had been written (a crash of the machine): that file again.
             Err(Error::WrongBytes { .. }) if resumed_inside && !fresh_file => fresh_file = true,
             result => return result,
@@ -89,10 +92,10 @@ fn explained(error: Error, output: &Output) -> Error {
         return error;
     };
     match (reason, output) {
-        (output::Error::Full { .. }, _) => Error::Full {
+        (OutputError::Full { .. }, _) => Error::Full {
             place: output.path().to_owned(),
         },
-        (output::Error::TooLarge { .. }, Output::File(path) | Output::Zstd(path)) => {
+        (OutputError::TooLarge { .. }, Output::File(path) | Output::Zstd(path)) => {
             Error::TooLarge {
                 place: path.clone(),
             }
@@ -105,7 +108,7 @@ fn explained(error: Error, output: &Output) -> Error {
 pub fn check(output: &Output, config_to_dir: Option<&Path>) -> Result<(), Error> {
     match output {
         Output::Directory(path) => bundle::Unpacking::check(path)?,
-        Output::File(path) | Output::Zstd(path) => drop(output::Destination::look(path)?),
+        Output::File(path) | Output::Zstd(path) => drop(Destination::look(path)?),
         Output::Stream { .. } => {}
     }
     if let Some(directory) = config_to_dir {
@@ -133,8 +136,8 @@ pub fn manifests(directory: &Path, config: &[ConfigFile]) -> Result<(), Error> {
     Ok(target.finish()?)
 }
 
-fn open(request: &Request, tape: &Arc<Tape>, fresh_file: bool) -> Result<Opened, Error> {
-    match &request.output {
+fn open(output: &Output, tape: &Arc<Tape>, fresh_file: bool) -> Result<Opened, Error> {
+    match output {
         Output::Directory(path) => directory::open(path, tape, fresh_file),
         Output::File(path) => file::plain(path, tape, fresh_file),
         Output::Stream {
@@ -148,10 +151,10 @@ fn open(request: &Request, tape: &Arc<Tape>, fresh_file: bool) -> Result<Opened,
 
 /// Moves the contents from the source, on the runtime, to the sink, on a thread of its own.
 async fn copy(
-    request: &Request,
     plan: &Plan,
     tape: &Arc<Tape>,
     opened: Opened,
+    concurrency: usize,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
     // What waits here counts as ahead of the writer.
@@ -167,7 +170,7 @@ async fn copy(
     let writer_tape = Arc::clone(tape);
     let writer = tokio::task::spawn_blocking(move || write(&writer_tape, opened, receiver));
     let fetched = send(
-        fetch::contents(plan, tape, start, request.concurrency),
+        fetch::contents(plan, tape, start, concurrency),
         sender,
         progress,
     )

@@ -16,7 +16,8 @@ use schema::{
     output::Growing,
 };
 
-use crate::{fetch::Start, request::Output};
+use super::Output;
+use crate::fetch::Start;
 
 /// When the unfinished bundle at an output was begun: going on with it keeps that time.
 pub fn created_of_unfinished(output: &Output) -> Option<jiff::Timestamp> {

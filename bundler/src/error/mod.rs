@@ -1,5 +1,7 @@
 /*! Why a build fails, and with which exit code: the user's words, the source, the disk, or the key. */
 
+mod images;
+
 use std::{io, path::PathBuf};
 
 use cli::{Exit, HasExitCode};
@@ -12,7 +14,6 @@ use schema::{
 
 use crate::{
     config::ConfigError, graph::GraphError, release::trust::TrustError, request::spec::SpecError,
-    resolve::failures,
 };
 
 /// A failed build. Nothing stands under the final name.
@@ -74,7 +75,7 @@ pub enum Error {
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// Several images cannot be had.
-    #[error("{}", failures::told(*.total, .failures))]
+    #[error("{}", images::list(*.total, .failures))]
     Images {
         /// How many were asked for.
         total: usize,
@@ -207,13 +208,16 @@ pub enum Error {
     },
     /// Manifests without end.
     #[error(
-        "{image}: with it the manifests of the build have more than {} MiB or name more than {} blobs, which is not held; if the source is to be trusted, build its images into several bundles",
-        crate::resolve::MANIFESTS_LIMIT >> 20,
-        crate::resolve::BLOBS_LIMIT
+        "{image}: with it the manifests of the build have more than {} MiB or name more than {blobs} blobs, which is not held; if the source is to be trusted, build its images into several bundles",
+        .bytes >> 20
     )]
     TooMuch {
         /// The image.
         image: String,
+        /// The most bytes of manifests.
+        bytes: u64,
+        /// The most blobs that they may name.
+        blobs: usize,
     },
     /// The command line.
     #[error("{0}")]
