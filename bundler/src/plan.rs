@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use schema::{
     Digest, Repository, Tag,
     bundle::{
-        BundlePath, CREATED_FORMAT, FORMAT, File, Image, Index, ManifestRecord, Missing,
-        ObjectRecord, PathError, Release, SignError, UpdateGraph,
+        BundlePath, CREATED_FORMAT, ConfigPath, FORMAT, File, Image, Index, ManifestRecord,
+        Missing, ObjectRecord, Release, SignError, UpdateGraph,
     },
     manifest::Blob,
 };
@@ -33,7 +33,7 @@ pub struct Plan {
     /// Where the content of each regular file is, by digest.
     pub contents: HashMap<Digest, Content>,
     /// Manifests that were made to bring signatures to clusters: paths below `config/`.
-    pub signatures: Vec<String>,
+    pub signatures: Vec<ConfigPath>,
 }
 
 /// Where bytes are.
@@ -59,7 +59,7 @@ pub struct Parts {
     /// What was asked for and is not at its source, sorted.
     pub missing: Vec<Missing>,
     /// Which of the manifests were made here, to bring signatures: paths below `config/`.
-    pub signatures: Vec<String>,
+    pub signatures: Vec<ConfigPath>,
 }
 
 /// Orders everything; `without_config` if the manifests go elsewhere.
@@ -75,7 +75,7 @@ pub fn plan(parts: Parts, without_config: bool, created: Timestamp) -> Result<Pl
     let mut contents = merged.contents;
     let mut objects = Vec::new();
     for file in parts.config.iter().filter(|_| !without_config) {
-        let path = config_path(file)?;
+        let path = BundlePath::Config(file.path.clone());
         let bytes = Bytes::copy_from_slice(&file.bytes);
         let digest = Digest::of(&bytes);
         files.push(File::regular(path.clone(), bytes.len() as u64, digest));
@@ -110,14 +110,6 @@ pub fn plan(parts: Parts, without_config: bool, created: Timestamp) -> Result<Pl
         contents,
         signatures: parts.signatures,
     })
-}
-
-fn config_path(file: &ConfigFile) -> Result<BundlePath, Error> {
-    let path = file
-        .path
-        .parse()
-        .map_err(|error: PathError| Error::Usage(error.to_string()))?;
-    Ok(BundlePath::Config(path))
 }
 
 /// Everything of all images, each once, with every repository that needs it.

@@ -13,13 +13,14 @@ use std::{
 };
 
 use manifests::{FILE_LIMIT, Object, ObjectsError};
+use schema::bundle::ConfigPath;
 use walkdir::WalkDir;
 
 /// A file for `config/`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConfigFile {
-    /// Path below `config/`: segments of `[A-Za-z0-9._-]`, never `.` or `..`, joined by `/`.
-    pub path: String,
+    /// Its path below `config/`.
+    pub path: ConfigPath,
     /// Its bytes as they came, at most 16 MiB.
     pub bytes: Vec<u8>,
     /// What is inside.
@@ -29,7 +30,7 @@ pub struct ConfigFile {
 /// Gathers what `--config` names, sorted by path: a file under its name, a directory's files under their path below it.
 /// Hidden files are left out with a warning; `Secret` objects need `allow_secrets`.
 pub fn gather(arguments: &[PathBuf], allow_secrets: bool) -> Result<Vec<ConfigFile>, ConfigError> {
-    let mut sources: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut sources: BTreeMap<ConfigPath, PathBuf> = BTreeMap::new();
     for argument in arguments {
         for source in sources_of(argument)? {
             let base = if source == *argument {
@@ -37,7 +38,7 @@ pub fn gather(arguments: &[PathBuf], allow_secrets: bool) -> Result<Vec<ConfigFi
             } else {
                 argument
             };
-            let path = place(&source, base)?;
+            let path = bundle_path(&source, base)?;
             match sources.entry(path) {
                 Entry::Vacant(entry) => drop(entry.insert(source)),
                 Entry::Occupied(entry) => {
@@ -62,7 +63,7 @@ pub fn together(
     given: &[ConfigFile],
     made: Vec<ConfigFile>,
 ) -> Result<Vec<ConfigFile>, ConfigError> {
-    let mut all: BTreeMap<String, ConfigFile> = BTreeMap::new();
+    let mut all: BTreeMap<ConfigPath, ConfigFile> = BTreeMap::new();
     for file in made.into_iter().chain(given.iter().cloned()) {
         if let Some(other) = all.insert(file.path.clone(), file.clone())
             && other != file
@@ -116,17 +117,12 @@ fn sources_of(argument: &Path) -> Result<Vec<PathBuf>, ConfigError> {
 }
 
 /// The path below `config/`.
-fn place(source: &Path, base: &Path) -> Result<String, ConfigError> {
+fn bundle_path(source: &Path, base: &Path) -> Result<ConfigPath, ConfigError> {
     let bad = || ConfigError::Name(source.into());
     let relative = source.strip_prefix(base).map_err(|_| bad())?;
     let segments: Vec<&str> = relative
         .iter()
-        .map(|segment| {
-            segment
-                .to_str()
-                .filter(|text| is_segment(text))
-                .ok_or_else(bad)
-        })
+        .map(|segment| segment.to_str().ok_or_else(bad))
         .collect::<Result<_, _>>()?;
     let name = segments.last().ok_or_else(bad)?;
     let extension = Path::new(name)
@@ -136,17 +132,12 @@ fn place(source: &Path, base: &Path) -> Result<String, ConfigError> {
         _ if matches!(*name, "kustomization.yaml" | "kustomization.yml") => {
             Err(ConfigError::Kustomization(source.into()))
         }
-        Some("yaml" | "yml" | "json") => Ok(segments.join("/")),
+        Some("yaml" | "yml" | "json") => segments.join("/").parse().map_err(|_| bad()),
         _ => Err(ConfigError::Extension(source.into())),
     }
 }
 
-fn is_segment(text: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    !matches!(text, "" | "." | "..") && text.bytes().all(allowed)
-}
-
-fn load(path: String, source: &Path, allow_secrets: bool) -> Result<ConfigFile, ConfigError> {
+fn load(path: ConfigPath, source: &Path, allow_secrets: bool) -> Result<ConfigFile, ConfigError> {
     let bytes =
         read_capped(source).map_err(|error| ConfigError::Unreadable(source.into(), error))?;
     let found = manifests::read(&bytes);
@@ -241,15 +232,15 @@ pub enum ConfigError {
     #[error(
         "config/{0}: a file of that name is made for the release; rename the one that was given"
     )]
-    Made(String),
+    Made(ConfigPath),
     /// A name that is not safe in every file system.
-    #[error("{}: names may hold only letters, digits, '.', '_' and '-'; rename it", .0.display())]
+    #[error("{}: names may hold only letters, digits, '.', '_' and '-', and paths 1024 of them; rename it", .0.display())]
     Name(PathBuf),
     /// Two files for one place.
     #[error("{} and {} would both become config/{path}; rename one of them", first.display(), second.display())]
     SamePlace {
         /// Path below `config/`.
-        path: String,
+        path: ConfigPath,
         /// The file that came first.
         first: PathBuf,
         /// The other.
@@ -271,7 +262,7 @@ pub enum ConfigError {
     )]
     Signatures {
         /// Path below `config/`.
-        path: String,
+        path: ConfigPath,
         /// The ConfigMap.
         name: String,
         /// What it should have.

@@ -12,6 +12,8 @@ use schema::{
     output,
 };
 
+use tokio::task::JoinError;
+
 use crate::{
     config::ConfigError, graph::GraphError, release::trust::TrustError, request::spec::SpecError,
 };
@@ -19,6 +21,14 @@ use crate::{
 /// A failed build. Nothing stands under the final name.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A file that an image in a source directory needs is not there.
+    #[error(
+        "{path}: it is missing, and an image in the directory needs it; the directory is incomplete, write it again"
+    )]
+    Absent {
+        /// The file.
+        path: PathBuf,
+    },
     /// What is about an image cannot be had.
     #[error(
         "{image}: {what} cannot be had: {source}; --skip-referrers takes images without signatures and referrers"
@@ -65,11 +75,11 @@ pub enum Error {
     },
     /// The disk filled up on the way.
     #[error(
-        "{place}: no space left on the device; free some space and run again, an unfinished .tar or directory is gone on with"
+        "{path}: no space left on the device; free some space and run again, an unfinished .tar or directory is gone on with"
     )]
     Full {
         /// The output.
-        place: PathBuf,
+        path: PathBuf,
     },
     /// There is no update graph image.
     #[error(transparent)]
@@ -119,7 +129,7 @@ pub enum Error {
     Missing {
         /// The image.
         image: String,
-        /// What the source said.
+        /// The reason, in the words of the source.
         reason: String,
     },
     /// Its registry had failed before.
@@ -146,11 +156,14 @@ pub enum Error {
     Platform {
         /// The image.
         image: String,
-        /// What `--platform` said.
+        /// The platforms of `--platform`.
         wanted: String,
         /// What there is.
         offered: String,
     },
+    /// Standard output does not take what is to be printed.
+    #[error("standard output: {0}")]
+    Print(#[source] io::Error),
     /// The source registry's fault, or the way to it.
     #[error(transparent)]
     Registry(#[from] registry::Error),
@@ -159,7 +172,7 @@ pub enum Error {
     Sign(#[from] SignError),
     /// The same blob with two sizes: one of the manifests lies.
     #[error(
-        "blob {digest} is said to have {first} bytes by one manifest and {second} by another; one of the images is broken at its source"
+        "blob {digest} has {first} bytes by one manifest and {second} by another; one of the images is broken at its source"
     )]
     Size {
         /// The blob.
@@ -200,12 +213,17 @@ pub enum Error {
     },
     /// No file may be so large.
     #[error(
-        "{place}: File too large: this file system (FAT: 4 GiB), or `ulimit -f` in this session, takes no file so large; name a place on another file system, or part the bundle as it comes: -o - | split --bytes=4000M - bundle.tar."
+        "{path}: File too large: this file system (FAT: 4 GiB), or `ulimit -f` in this session, takes no file so large; name a place on another file system, or part the bundle as it comes: -o - | split --bytes=4000M - bundle.tar."
     )]
     TooLarge {
         /// The output.
-        place: PathBuf,
+        path: PathBuf,
     },
+    /// A part of this program ended before its work was done.
+    #[error(
+        "a part of the program ended early: {0}; run it again, and report it if that happens again"
+    )]
+    Thread(#[from] JoinError),
     /// Manifests without end.
     #[error(
         "{image}: with it the manifests of the build have more than {} MiB or name more than {blobs} blobs, which is not held; if the source is to be trusted, build its images into several bundles",
@@ -273,7 +291,8 @@ impl HasExitCode for Error {
             | Self::TagTwice { .. }
             | Self::Usage(_) => Exit::Usage,
             Self::Registry(registry::Error::Config(_)) => Exit::Usage,
-            Self::Blob { .. }
+            Self::Absent { .. }
+            | Self::Blob { .. }
             | Self::Disk { .. }
             | Self::Download { .. }
             | Self::Manifest { .. }
@@ -291,8 +310,10 @@ impl HasExitCode for Error {
             | Self::Full { .. }
             | Self::Io { .. }
             | Self::Output(_)
+            | Self::Print(_)
             | Self::Sign(_)
             | Self::Space { .. }
+            | Self::Thread(_)
             | Self::TooLarge { .. } => Exit::Failed,
         }
     }

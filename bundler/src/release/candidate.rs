@@ -68,7 +68,7 @@ impl Candidate {
                 .objects
                 .iter()
                 .flat_map(|object| configmap::signatures(object, &digest));
-            signatures.map(|signature| (file.path.clone(), signature))
+            signatures.map(|signature| (file.path.to_string(), signature))
         });
         let verdict = verifier::verify(
             &digest,

@@ -3,11 +3,16 @@ The ConfigMap that brings the signatures of a release to a cluster: what the clu
 asks any store (library-go, `verify/store/configmap`), and what `oc adm release mirror` writes.
 */
 
+use std::io;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use schema::Digest;
 use serde_json::{Value, json};
 
-use crate::{Error, config::ConfigFile};
+use crate::{
+    Error,
+    config::{ConfigError, ConfigFile},
+};
 
 /// The namespace in which clusters look.
 pub const NAMESPACE: &str = "openshift-config-managed";
@@ -40,11 +45,16 @@ pub fn file(digest: &Digest, signatures: &[Vec<u8>]) -> Result<ConfigFile, Error
         },
     });
     let path = format!("signature/sha256/{}.yaml", &digest.hex()[..16]);
-    let broken = |reason: String| Error::Usage(format!("config/{path}: {reason}"));
-    let bytes = serde_yaml::to_string(&object)
-        .map_err(|error| broken(error.to_string()))?
-        .into_bytes();
-    let objects = manifests::read(&bytes).map_err(|error| broken(error.to_string()))?;
+    let bytes = serde_yaml::to_string(&object).map_err(|error| Error::Io {
+        path: path.as_str().into(),
+        source: io::Error::other(error),
+    })?;
+    let bytes = bytes.into_bytes();
+    let objects = manifests::read(&bytes)
+        .map_err(|error| ConfigError::Broken(path.as_str().into(), error.into()))?;
+    let path = path
+        .parse()
+        .map_err(|_| ConfigError::Name(path.as_str().into()))?;
     Ok(ConfigFile {
         path,
         bytes,
@@ -83,7 +93,10 @@ mod tests {
         let digest = Digest::of(b"a release");
         let hex = digest.hex();
         let file = file(&digest, &[b"one".to_vec(), b"two".to_vec()])?;
-        assert_eq!(file.path, format!("signature/sha256/{}.yaml", &hex[..16]));
+        assert_eq!(
+            file.path.as_str(),
+            format!("signature/sha256/{}.yaml", &hex[..16])
+        );
         let expected = format!(
             "apiVersion: v1\nbinaryData:\n  sha256-{hex}-1: b25l\n  sha256-{hex}-2: dHdv\nkind: ConfigMap\nmetadata:\n  \
              creationTimestamp: null\n  labels:\n    release.openshift.io/verification-signatures: ''\n  name: sha256-{hex}\n  \

@@ -119,8 +119,8 @@ impl Resolver<'_> {
             return Ok(());
         }
         let names: Vec<String> = about.iter().map(name).collect();
-        let attachments = &self.shared.refusals;
-        attachments.left_behind(&self.wanted.display_ref, &digest, &names)
+        let policy = self.shared.options.referrers;
+        refusals::left_behind(policy, &self.wanted.display_ref, &digest, &names)
     }
 
     /// What is found under the tag of an image's signature.
@@ -195,7 +195,7 @@ impl Resolver<'_> {
     async fn listed(&self, subject: &Digest, tag: &Tag) -> Result<Vec<Digest>, Error> {
         let list = match self.lookup.manifest(&Selector::Tag(tag.clone())).await {
             Ok(list) => list,
-            Err(Error::Registry(registry::Error::NotFound { .. }) | Error::Disk { .. }) => {
+            Err(Error::Registry(registry::Error::NotFound { .. }) | Error::Missing { .. }) => {
                 return Ok(Vec::new());
             }
             Err(error) => return Err(error),

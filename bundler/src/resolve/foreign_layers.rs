@@ -75,10 +75,14 @@ impl Resolver<'_> {
         Ok(plan)
     }
 
-    /// Whether the image's own source has the blob. One that refuses to say has it not.
+    /// Whether the image's own source has the blob. A registry that refuses to answer does not have it.
     async fn held(&self, blob: &Blob) -> Result<bool, Error> {
         match &self.lookup {
-            Source::Disk(disk, repository) => Ok(disk.blob(repository, blob).is_ok()),
+            Source::Disk(disk, repository) => match disk.blob(repository, blob) {
+                Ok(_) => Ok(true),
+                Err(Error::Absent { .. }) => Ok(false),
+                Err(error) => Err(error),
+            },
             Source::LayerUrl(_) => Ok(false),
             Source::Registry(repository) => match repository.remote().await?.has_blob(blob).await {
                 Err(error) if error.is_transient() => Err(error.into()),

@@ -12,6 +12,8 @@ mod manifest_cache;
 mod platforms;
 mod refusals;
 mod resolver;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -92,7 +94,7 @@ pub async fn all(options: &Options, web: &Web, images: &[&Wanted]) -> Vec<Result
         options,
         web,
         manifests: ManifestCache::default(),
-        refusals: Refusals::new(options.referrers),
+        refusals: Refusals::default(),
     };
     let resolved = images.iter().map(|wanted| async {
         unreachable.check(wanted)?;

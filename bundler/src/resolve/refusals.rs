@@ -1,5 +1,5 @@
 /*!
-What it means that something about an image cannot be had.
+What happens where something about an image (a signature, an attestation, a referrer) cannot be had.
 
 Many registries answer a question for a signature that does not exist with anything but 404: 401 for a path they do not
 know, 429, an error of the server behind a cache, a web page. The image was readable, so that is no reason to do
@@ -16,15 +16,11 @@ use schema::Digest;
 
 use crate::Error;
 
-/// What was wished about signatures, attestations and other referrers, and what was said of them so far.
+/// The refusals that were warned of: by repository (`HOST/PATH`), and by what was looked up there.
 #[derive(Debug, Default)]
-pub struct Refusals {
-    /// The wish.
-    pub wish: ReferrerPolicy,
-    warned: Mutex<HashSet<(String, Lookup)>>,
-}
+pub(super) struct Refusals(Mutex<HashSet<(String, Lookup)>>);
 
-/// What is to be done about what is about images.
+/// What to do about signatures, attestations and other referrers of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ReferrerPolicy {
     /// `--require-referrers`: all of it, or no bundle.
@@ -61,16 +57,8 @@ impl fmt::Display for Lookup {
 }
 
 impl Refusals {
-    /// With this wish, and nothing said.
-    pub fn new(wish: ReferrerPolicy) -> Self {
-        Self {
-            wish,
-            warned: Mutex::default(),
-        }
-    }
-
-    /// Takes in that something of an image in `repository` (`HOST/PATH`) could not be had at `path`: a warning for
-    /// the first of its kind there. The error comes back where it is one: the connection failed, or `strict`.
+    /// Something about an image in `repository` (`HOST/PATH`) could not be had at `path`: a warning, once for each kind of look-up
+    /// there. An error where the connection failed, or if `strict`.
     pub(super) fn refused(
         &self,
         image: &str,
@@ -87,7 +75,7 @@ impl Refusals {
                 source: Box::new(error),
             });
         }
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.insert((repository.to_owned(), lookup)) {
             tracing::warn!(
                 "{repository}: the registry refuses to be asked for {lookup}, so images there count as having none where it does; \
@@ -98,28 +86,28 @@ impl Refusals {
         }
         Ok(())
     }
-
-    /// Takes in what stays behind with the index that one platform was selected from.
-    pub(super) fn left_behind(
-        &self,
-        image: &str,
-        index: &Digest,
-        names: &[String],
-    ) -> Result<(), Error> {
-        let text = format!(
-            "{image}: one platform is taken out of the index {index}, and what is about the index stays behind: {}; \
-             a cluster that asks for signatures of the index will refuse the image; leave out --platform, or keep the index with --sparse-index",
-            names.join(", ")
-        );
-        if self.wish == ReferrerPolicy::Require {
-            return Err(Error::Usage(text));
-        }
-        tracing::warn!("{text}");
-        Ok(())
-    }
 }
 
-/// Says what was named, could not be had whole, and is left out.
+/// Reports what stays behind with the index that one platform was selected from.
+pub(super) fn left_behind(
+    policy: ReferrerPolicy,
+    image: &str,
+    index: &Digest,
+    names: &[String],
+) -> Result<(), Error> {
+    let text = format!(
+        "{image}: one platform is taken out of the index {index}, and what is about the index stays behind: {}; \
+             a cluster that asks for signatures of the index will refuse the image; leave out --platform, or keep the index with --sparse-index",
+        names.join(", ")
+    );
+    if policy == ReferrerPolicy::Require {
+        return Err(Error::Usage(text));
+    }
+    tracing::warn!("{text}");
+    Ok(())
+}
+
+/// Reports what was named, could not be had whole, and is left out.
 pub(super) fn left_out(image: &str, left: &[String]) {
     /// So many are named; a hostile source may name a thousand.
     const SHOWN: usize = 5;

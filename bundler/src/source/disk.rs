@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use registry::RawManifest;
 use schema::{
-    Digest, Manifest, Repository, Selector, Tag,
+    Digest, Manifest, Repository, Tag,
     manifest::{Blob, MANIFEST_LIMIT},
 };
 
@@ -96,32 +96,25 @@ impl Disk {
     pub(super) fn manifest(
         &self,
         repository: &Repository,
-        selector: &Selector,
+        digest: &Digest,
     ) -> Result<RawManifest, Error> {
-        let digest = match selector {
-            Selector::Digest(digest) => *digest,
-            Selector::Tag(tag) => self.find(repository, tag).ok_or_else(|| Error::Disk {
-                path: self.root().to_owned(),
-                reason: format!("it holds no {repository}:{tag}"),
-            })?,
-        };
-        let path = self.blob_path(repository, &digest);
+        let path = self.blob_path(repository, digest);
         let bytes = read_limited(&path, MANIFEST_LIMIT)?;
         let found = Digest::of(&bytes);
-        if found != digest {
+        if found != *digest {
             let reason = format!(
                 "the manifest has digest {found}, its name says {digest}; the directory was altered or damaged"
             );
             return Err(Error::Disk { path, reason });
         }
-        let parsed = Manifest::parse_undeclared(&bytes).map_err(|source| Error::Manifest {
-            image: path.display().to_string(),
-            source,
+        let parsed = Manifest::parse_undeclared(&bytes).map_err(|error| Error::Disk {
+            path,
+            reason: error.to_string(),
         })?;
         Ok(RawManifest {
             bytes: Bytes::from(bytes),
             media_type: parsed.media_type,
-            digest,
+            digest: *digest,
         })
     }
 
@@ -139,7 +132,7 @@ impl Disk {
         };
         let mut referrers = Vec::new();
         for digest in layout.digests() {
-            let raw = self.manifest(layout.repository(), &Selector::Digest(digest))?;
+            let raw = self.manifest(layout.repository(), &digest)?;
             let parsed = Manifest::parse(&raw.bytes, raw.media_type);
             if parsed.is_ok_and(|manifest| manifest.subject == Some(*subject)) {
                 referrers.push(digest);
@@ -171,7 +164,7 @@ impl Disk {
         }
     }
 
-    fn root(&self) -> &Path {
+    pub(super) fn root(&self) -> &Path {
         match self {
             Self::Layout(layout) => layout.root(),
             Self::OcMirror(mirror) => mirror.root(),

@@ -55,10 +55,8 @@ pub(super) fn open(path: &Path) -> Result<fs::File, Error> {
 /// A file that an image needs and that is not there is the directory's fault.
 pub(super) fn missing(path: &Path, source: io::Error) -> Error {
     if source.kind() == io::ErrorKind::NotFound {
-        let reason = "it is missing, and an image in the directory needs it; the directory is incomplete, write it again".to_owned();
-        return Error::Disk {
+        return Error::Absent {
             path: path.to_owned(),
-            reason,
         };
     }
     Error::Io {

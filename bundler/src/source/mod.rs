@@ -41,7 +41,16 @@ impl Source {
     /// A manifest's bytes, digest checked, and its type.
     pub async fn manifest(&self, selector: &Selector) -> Result<RawManifest, Error> {
         match self {
-            Self::Disk(disk, repository) => disk.manifest(repository, selector),
+            Self::Disk(disk, repository) => match selector {
+                Selector::Digest(digest) => disk.manifest(repository, digest),
+                Selector::Tag(tag) => match disk.find(repository, tag) {
+                    Some(digest) => disk.manifest(repository, &digest),
+                    None => Err(Error::Missing {
+                        image: format!("file://{repository}:{tag}"),
+                        reason: format!("{} holds no such tag", disk.root().display()),
+                    }),
+                },
+            },
             Self::LayerUrl(layer) => Err(layer.no_manifests()),
             Self::Registry(repository) => Ok(repository.manifest(selector).await?),
         }
@@ -200,9 +209,5 @@ async fn read(
             .map_err(|source| Error::Io { path, source })?;
         Ok(Bytes::from(bytes))
     };
-    let joined = tokio::task::spawn_blocking(read).await;
-    joined.map_err(|error| Error::Io {
-        path: "reader thread".into(),
-        source: error.into(),
-    })?
+    tokio::task::spawn_blocking(read).await?
 }

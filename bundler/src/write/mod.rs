@@ -93,12 +93,10 @@ fn explained(error: Error, output: &Output) -> Error {
     };
     match (reason, output) {
         (OutputError::Full { .. }, _) => Error::Full {
-            place: output.path().to_owned(),
+            path: output.path().to_owned(),
         },
         (OutputError::TooLarge { .. }, Output::File(path) | Output::Zstd(path)) => {
-            Error::TooLarge {
-                place: path.clone(),
-            }
+            Error::TooLarge { path: path.clone() }
         }
         (reason, _) => reason.into(),
     }
@@ -120,12 +118,15 @@ pub fn check(output: &Output, config_to_dir: Option<&Path>) -> Result<(), Error>
 /// Writes manifests alone, with a `SHA256SUMS`: nothing that `kubectl apply -Rf` would stumble over.
 pub fn manifests(directory: &Path, config: &[ConfigFile]) -> Result<(), Error> {
     let secret = |file: &&ConfigFile| file.objects.iter().any(Object::holds_secret);
-    let private = config.iter().filter(secret).map(|file| file.path.clone());
+    let private = config
+        .iter()
+        .filter(secret)
+        .map(|file| file.path.to_string());
     let target = bundle::Unpacking::into(directory)?.keeping_private(private);
     target.clear()?;
     let mut sums = String::new();
     for file in config {
-        target.plain(&file.path, &file.bytes)?;
+        target.plain(file.path.as_str(), &file.bytes)?;
         sums.push_str(&format!(
             "{}  {}\n",
             Digest::of(&file.bytes).hex(),
@@ -175,10 +176,7 @@ async fn copy(
         progress,
     )
     .await;
-    let written = writer.await.map_err(|error| Error::Io {
-        path: "writer thread".into(),
-        source: error.into(),
-    })?;
+    let written = writer.await?;
     match (fetched, written) {
         // The writer only notices that nothing more comes; the reason is the source's.
         (Err(source), _) => Err(source),

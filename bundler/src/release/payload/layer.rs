@@ -53,10 +53,7 @@ pub async fn search(
         }
     }
     drop(sender);
-    let read = reading.await.map_err(|error| Error::Io {
-        path: what.into(),
-        source: error.into(),
-    })?;
+    let read = reading.await?;
     sent?;
     read.map_err(|error| Error::Payload {
         release: what.to_owned(),

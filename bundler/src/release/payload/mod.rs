@@ -133,7 +133,7 @@ impl Reader<'_> {
         for child in children {
             match self.source.manifest(&Selector::Digest(child.digest)).await {
                 Ok(raw) => return self.parse(&raw).map(Some),
-                Err(Error::Disk { .. }) => {}
+                Err(Error::Absent { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
