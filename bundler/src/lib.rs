@@ -34,6 +34,7 @@ for image in &plan.index.images {
 pub mod args;
 pub mod cli;
 pub mod config;
+mod decompress;
 mod error;
 pub mod fetch;
 pub mod graph;

@@ -1,55 +1,57 @@
 /*!
-The entries of a tarball from elsewhere, compressed or not.
+The entries of a tarball from elsewhere, compressed or not, as the crate `tar` reads them.
 
-The blocks are read here one by one, as the `tar` crate's reader would hold names of any length in memory, takes the
-first of two contradicting PAX records, and lets an archive end anywhere. Only files and directories get in; an archive
-must have its end marker, and nothing after it.
+The crate would hold names of any length in memory, take the first of two contradicting PAX records, and let an archive end
+anywhere. So it is asked for raw entries, and long names and PAX records are read here. Only files and directories get in; an
+archive must have its end marker, and nothing after it.
 */
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read};
 
-use flate2::read::MultiGzDecoder;
 use schema::bundle::ZSTD_WINDOW_LOG;
-use tar::{EntryType, Header};
+use tar::{Archive, Entry, EntryType, Header};
 
 use super::{
     GraphError,
     collector::{FileCollector, TOTAL_LIMIT},
 };
+use crate::decompress::{self, Compression, Limited, Limits};
 
 const BLOCK: usize = 512;
 /// The most bytes of a long name or of PAX records; real ones have some hundred.
 const METADATA_LIMIT: u64 = 64 << 10;
 
-/// Gathers every entry.
+/// Collects every file.
 pub(super) fn read(
     tarball: impl Read,
     collector: &mut FileCollector<'_>,
 ) -> Result<(), GraphError> {
-    let foreign = |collector: &FileCollector<'_>, found| {
-        let name = collector.name();
-        GraphError::Foreign { name, found }
+    let limits = Limits {
+        bytes: TOTAL_LIMIT,
+        zstd_window_log: ZSTD_WINDOW_LOG,
     };
-    let (head, whole) = head(Limited::new(tarball)).map_err(|error| collector.unreadable(error))?;
-    let plain: Box<dyn Read + '_> = match Form::of(&head) {
-        Form::Gzip => Box::new(MultiGzDecoder::new(whole)),
-        Form::Zstd => {
-            let decoder = zstd::stream::read::Decoder::new(whole).and_then(|mut decoder| {
-                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-                Ok(decoder)
-            });
-            Box::new(decoder.map_err(|error| collector.unreadable(error))?)
-        }
-        Form::Tar => Box::new(whole),
-        Form::Foreign(found) => return Err(foreign(collector, found)),
+    let unreadable = |error| collector.unreadable(error);
+    let foreign = |found| GraphError::Foreign {
+        name: collector.name(),
+        found,
     };
-    let (head, plain) =
-        self::head(Limited::new(plain)).map_err(|error| collector.unreadable(error))?;
+    let (head, packed) = head(Limited::new(tarball, TOTAL_LIMIT)).map_err(unreadable)?;
+    let compression = match Form::of(&head) {
+        Form::Compressed(compression) => Some(compression),
+        Form::Tar => None,
+        Form::Foreign(found) => return Err(foreign(found)),
+    };
+    let packed = BufReader::new(packed);
+    let plain = decompress::open(compression, packed, limits).map_err(unreadable)?;
+    let (head, plain) = self::head(plain).map_err(unreadable)?;
     match Form::of(&head) {
-        Form::Tar => Entries { plain, collector }.all(),
-        Form::Foreign(found) => Err(foreign(collector, found)),
-        Form::Gzip | Form::Zstd => Err(foreign(collector, "a file that is compressed twice")),
+        Form::Tar => {}
+        Form::Foreign(found) => return Err(foreign(found)),
+        Form::Compressed(_) => return Err(foreign("a file that is compressed twice")),
     }
+    let mut archive = Archive::new(NoEnd(plain));
+    entries(&mut archive, collector)?;
+    end(archive.into_inner().0, collector)
 }
 
 /// The first block, or what there is of it, and everything from the start again.
@@ -62,8 +64,7 @@ fn head<'r>(mut reader: impl Read + 'r) -> io::Result<(Vec<u8>, impl Read + 'r)>
 
 /// What a file is by its first bytes.
 enum Form {
-    Gzip,
-    Zstd,
+    Compressed(Compression),
     Tar,
     Foreign(&'static str),
 }
@@ -74,10 +75,11 @@ impl Form {
         if block.is_ok_and(|block| is_end(block) || is_header(block)) {
             return Self::Tar;
         }
+        if let Some(compression) = Compression::of(head) {
+            return Self::Compressed(compression);
+        }
         match head {
             [] => Self::Foreign("an empty file"),
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
             [b'B', b'Z', b'h', ..] => Self::Foreign("a bzip2 file"),
             [0xfd, b'7', b'z', b'X', b'Z', ..] => Self::Foreign("an xz file"),
             [b'P', b'K', 3, 4, ..] => Self::Foreign("a zip file"),
@@ -101,139 +103,108 @@ fn is_header(block: &[u8; BLOCK]) -> bool {
     Header::from_byte_slice(block).cksum().ok() == Some(sum)
 }
 
-/// The blocks of a plain tarball.
-struct Entries<'a, 'g, R> {
-    plain: R,
-    collector: &'a mut FileCollector<'g>,
-}
+/// A reader whose end is an error: what is read to the end marker of an archive never comes to it.
+struct NoEnd<R>(R);
 
-impl<R: Read> Entries<'_, '_, R> {
-    fn all(mut self) -> Result<(), GraphError> {
-        let (mut name, mut records) = (None, Records::default());
-        loop {
-            let block = self.block()?;
-            if is_end(&block) {
-                return self.end();
-            }
-            if !is_header(&block) {
-                return Err(self
-                    .collector
-                    .damaged("one of its headers has a wrong checksum"));
-            }
-            let header = Header::from_byte_slice(&block);
-            let size = header.entry_size();
-            let size = size.map_err(|error| self.collector.unreadable(error))?;
-            match header.entry_type() {
-                EntryType::GNULongName => {
-                    let mut long = self.metadata(size)?;
-                    long.truncate(
-                        long.iter()
-                            .position(|&byte| byte == 0)
-                            .unwrap_or(long.len()),
-                    );
-                    name = Some(long);
-                }
-                // Of a link, and links are refused.
-                EntryType::GNULongLink => drop(self.metadata(size)?),
-                EntryType::XHeader => records = self.records(size)?,
-                EntryType::XGlobalHeader if self.records(size)? == Records::default() => {}
-                EntryType::XGlobalHeader => {
-                    return Err(self
-                        .collector
-                        .damaged("it gives all its files one name or size"));
-                }
-                kind => {
-                    let records = std::mem::take(&mut records);
-                    if records.size.is_some_and(|other| other != size) {
-                        return Err(self.collector.damaged("it gives a file two sizes"));
-                    }
-                    let name = records.path.or(name.take());
-                    let name = name.unwrap_or_else(|| header.path_bytes().into_owned());
-                    self.entry(&name, kind, size)?;
-                }
-            }
-        }
-    }
-
-    fn entry(&mut self, name: &[u8], kind: EntryType, size: u64) -> Result<(), GraphError> {
-        let directory = kind.is_dir() || name.ends_with(b"/");
-        let place = self.collector.accept(name)?;
-        match (place, kind) {
-            (None, _) => self.skip(padded(size)),
-            (Some(_), EntryType::Regular | EntryType::Directory) if directory => {
-                self.skip(padded(size))
-            }
-            (Some(path), EntryType::Regular | EntryType::Continuous) => {
-                let mut content = self.plain.by_ref().take(size);
-                self.collector.add(path, &mut content)?;
-                match content.limit() {
-                    0 => self.skip(padded(size) - size),
-                    _ => Err(self.collector.damaged("it ends too early")),
-                }
-            }
-            (Some(path), kind) => Err(self.collector.kind(path, called(kind))),
-        }
-    }
-
-    /// The records of a PAX header.
-    fn records(&mut self, size: u64) -> Result<Records, GraphError> {
-        let bytes = self.metadata(size)?;
-        let records = Records::parse(&bytes);
-        records.ok_or_else(|| {
-            self.collector.damaged(
-                "one of its PAX headers is malformed, contradicts itself or tells of a sparse file",
-            )
-        })
-    }
-
-    /// The content of an entry that is about the next one.
-    fn metadata(&mut self, size: u64) -> Result<Vec<u8>, GraphError> {
-        if size > METADATA_LIMIT {
-            return Err(self
-                .collector
-                .too_large("one of the file names has", "64 KiB"));
-        }
-        let mut bytes = vec![0; size as usize];
-        let read = self.plain.read_exact(&mut bytes);
-        read.map_err(|error| self.collector.unreadable(error))?;
-        self.skip(padded(size) - size)?;
-        Ok(bytes)
-    }
-
-    fn block(&mut self) -> Result<[u8; BLOCK], GraphError> {
-        let mut block = [0; BLOCK];
-        let read = self.plain.read_exact(&mut block);
-        read.map_err(|error| self.collector.unreadable(error))?;
-        Ok(block)
-    }
-
-    /// Passes over some bytes.
-    fn skip(&mut self, size: u64) -> Result<(), GraphError> {
-        let skipped = io::copy(&mut self.plain.by_ref().take(size), &mut io::sink());
-        match skipped.map_err(|error| self.collector.unreadable(error))? {
-            skipped if skipped == size => Ok(()),
-            _ => Err(self.collector.damaged("it ends too early")),
-        }
-    }
-
-    /// After the first block of zeros there are only zeros; reading them lets a decompressor check its checksum.
-    fn end(mut self) -> Result<(), GraphError> {
-        let mut buffer = [0; 16 * BLOCK];
-        loop {
-            let read = self.plain.read(&mut buffer);
-            match read.map_err(|error| self.collector.unreadable(error))? {
-                0 => return Ok(()),
-                count if buffer[..count].iter().all(|&byte| byte == 0) => {}
-                _ => return Err(self.collector.damaged("there is more after its end")),
-            }
+impl<R: Read> Read for NoEnd<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 if !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            count => Ok(count),
         }
     }
 }
 
-/// Bytes with the padding after them.
-fn padded(size: u64) -> u64 {
-    size.checked_next_multiple_of(BLOCK as u64)
-        .unwrap_or(u64::MAX)
+/// Everything before the end marker.
+fn entries(
+    archive: &mut Archive<impl Read>,
+    collector: &mut FileCollector<'_>,
+) -> Result<(), GraphError> {
+    let entries = archive.entries().map(|entries| entries.raw(true));
+    let (mut name, mut records) = (None, Records::default());
+    for entry in entries.map_err(|error| collector.unreadable(error))? {
+        let mut entry = entry.map_err(|error| collector.unreadable(error))?;
+        match entry.header().entry_type() {
+            EntryType::GNULongName => {
+                let long = metadata(&mut entry, collector)?;
+                let end = long.iter().position(|&byte| byte == 0);
+                name = Some(long[..end.unwrap_or(long.len())].to_owned());
+            }
+            // Of a link, and links are refused.
+            EntryType::GNULongLink => {}
+            EntryType::XHeader => records = pax(&mut entry, collector)?,
+            EntryType::XGlobalHeader => {
+                if pax(&mut entry, collector)? != Records::default() {
+                    return Err(collector.damaged("it gives all its files one name or size"));
+                }
+            }
+            _ => {
+                let records = std::mem::take(&mut records);
+                if records.size.is_some_and(|size| size != entry.size()) {
+                    return Err(collector.damaged("it gives a file two sizes"));
+                }
+                let name = records.path.or(name.take());
+                let name = name.unwrap_or_else(|| entry.header().path_bytes().into_owned());
+                file(&mut entry, &name, collector)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn file(
+    entry: &mut Entry<'_, impl Read>,
+    name: &[u8],
+    collector: &mut FileCollector<'_>,
+) -> Result<(), GraphError> {
+    let kind = entry.header().entry_type();
+    let directory = kind.is_dir() || name.ends_with(b"/");
+    match (collector.accept(name)?, kind) {
+        (None, _) => Ok(()),
+        (Some(_), EntryType::Regular | EntryType::Directory) if directory => Ok(()),
+        (Some(path), EntryType::Regular | EntryType::Continuous) => collector.add(path, entry),
+        (Some(path), kind) => Err(collector.kind(path, called(kind))),
+    }
+}
+
+/// The records of a PAX header.
+fn pax(
+    entry: &mut Entry<'_, impl Read>,
+    collector: &FileCollector<'_>,
+) -> Result<Records, GraphError> {
+    let records = Records::parse(&metadata(entry, collector)?);
+    records.ok_or_else(|| {
+        collector.damaged(
+            "one of its PAX headers is malformed, contradicts itself or is of a sparse file",
+        )
+    })
+}
+
+/// The content of an entry that is about the next one.
+fn metadata(
+    entry: &mut Entry<'_, impl Read>,
+    collector: &FileCollector<'_>,
+) -> Result<Vec<u8>, GraphError> {
+    if entry.size() > METADATA_LIMIT {
+        return Err(collector.too_large("one of the file names has", "64 KiB"));
+    }
+    let mut bytes = Vec::new();
+    let read = entry.read_to_end(&mut bytes);
+    read.map_err(|error| collector.unreadable(error))?;
+    Ok(bytes)
+}
+
+/// After the first block of zeros there are only zeros; reading them lets a decompressor check its checksum.
+fn end(mut rest: impl Read, collector: &FileCollector<'_>) -> Result<(), GraphError> {
+    let mut buffer = [0; 16 * BLOCK];
+    loop {
+        let read = rest.read(&mut buffer);
+        match read.map_err(|error| collector.unreadable(error))? {
+            0 => return Ok(()),
+            count if buffer[..count].iter().all(|&byte| byte == 0) => {}
+            _ => return Err(collector.damaged("there is more after its end")),
+        }
+    }
 }
 
 /// What else the archive could call it.
@@ -257,6 +228,8 @@ struct Records {
 
 impl Records {
     /// Reads `LENGTH KEY=VALUE\n` until nothing is left. Others than path and size (times, owners) are passed over.
+    ///
+    /// By length, as values may hold line feeds, at which the crate's reader would part them.
     fn parse(mut bytes: &[u8]) -> Option<Self> {
         let mut records = Self::default();
         while !bytes.is_empty() {
@@ -279,29 +252,5 @@ impl Records {
             }
         }
         Some(records)
-    }
-}
-
-/// Gives an error after [`TOTAL_LIMIT`] bytes.
-struct Limited<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R> Limited<R> {
-    fn new(inner: R) -> Self {
-        let left = TOTAL_LIMIT;
-        Self { inner, left }
-    }
-}
-
-impl<R: Read> Read for Limited<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        match self.left.checked_sub(count as u64) {
-            Some(left) => self.left = left,
-            None => return Err(io::ErrorKind::FileTooLarge.into()),
-        }
-        Ok(count)
     }
 }

@@ -15,10 +15,16 @@ use futures_util::{Stream, StreamExt, pin_mut};
 use schema::{digest::Hasher, manifest::Blob};
 use tokio::sync::mpsc;
 
-use crate::Error;
+use crate::{
+    Error,
+    decompress::{self, Compression, Limits},
+};
 
-/// What a layer may inflate to while it is searched: 4 GiB.
-const INFLATED_LIMIT: u64 = 4 << 30;
+/// What a layer may unpack to while it is searched: 4 GiB, with the largest window that zstd itself allows.
+const LIMITS: Limits = Limits {
+    bytes: 4 << 30,
+    zstd_window_log: 27,
+};
 
 /// Files held of one layer, in bytes: 32 MiB. Real releases have 10 MiB of manifests, of which few are kept.
 const KEPT_LIMIT: usize = 32 << 20;
@@ -41,7 +47,7 @@ pub async fn search(
     while let Some(chunk) = content.next().await {
         match chunk {
             Ok(chunk) => {
-                // A reader that is gone has an error of its own to tell.
+                // A reader that is gone has an error of its own.
                 if sender.send(chunk).await.is_err() {
                     break;
                 }
@@ -76,19 +82,11 @@ fn read(chunks: Chunks, blob: &Blob, wanted: impl Wanted) -> io::Result<Files> {
         hasher: Hasher::default(),
     };
     let files = {
-        let mut compressed = BufReader::with_capacity(64 << 10, &mut hashing);
-        let found = match compressed.fill_buf()? {
-            [0x1f, 0x8b, ..] => files(
-                flate2::bufread::MultiGzDecoder::new(&mut compressed),
-                &wanted,
-            ),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-                files(zstd::Decoder::with_buffer(&mut compressed)?, &wanted)
-            }
-            _ => files(&mut compressed, &wanted),
-        };
+        let mut packed = BufReader::with_capacity(64 << 10, &mut hashing);
+        let compression = Compression::of(packed.fill_buf()?);
+        let found = files(decompress::open(compression, &mut packed, LIMITS)?, &wanted);
         // Also what follows the archive belongs to the blob.
-        io::copy(&mut compressed, &mut io::sink())?;
+        io::copy(&mut packed, &mut io::sink())?;
         found
     };
     let found = hashing.hasher.finish();
@@ -99,7 +97,7 @@ fn read(chunks: Chunks, blob: &Blob, wanted: impl Wanted) -> io::Result<Files> {
 }
 
 fn files(tar: impl Read, wanted: &impl Wanted) -> io::Result<Files> {
-    let mut archive = tar::Archive::new(Limited(tar.take(INFLATED_LIMIT)));
+    let mut archive = tar::Archive::new(tar);
     let (mut files, mut held) = (Files::new(), 0);
     // Raw: long names and extended headers, which the library would hold whole, are passed over. Manifests need none.
     for entry in archive.entries()?.raw(true) {
@@ -129,19 +127,6 @@ fn files(tar: impl Read, wanted: &impl Wanted) -> io::Result<Files> {
         }
     }
     Ok(files)
-}
-
-/// An error, and not an end, where the limit is reached.
-struct Limited<R>(io::Take<R>);
-
-impl<R: Read> Read for Limited<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.0.read(buffer)?;
-        if count == 0 && !buffer.is_empty() && self.0.limit() == 0 {
-            return Err(io::Error::other("it inflates to more than 4 GiB"));
-        }
-        Ok(count)
-    }
 }
 
 /// Hashes what passes.
