@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use cli::RegistryArgs;
+use cli::{Format, RegistryArgs};
 use schema::Platform;
 
 /// Flags of `keygen`.
@@ -128,13 +128,4 @@ pub enum ForeignLayers {
     Include,
     /// Left out.
     Skip,
-}
-
-/// How results are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Table,
-    /// For programs.
-    Json,
 }

@@ -1,7 +1,7 @@
 /*! The command line of `bundler`: its subcommands, and what each of them does. */
 
 use clap::{Parser, Subcommand};
-use cli::{CommonArgs, Exit, Program, Raw, completions, man};
+use cli::{CommonArgs, Completions, Exit, Format, Man, Program};
 
 use crate::{
     Error, Request,
@@ -26,15 +26,9 @@ enum Command {
     /// Build a bundle
     Build(Box<BuildArgs>),
     /// Print a completion script
-    Completions {
-        /// For which shell
-        shell: clap_complete::Shell,
-    },
+    Completions(Completions),
     /// Print a manual page
-    Man {
-        /// Of which subcommand; of the program if none is named
-        subcommand: Vec<String>,
-    },
+    Man(Man),
 }
 
 impl Program for Bundler {
@@ -47,42 +41,24 @@ impl Program for Bundler {
 
     async fn run(self) -> Result<Exit, Error> {
         let bars = self.common.bars();
-        let mut out = Raw;
         match self.command {
             Command::Keygen(args) => {
-                print(cli::print(&keygen::run(&args)?))?;
+                cli::print_page(&keygen::run(&args)?)?;
             }
             Command::Build(args) => {
                 let request = Request::from_args(&args)?;
                 let plan = crate::build(&request, &bars).await?;
-                let text = show::plan(&plan, &request, args.format)?;
                 // With the bundle itself on stdout, the table would be inside it.
                 if !request.output.is_stdout() || request.dry_run {
-                    print(cli::print(&text))?;
+                    match args.format {
+                        Format::Table => cli::print_page(&show::table(&plan, &request))?,
+                        Format::Json => cli::print_json(&show::json(&plan, &request))?,
+                    }
                 }
             }
-            Command::Completions { shell } => print(completions(
-                &mut <Self as clap::CommandFactory>::command(),
-                shell,
-                &mut out,
-            ))?,
-            Command::Man { subcommand } => print(man(
-                &<Self as clap::CommandFactory>::command(),
-                &subcommand,
-                &mut out,
-            ))?,
+            Command::Completions(completions) => completions.print::<Self>()?,
+            Command::Man(man) => man.print::<Self>()?,
         }
         Ok(Exit::Done)
     }
-}
-
-fn print(result: std::io::Result<()>) -> Result<(), Error> {
-    result.map_err(|source| match source.kind() {
-        // Nothing was written yet: what was to be printed does not exist.
-        std::io::ErrorKind::InvalidInput => Error::Usage(source.to_string()),
-        _ => Error::Io {
-            path: "standard output".into(),
-            source,
-        },
-    })
 }

@@ -4,7 +4,7 @@ mod images;
 
 use std::{io, path::PathBuf};
 
-use cli::{Exit, HasExitCode};
+use cli::{Exit, HasExitCode, PrintError};
 use schema::{
     Digest, Repository, Tag,
     bundle::{self, Blame, KeyError, SignError},
@@ -161,9 +161,9 @@ pub enum Error {
         /// What there is.
         offered: String,
     },
-    /// Standard output does not take what is to be printed.
-    #[error("standard output: {0}")]
-    Print(#[source] io::Error),
+    /// The result cannot be printed.
+    #[error(transparent)]
+    Print(#[from] PrintError),
     /// The source registry's fault, or the way to it.
     #[error(transparent)]
     Registry(#[from] registry::Error),
@@ -278,6 +278,7 @@ impl HasExitCode for Error {
                 Exit::Usage => Exit::Source,
                 exit => exit,
             },
+            Self::Print(error) => error.exit(),
             Self::Unverified(_) => Exit::NoTrustedSignature,
             Self::Images { failures, .. } => {
                 let mut exits = failures.iter().map(|(_, error)| error.exit());
@@ -310,7 +311,6 @@ impl HasExitCode for Error {
             | Self::Full { .. }
             | Self::Io { .. }
             | Self::Output(_)
-            | Self::Print(_)
             | Self::Sign(_)
             | Self::Space { .. }
             | Self::Thread(_)

@@ -1,60 +1,32 @@
-/*! What a build says on standard output: the plan before, or the result after. Sizes count by 1024. */
+/*! What a build prints: the plan before, or the result after. Sizes count by 1024. */
 
 mod releases;
 
+use cli::{Detail, ReleaseParts};
 use schema::{
-    bundle::{File, Image, Kind},
-    text::{Align, Page, Table, counted, human_bytes, joined, missing, objects},
+    bundle::{File, Index, Kind},
+    text::{Page, counted, human_bytes, missing, objects},
 };
 use serde::Serialize;
 
-use crate::{Error, Plan, Request, args::Format};
+use crate::{Plan, Request};
 
-/// The plan as text for the chosen format.
-pub(crate) fn plan(plan: &Plan, request: &Request, format: Format) -> Result<Page, Error> {
-    match format {
-        Format::Json => json(plan, request),
-        Format::Table => Ok(table(plan, request)),
-    }
-}
-
-fn table(plan: &Plan, request: &Request) -> Page {
+/// The plan or the result, for people.
+pub(crate) fn table(plan: &Plan, request: &Request) -> Page {
     let index = &plan.index;
     let mut text = Page::new();
-    let (parts, others): (Vec<&Image>, Vec<&Image>) = index
-        .images
-        .iter()
-        .partition(|image| releases::of(index, image).is_some());
     if !index.releases.is_empty() {
-        text.table(&releases::table(index, &parts));
+        text.table(&cli::releases(index, Detail::Short));
         text.gap();
     }
-    if !others.is_empty() {
-        let mut table = Table::new([
-            ("IMAGE", Align::Left),
-            ("TAGS", Align::Left),
-            ("DIGEST", Align::Left),
-            ("PLATFORMS", Align::Left),
-            ("ATTACHED", Align::Right),
-        ]);
-        for Image {
-            repository,
-            tags,
-            digest,
-            platforms,
-            attached,
-            ..
-        } in others
-        {
-            table.row([
-                repository.to_string(),
-                joined(tags),
-                digest.to_string()[..19].to_owned(),
-                joined(platforms),
-                attached.len().to_string(),
-            ]);
-        }
-        text.table(&table);
+    let parts = ReleaseParts::of(index);
+    let mut others = index
+        .images
+        .iter()
+        .filter(|image| !parts.contain(image))
+        .peekable();
+    if others.peek().is_some() {
+        text.table(&cli::images(others, Detail::Short));
         text.gap();
     }
     if !index.objects.is_empty() {
@@ -102,22 +74,19 @@ fn table(plan: &Plan, request: &Request) -> Page {
     text
 }
 
-fn json(plan: &Plan, request: &Request) -> Result<Page, Error> {
-    /// The index as it is signed, and what it comes to.
-    #[derive(Serialize)]
-    struct Shown<'a> {
-        dry_run: bool,
-        bytes: u64,
-        index: &'a schema::bundle::Index,
-    }
-    let bytes = plan.index.files.iter().map(File::stored).sum();
-    let shown = Shown {
+/// The index as it is signed, and what it comes to.
+#[derive(Serialize)]
+pub(crate) struct Report<'a> {
+    dry_run: bool,
+    bytes: u64,
+    index: &'a Index,
+}
+
+/// The plan or the result, for programs.
+pub(crate) fn json<'a>(plan: &'a Plan, request: &Request) -> Report<'a> {
+    Report {
         dry_run: request.dry_run,
-        bytes,
+        bytes: plan.index.files.iter().map(File::stored).sum(),
         index: &plan.index,
-    };
-    Page::json(&shown).map_err(|source| Error::Io {
-        path: "the plan".into(),
-        source,
-    })
+    }
 }

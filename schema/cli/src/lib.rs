@@ -13,6 +13,7 @@ mod environment;
 mod exit;
 mod logging;
 mod next;
+mod report;
 pub mod shell;
 mod status;
 mod stdout;
@@ -29,6 +30,10 @@ pub use environment::with_environment;
 pub use exit::{Exit, HasExitCode};
 pub use logging::LogFormat;
 pub use next::next_commands;
+pub use report::{
+    Completions, Detail, Format, Man, PrintError, ReleaseParts, images, print_json, print_page,
+    releases,
+};
 pub use status::{Line, StatusTable};
 pub use stdout::{Raw, print, stdout};
 
