@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::{Error, args::KeygenArgs};
 
-/// Writes both files or none, neither over an existing one, and says what was done.
+/// Writes both files or none, neither over an existing one, and reports what was done.
 pub(crate) fn run(args: &KeygenArgs) -> Result<Page, Error> {
     let of_key = in_file(&args.out);
     let passphrase = passphrase(args.passphrase_file.as_deref())?;
@@ -36,15 +36,15 @@ pub(crate) fn run(args: &KeygenArgs) -> Result<Page, Error> {
     private.keep();
     public.keep();
     let (private, public) = (args.out.display(), public_path.display());
-    let mut said = Page::new();
-    said.line(format_args!(
+    let mut page = Page::new();
+    page.line(format_args!(
         "Private key  {private}  (keep it here; mode 0600)"
     ));
-    said.line(format_args!(
+    page.line(format_args!(
         "Public key   {public}  (give it to those who import)"
     ));
-    said.line(format_args!("Key id       {id}"));
-    Ok(said)
+    page.line(format_args!("Key id       {id}"));
+    Ok(page)
 }
 
 /// Reads a signing key; asks for the passphrase only where it is encrypted.

@@ -1,5 +1,5 @@
 /*!
-What the tests inside this crate share: real data that lies beside the project, and skipping a test aloud.
+What the tests inside this crate share: real data that lies beside the project, and skipping a test with a line on standard error.
 */
 
 use std::{
@@ -9,8 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file of the shared data: in the directory that `SHARED_DIR` names, else in `../shared` beside the workspace. `None`, said
-/// aloud, where it is not.
+/// A file of the shared data: in the directory that `SHARED_DIR` names, else in `../shared` beside the workspace. `None`, and
+/// a line on standard error, where it is not.
 pub fn shared(name: &str) -> io::Result<Option<PathBuf>> {
     let directory = match env::var_os("SHARED_DIR").filter(|value| !value.is_empty()) {
         Some(directory) => directory.into(),

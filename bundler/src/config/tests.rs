@@ -17,7 +17,7 @@ fn directory(files: &[(&str, &str)]) -> io::Result<tempfile::TempDir> {
     Ok(dir)
 }
 
-/// What is said about a directory with these files.
+/// The error for a directory with these files.
 fn refusal(files: &[(&str, &str)]) -> io::Result<String> {
     let dir = directory(files)?;
     let refused = gather(&[dir.path().to_owned()], false);

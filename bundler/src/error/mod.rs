@@ -75,7 +75,7 @@ pub enum Error {
     },
     /// The disk filled up on the way.
     #[error(
-        "{path}: no space left on the device; free some space and run again, an unfinished .tar or directory is gone on with"
+        "{path}: no space left on the device; free some space and run again, an unfinished .tar or directory will be resumed"
     )]
     Full {
         /// The output.

@@ -144,9 +144,9 @@ impl<'a> FileCollector<'a> {
     }
 
     /// The error for an entry that is neither a file nor a directory.
-    pub(super) fn kind(&self, entry: String, found: &'static str) -> GraphError {
+    pub(super) fn wrong_type(&self, entry: String, found: &'static str) -> GraphError {
         let name = self.name();
-        GraphError::Kind { name, entry, found }
+        GraphError::EntryType { name, entry, found }
     }
 
     /// The error for what is `what` more than `limit`.

@@ -65,9 +65,9 @@ impl GraphData {
                 })?;
                 collector.add(path, file)?;
             } else if kind.is_symlink() {
-                return Err(collector.kind(path, "a symbolic link"));
+                return Err(collector.wrong_type(path, "a symbolic link"));
             } else if !kind.is_dir() {
-                return Err(collector.kind(path, "neither a file nor a directory"));
+                return Err(collector.wrong_type(path, "neither a file nor a directory"));
             }
         }
         collector.finish()

@@ -57,7 +57,7 @@ pub enum GraphError {
     #[error(
         "{name}: {entry:?} is {found}, expected only files and directories; replace it by the file itself"
     )]
-    Kind {
+    EntryType {
         /// The tarball or directory.
         name: String,
         /// Its path there.
@@ -118,7 +118,7 @@ impl HasExitCode for GraphError {
             | Self::Foreign { .. }
             | Self::Incomplete { .. }
             | Self::Io { .. }
-            | Self::Kind { .. }
+            | Self::EntryType { .. }
             | Self::Path { .. }
             | Self::TooLarge { .. }
             | Self::Twice { .. }

@@ -2,7 +2,7 @@
 A base image with the data on top: for each platform one more layer and another command, nothing else.
 
 Only the base's configs are read; its layers stay where they are until the bundle is written. What the base's manifests
-say about the base (annotations, a subject, signatures) is not said of this image, which names its base instead.
+state about the base (annotations, a subject, signatures) does not hold for this image, which names its base instead.
 */
 
 use std::collections::HashMap;

@@ -1,5 +1,5 @@
 /*!
-The data as a layer of an image: a gzip-compressed tarball in which nothing tells when, where or by whom it was made.
+The data as a layer of an image: a gzip-compressed tarball that does not show when, where or by whom it was made.
 */
 
 use std::{

@@ -163,7 +163,7 @@ fn file(
         (None, _) => Ok(()),
         (Some(_), EntryType::Regular | EntryType::Directory) if directory => Ok(()),
         (Some(path), EntryType::Regular | EntryType::Continuous) => collector.add(path, entry),
-        (Some(path), kind) => Err(collector.kind(path, called(kind))),
+        (Some(path), kind) => Err(collector.wrong_type(path, called(kind))),
     }
 }
 

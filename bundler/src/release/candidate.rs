@@ -1,5 +1,5 @@
 /*!
-A release image on its way to being believed: read, and its digest checked against the signatures that can be found.
+A release image before and after its verification: read, and its digest checked against the signatures that can be found.
 */
 
 use schema::{Digest, Repository, Selector, Tag};

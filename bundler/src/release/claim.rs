@@ -29,7 +29,7 @@ impl Claim {
             serde_json::from_slice(body).map_err(|error| ClaimError::Malformed(words(&error)))?;
         let critical = document.critical;
         if critical.kind != KIND {
-            return Err(ClaimError::Kind(shown(&critical.kind)));
+            return Err(ClaimError::Type(shown(&critical.kind)));
         }
         let digest = &critical.image.docker_manifest_digest;
         let digest = digest
@@ -106,7 +106,7 @@ pub enum ClaimError {
     Digest(String),
     /// Made for another purpose.
     #[error("it is a signature of type {0:?}, and \"atomic container signature\" was expected")]
-    Kind(String),
+    Type(String),
     /// Not the JSON that it must be.
     #[error("what it signs is not the JSON of a container signature ({0})")]
     Malformed(String),
@@ -171,7 +171,7 @@ mod tests {
         }
         assert!(matches!(
             changed("atomic", "Atomic"),
-            Err(ClaimError::Kind(_))
+            Err(ClaimError::Type(_))
         ));
         assert!(matches!(
             changed("sha256:0", "sha512:0"),

@@ -2,7 +2,7 @@
 Signature stores: where signatures of releases are published, by digest.
 
 The layout is the one that cluster-version operators read: `STORE/sha256=<hex>/signature-N` with N from 1 to 9, and the first
-one missing ends the list. A store is believed in nothing: what it holds are candidates.
+one missing ends the list. A store is not trusted: what it holds are candidates.
 */
 
 use std::{
@@ -53,7 +53,7 @@ impl Store {
     }
 }
 
-/// What a store said when asked for the next signature.
+/// What a store gave for one signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StoreReply {
     /// N of `signature-N`.

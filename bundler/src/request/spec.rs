@@ -111,7 +111,7 @@ struct Typed {
     graph_base_image: Option<String>,
 }
 
-/// A string or a map, told apart by hand so that errors keep their place.
+/// A string or a map, distinguished by hand so that errors keep their place.
 enum TypedImage {
     Text(String),
     Map(TypedMap),

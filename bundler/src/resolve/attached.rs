@@ -126,7 +126,7 @@ impl Resolver<'_> {
     /// What is found under the tag of an image's signature.
     ///
     /// Caches that pull through list only what somebody has pulled. So the signature of each image is asked for whatever
-    /// the list says, and a list that lacks it, or the very image, is believed no longer.
+    /// the list says, and a list that lacks it, or the very image, is not trusted any more.
     async fn signature(&self, image: Digest) -> Result<Option<Attached>, Error> {
         let Some(tag) = attached_tag(&image, SIGNATURE) else {
             return Ok(None);

@@ -1,9 +1,9 @@
 /*!
 What could not be resolved, all of it at once.
 
-Whoever mends a list of images wants to know every name that is wrong with it, not the first. So every image is asked for
-before a failure is told, and what its source does not have is told apart from what could not be asked for: only the former
-can be left out of a bundle, by whoever said so, and then the bundle says which and why.
+Whoever mends a list of images wants to know every name that is wrong with it, not the first. So every image is asked for before a
+failure is reported. What a source does not have is one thing, what could not be asked for another: only the former can be left out of a
+bundle, where a flag allows it, and then the index lists which images and why.
 */
 
 use std::{
@@ -21,10 +21,10 @@ const FAILURES_LIMIT: usize = 2;
 /// Whether a source does not have what it was asked for, and in which words: those of the registry, and which part of the
 /// image it is if it is not the image itself.
 pub(super) fn gone(wanted: &Wanted, error: Error) -> Error {
-    let Error::Registry(said) = &error else {
+    let Error::Registry(answer) = &error else {
         return error;
     };
-    let (target, reason) = match said {
+    let (target, reason) = match answer {
         registry::Error::NotFound { target, detail, .. } => (target, format!("not found{detail}")),
         // Some answer with another code and the same words (distribution-spec, "Error Codes").
         registry::Error::Http {

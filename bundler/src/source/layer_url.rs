@@ -65,7 +65,7 @@ impl LayerUrl {
                 false => strangers.clone(),
             };
             match web.open(&url, 0, IDLE).await {
-                Ok((answer, 0)) if answer.content_length().is_none_or(|size| size == blob.size) => {
+                Ok((response, 0)) if response.content_length().is_none_or(|size| size == blob.size) => {
                     return Ok(Self { web, url });
                 }
                 Ok(_) => reasons.push(format!("{shown} has another size")),
@@ -97,7 +97,7 @@ impl LayerUrl {
             size: blob.size,
             given: 0,
             skip: 0,
-            answer: None,
+            response: None,
             cuts: 0,
         };
         stream::try_unfold(reading, |mut reading| async move {
@@ -118,7 +118,7 @@ struct Reading {
     given: u64,
     /// Bytes to be passed over, of a server that begins again.
     skip: u64,
-    answer: Option<Response>,
+    response: Option<Response>,
     cuts: u32,
 }
 
@@ -132,7 +132,7 @@ impl Reading {
                     return Ok(Some(bytes));
                 }
                 Err(WebError::Cut(_) | WebError::Slow(_)) if self.cuts < CUTS => {
-                    (self.answer, self.cuts) = (None, self.cuts + 1);
+                    (self.response, self.cuts) = (None, self.cuts + 1);
                 }
                 Err(error) => {
                     return Err(Error::Download {
@@ -148,12 +148,12 @@ impl Reading {
     }
 
     async fn step(&mut self) -> Result<Bytes, WebError> {
-        let Some(answer) = &mut self.answer else {
-            let (answer, begins) = self.from.web.open(&self.from.url, self.given, IDLE).await?;
-            (self.answer, self.skip) = (Some(answer), self.given.saturating_sub(begins));
+        let Some(response) = &mut self.response else {
+            let (response, begins) = self.from.web.open(&self.from.url, self.given, IDLE).await?;
+            (self.response, self.skip) = (Some(response), self.given.saturating_sub(begins));
             return Ok(Bytes::new());
         };
-        let Some(mut bytes) = web::next(answer, IDLE).await? else {
+        let Some(mut bytes) = web::next(response, IDLE).await? else {
             return Err(WebError::Cut("it ended early".to_owned()));
         };
         let skipped = bytes.split_to(

@@ -84,13 +84,13 @@ impl Source {
             Self::Disk(..) | Self::LayerUrl(_) => Arc::new(TagList::Unknown),
             Self::Registry(repository) => match repository.remote().await {
                 Ok(remote) => remote.tags().await,
-                // The question that matters will tell.
+                // The same failure comes back, and is reported, where a single tag is asked for.
                 Err(_) => Arc::new(TagList::Unknown),
             },
         }
     }
 
-    /// A tag is there that the list lacks: the list is not to be believed.
+    /// A tag is there that the list lacks: the list is not to be trusted.
     pub fn distrust_tags(&self) {
         if let Self::Registry(repository) = self {
             repository

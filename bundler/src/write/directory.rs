@@ -15,7 +15,7 @@ use schema::{
 use super::{Opened, Sink, check_space, resume};
 use crate::{Error, fetch::Start};
 
-/// `DIR`, beginning anew or going on in `DIR.partial`.
+/// `DIR`, beginning anew or resuming `DIR.partial`.
 pub(super) fn open(path: &Path, tape: &Arc<Tape>, fresh_file: bool) -> Result<Opened, Error> {
     let target = Unpacking::into(path)?.keeping_private(tape.index().secrets());
     if !target.has_head(tape) {

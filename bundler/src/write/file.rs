@@ -26,7 +26,7 @@ const BUFFER: usize = 256 << 10;
 /// for all of them.
 const FLUSH: u64 = 32 << 20;
 
-/// `FILE.tar`, beginning anew or going on in `.FILE.tar.partial`.
+/// `FILE.tar`, beginning anew or resuming `.FILE.tar.partial`.
 pub(super) fn plain(path: &Path, tape: &Tape, fresh_file: bool) -> Result<Opened, Error> {
     let mut partial = match Destination::look(path)? {
         Destination::File(place) => Growing::open(place, TAR_MARK)?,
@@ -43,7 +43,7 @@ pub(super) fn plain(path: &Path, tape: &Tape, fresh_file: bool) -> Result<Opened
     if point.length > 0 {
         tracing::info!(
             bytes = point.length,
-            "going on with the unfinished {}",
+            "resuming the unfinished {}",
             shown.display()
         );
     }

@@ -2,7 +2,7 @@
 Puts the bundle down: slices in order into a file, a pipe or a directory.
 
 Everything is written under a temporary name, flushed to the disk and then renamed, so that what has its final name is
-whole. What an interrupted build left is checked and gone on with.
+whole. What an interrupted build left is checked and resumed.
 */
 
 mod directory;
@@ -86,7 +86,7 @@ async fn attempts(
     }
 }
 
-/// What a file system cannot take is told by the name the user gave it, with what can be done about a bundle.
+/// What a file system cannot take is reported under the name the user gave it, with what can be done about a bundle.
 fn explained(error: Error, output: &Output) -> Error {
     let (Error::Output(reason) | Error::Bundle(bundle::Error::Output(reason))) = error else {
         return error;
@@ -102,7 +102,7 @@ fn explained(error: Error, output: &Output) -> Error {
     }
 }
 
-/// Makes sure that the output can be written, as far as that can be told, before anything is asked of a registry.
+/// Makes sure that the output can be written, as far as that can be known, before anything is asked of a registry.
 pub fn check(output: &Output, config_to_dir: Option<&Path>) -> Result<(), Error> {
     match output {
         Output::Directory(path) => bundle::Unpacking::check(path)?,
@@ -209,7 +209,7 @@ async fn send(
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk?;
         let length = chunk.bytes.len() as u64;
-        // A writer that is gone has an error of its own to tell.
+        // A writer that is gone has an error of its own.
         if sender.send(chunk).await.is_err() {
             break;
         }

@@ -1,7 +1,7 @@
 /*!
-What an interrupted build left, read back before it is believed.
+What an interrupted build left, read back and checked.
 
-The unfinished file is a prefix of the bundle it was to become. It is gone on with only if its head is the very head
+The unfinished file is a prefix of the bundle it was to become. It is resumed only if its head is the very head
 that this build would write; every complete entry is hashed again, and the first that is not right ends what is kept.
 */
 
@@ -19,7 +19,7 @@ use schema::{
 use super::Output;
 use crate::fetch::Start;
 
-/// When the unfinished bundle at an output was begun: going on with it keeps that time.
+/// When the unfinished bundle at an output was begun: resuming it keeps that time.
 pub fn created_of_unfinished(output: &Output) -> Option<jiff::Timestamp> {
     let (unfinished, path) = match output {
         Output::File(path) => Growing::peek(path)?,
@@ -30,7 +30,7 @@ pub fn created_of_unfinished(output: &Output) -> Option<jiff::Timestamp> {
     opened.unverified().ok()?.index.created.parse().ok()
 }
 
-/// Where an unfinished file can be gone on with.
+/// Where an unfinished file can be resumed.
 pub(super) struct Point {
     pub start: Start,
     /// Bytes of the file that are kept.

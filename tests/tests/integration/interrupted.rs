@@ -93,7 +93,7 @@ fn a_killed_build_goes_on_where_it_was_at_any_moment() -> Result<()> {
             total(&image)
         );
         ensure!(
-            (kept > 0) == second.stderr.contains("going on with the unfinished"),
+            (kept > 0) == second.stderr.contains("resuming the unfinished"),
             "{kept}: {}",
             second.stderr
         );

@@ -2,17 +2,17 @@ use std::fs;
 
 use super::*;
 
-/// What is said about these bytes.
-fn said(bytes: &[u8]) -> String {
+/// The error for these bytes.
+fn error(bytes: &[u8]) -> String {
     GraphData::from_tarball("graph.tar", bytes)
         .map_or_else(|error| error.to_string(), |data| format!("taken: {data:?}"))
 }
 
-fn assert_said(bytes: &[u8], expected: &str) {
-    let said = said(bytes);
+fn assert_refused(bytes: &[u8], expected: &str) {
+    let error = error(bytes);
     assert!(
-        said.starts_with("graph.tar: ") && said.contains(expected),
-        "expected {expected:?}, said {said}"
+        error.starts_with("graph.tar: ") && error.contains(expected),
+        "expected {expected:?}, found {error}"
     );
 }
 
@@ -42,7 +42,7 @@ fn what_is_no_tarball_is_told_by_its_kind() -> Outcome {
         (&[b'x'; 2000], "found something that is no tarball"),
         (&gzip(&gzip(&tarball(&FILES)?)?)?, "compressed twice"),
     ] {
-        assert_said(bytes, expected);
+        assert_refused(bytes, expected);
     }
     Ok(())
 }
@@ -60,7 +60,7 @@ fn only_files_and_directories_get_in() -> Outcome {
             "\"raw/x\" is an entry of an unknown type",
         ),
     ] {
-        assert_said(&with(&header("raw/x", kind, 0), b"")?, expected);
+        assert_refused(&with(&header("raw/x", kind, 0), b"")?, expected);
     }
     let root = tempfile::tempdir()?;
     fs::write(root.path().join("version"), "1.1.0")?;
@@ -89,17 +89,17 @@ fn paths_stay_inside() -> Outcome {
             "\"version\" stands there twice, or as a file and a directory",
         ),
     ] {
-        assert_said(&with(&header(path, EntryType::Regular, 1), b"x")?, expected);
+        assert_refused(&with(&header(path, EntryType::Regular, 1), b"x")?, expected);
     }
     let mut odd = header("raw/x", EntryType::Regular, 1);
     odd.as_old_mut().name[4] = 0xff;
     odd.set_cksum();
-    assert_said(&with(&odd, b"x")?, "is no UTF-8 text");
+    assert_refused(&with(&odd, b"x")?, "is no UTF-8 text");
     let mut long = Builder::new(tarball(&FILES)?);
     long.get_mut().truncate(8 * 512);
     long.append_pax_extensions([("path", "n".repeat(300).as_bytes())])?;
     long.append(&header("n", EntryType::Regular, 1), &b"x"[..])?;
-    assert_said(&long.into_inner()?, "is longer than a layer can hold");
+    assert_refused(&long.into_inner()?, "is longer than a layer can hold");
     Ok(())
 }
 
@@ -118,10 +118,10 @@ fn contradicting_metadata_is_refused() -> Outcome {
         let extended = header("x", EntryType::XHeader, records.len() as u64);
         builder.append(&extended, records.as_bytes())?;
         builder.append(&header("raw/x", EntryType::Regular, 1), &b"x"[..])?;
-        assert_said(&builder.into_inner()?, "the tarball is damaged");
+        assert_refused(&builder.into_inner()?, "the tarball is damaged");
     }
     let global = header("x", EntryType::XGlobalHeader, 10);
-    assert_said(
+    assert_refused(
         &with(&global, b"10 path=a\n")?,
         "all its files one name or size",
     );
@@ -133,18 +133,18 @@ fn a_tarball_that_is_cut_or_altered_is_damaged() -> Outcome {
     let whole = tarball(&FILES)?;
     // At the end of an entry, inside a header, inside a content.
     for cut in [8 * 512, 4 * 512, 4 * 512 + 100, 512 + 3] {
-        assert_said(&whole[..cut], "the tarball is damaged: it ends too early");
+        assert_refused(&whole[..cut], "the tarball is damaged: it ends too early");
     }
     let compressed = gzip(&whole)?;
-    assert_said(&compressed[..compressed.len() - 4], "it ends too early");
+    assert_refused(&compressed[..compressed.len() - 4], "it ends too early");
     let mut wrong_sum = compressed.clone();
     let sum = wrong_sum.len() - 8;
     wrong_sum[sum] ^= 1;
-    assert_said(&wrong_sum, "the tarball is damaged");
+    assert_refused(&wrong_sum, "the tarball is damaged");
     let mut altered = whole.clone();
     altered[2 * 512] ^= 1;
-    assert_said(&altered, "checksum mismatch");
-    assert_said(
+    assert_refused(&altered, "checksum mismatch");
+    assert_refused(
         &[whole.clone(), whole].concat(),
         "there is more after its end",
     );
@@ -156,7 +156,7 @@ fn nothing_fills_memory() -> Outcome {
     let large = 16 << 20;
     let zeros = vec![0; large + 1];
     let entry = header("raw/x", EntryType::Regular, zeros.len() as u64);
-    assert_said(
+    assert_refused(
         &gzip(&with(&entry, &zeros)?)?,
         "\"raw/x\" has more than 16 MiB",
     );
@@ -172,13 +172,13 @@ fn nothing_fills_memory() -> Outcome {
         ),
         (EntryType::Regular, "it ends too early"),
     ] {
-        assert_said(&with(&header("x", kind, 7 << 30), b"")?, expected);
+        assert_refused(&with(&header("x", kind, 7 << 30), b"")?, expected);
     }
     // 1 GiB in a hidden file, which is only passed over.
     let mut bomb = zstd::Encoder::new(Vec::new(), 1)?;
     bomb.write_all(header(".x", EntryType::Regular, 1 << 30).as_bytes())?;
     io::copy(&mut io::Read::take(io::repeat(0), 300 << 20), &mut bomb)?;
-    assert_said(&bomb.finish()?, "there are more than 64 MiB");
+    assert_refused(&bomb.finish()?, "there are more than 64 MiB");
     Ok(())
 }
 
@@ -197,7 +197,7 @@ fn other_data_is_no_update_graph() -> Outcome {
         ),
         (version("1.1")?, "says \"1.1\", expected 1.x.y"),
     ] {
-        assert_said(&bytes, expected);
+        assert_refused(&bytes, expected);
     }
     Ok(())
 }

@@ -325,13 +325,13 @@ async fn a_base_that_does_not_fit_is_named() -> Outcome {
         "it lists another index",
     ));
     for (digest, expected) in refused {
-        let said = made(base.resolved(digest)?)
+        let error = made(base.resolved(digest)?)
             .await
             .map_or_else(|error| error.to_string(), |made| format!("{made:?}"));
         let image = format!("registry.example/ubi9:latest ({digest}): {expected}");
         assert!(
-            said.starts_with(&image) && said.contains("--graph-base-image"),
-            "expected {image}, said {said}"
+            error.starts_with(&image) && error.contains("--graph-base-image"),
+            "expected {image}, found {error}"
         );
     }
     Ok(())
@@ -343,12 +343,12 @@ async fn an_altered_config_is_not_believed() -> Outcome {
     let bottom = base.image(MediaType::OciManifest, &config("amd64"))?;
     let (blob, _) = base.blob(&config("amd64"))?;
     fs::write(base.path(&blob), config("arm64").to_string())?;
-    let said = made(base.resolved(bottom)?)
+    let error = made(base.resolved(bottom)?)
         .await
         .map_or_else(|error| error.to_string(), |made| format!("{made:?}"));
     assert!(
-        said.contains(&blob.to_string()) && said.contains("the source gave bytes"),
-        "{said}"
+        error.contains(&blob.to_string()) && error.contains("the source gave bytes"),
+        "{error}"
     );
     Ok(())
 }

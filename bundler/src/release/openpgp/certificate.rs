@@ -257,7 +257,7 @@ fn read_subkey(
     Some((subkey, unfit))
 }
 
-/// What the newest self-signature that says anything about use says. A key about which nothing is said may sign.
+/// By the key flags of the newest self-signature that has any. A key without them may sign.
 fn may_sign(signatures: &[Signature]) -> bool {
     let flags = signatures.iter().filter_map(|signature| {
         let mut packets = signature.config()?.hashed_subpackets();

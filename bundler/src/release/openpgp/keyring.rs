@@ -25,7 +25,7 @@ const CLOCKS_DIFFER: i64 = 15 * 60;
 #[derive(Debug, Clone)]
 pub struct Keyring(Vec<Key>);
 
-/// What a good signature told.
+/// What a good signature shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
     /// The signed bytes, at most 64 KiB.

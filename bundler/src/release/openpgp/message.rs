@@ -33,7 +33,7 @@ const AGES: RangeInclusive<i64> = -60..=3600;
 /// A message whose parts agree with each other. Whether the signature is good is yet to be seen.
 #[derive(Debug)]
 pub struct Message {
-    /// The id of the key that is said to have signed; for version-4 signatures too, from the one-pass packet.
+    /// The id of the key that is named as the signer; for version-4 signatures too, from the one-pass packet.
     pub key: KeyId,
     /// The signature over `body`.
     pub signature: Signature,

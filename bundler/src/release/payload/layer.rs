@@ -1,8 +1,8 @@
 /*!
 Finds a few small files in an image layer, streamed: the layer may be gigabytes, the files are not.
 
-Nothing of the layer is believed before its last byte was hashed against its digest, and what it makes us hold or inflate
-is bounded, since it comes from outside and nobody has vouched for it yet.
+Nothing of the layer counts before its last byte was hashed against its digest, and what is held and inflated of it is bounded, since it
+comes from outside and its release is not verified yet.
 */
 
 use std::{

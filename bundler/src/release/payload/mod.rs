@@ -1,8 +1,8 @@
 /*!
-What a release image says: its version, its components, the versions before it, and the keys that its cluster will use.
+What a release image holds: its version, its components, the versions before it, and the keys that its cluster will use.
 
 All of it stands below `release-manifests/` in one layer, usually the last, which `oc adm release new` puts on top. It is
-read from the top down and believed by nobody until the digest of the release image was verified.
+read from the top down and counts for nothing until the digest of the release image was verified.
 */
 
 mod layer;
@@ -199,7 +199,7 @@ impl Reader<'_> {
     }
 
     /// From the first ConfigMap, in the order of file names, that says it is about verification. The operator's keys
-    /// decide, so one that is of no use is told and does not end the build.
+    /// decide, so one that is of no use is a warning and does not end the build.
     fn trust(&self, files: &Files) -> Option<PayloadTrust> {
         for (path, bytes) in files {
             // A manifest that is none of ours to judge need not be readable.

@@ -226,14 +226,14 @@ mod tests {
                 "component \"a\" twice",
             ),
         ] {
-            let told = ImageReferences::parse(text.as_bytes())
+            let reason = ImageReferences::parse(text.as_bytes())
                 .err()
                 .unwrap_or_default();
-            assert!(told.contains(expected), "{text}: {told}");
+            assert!(reason.contains(expected), "{text}: {reason}");
         }
         assert!(previous(br#"{"kind":"other"}"#).is_err());
         let odd = previous(br#"{"kind":"cincinnati-metadata-v0","previous":["4.4.1",""]}"#);
-        assert!(odd.is_err_and(|told| told.contains("follow \"\", and a version")));
+        assert!(odd.is_err_and(|reason| reason.contains("follow \"\", and a version")));
         assert_eq!(
             previous(br#"{"kind":"cincinnati-metadata-v0","previous":["4.4.1"]}"#),
             Ok(vec!["4.4.1".to_owned()])

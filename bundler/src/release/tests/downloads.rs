@@ -54,6 +54,6 @@ async fn downloads_stop_at_their_limit_and_carry_no_login() -> Outcome {
     let absent = Web::new(Some(Path::new("/absent.pem")))
         .err()
         .map(|error| error.to_string());
-    assert!(absent.is_some_and(|told| told.contains("/absent.pem")));
+    assert!(absent.is_some_and(|reason| reason.contains("/absent.pem")));
     Ok(())
 }

@@ -23,11 +23,11 @@ const OPTIONS: [&str; 7] = [
     "--no-auto-check-trustdb",
 ];
 
-/// A home of its own; its agent is told to go at the end.
+/// A home of its own; its agent is stopped at the end.
 struct Gpg(tempfile::TempDir);
 
 impl Gpg {
-    /// `None`, said aloud, where there is no `gpg`.
+    /// `None`, and a line on standard error, where there is no `gpg`.
     fn new() -> Made<Option<Self>> {
         if Command::new("gpg")
             .arg("--version")
@@ -59,8 +59,8 @@ impl Gpg {
             .stdin(Stdio::null())
             .output()?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(format!("gpg {arguments:?}: {said}").into());
+            let reason = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(format!("gpg {arguments:?}: {reason}").into());
         }
         Ok(output.stdout)
     }

@@ -127,10 +127,10 @@ fn files_hold_one_key_or_many_armored_or_not() -> Outcome {
 #[test]
 fn whatever_else_is_given_for_a_key_is_recognised() -> Outcome {
     let party = Party::new(1)?;
-    let told = |bytes: &[u8]| Keyring::from_bytes(bytes).err();
+    let refusal = |bytes: &[u8]| Keyring::from_bytes(bytes).err();
     let pem = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
     for empty in ["", " \n"] {
-        assert_eq!(told(empty.as_bytes()), Some(KeyringError::Empty));
+        assert_eq!(refusal(empty.as_bytes()), Some(KeyringError::Empty));
     }
     for label in [
         "PUBLIC KEY",
@@ -138,42 +138,42 @@ fn whatever_else_is_given_for_a_key_is_recognised() -> Outcome {
         "RSA PRIVATE KEY",
         "ENCRYPTED PRIVATE KEY",
     ] {
-        assert_eq!(told(pem(label).as_bytes()), Some(KeyringError::Pem));
+        assert_eq!(refusal(pem(label).as_bytes()), Some(KeyringError::Pem));
     }
     let certificate = pem("CERTIFICATE");
     assert_eq!(
-        told(certificate.as_bytes()),
+        refusal(certificate.as_bytes()),
         Some(KeyringError::Certificate)
     );
     let secret = pem("PGP PRIVATE KEY BLOCK");
-    assert_eq!(told(secret.as_bytes()), Some(KeyringError::Secret));
+    assert_eq!(refusal(secret.as_bytes()), Some(KeyringError::Secret));
     assert_eq!(
-        told(&forge::wrapped(5, &[4; 40])),
+        refusal(&forge::wrapped(5, &[4; 40])),
         Some(KeyringError::Secret)
     );
     for label in ["PGP SIGNATURE", "PGP MESSAGE", "PGP SIGNED MESSAGE"] {
-        assert_eq!(told(pem(label).as_bytes()), Some(KeyringError::Message));
+        assert_eq!(refusal(pem(label).as_bytes()), Some(KeyringError::Message));
     }
     let message = party.claims(&schema::Digest::of(b""), "a")?;
-    assert_eq!(told(&message), Some(KeyringError::Message));
-    assert_eq!(told(b"ssh-ed25519 AAAA me"), Some(KeyringError::Ssh));
+    assert_eq!(refusal(&message), Some(KeyringError::Message));
+    assert_eq!(refusal(b"ssh-ed25519 AAAA me"), Some(KeyringError::Ssh));
     assert_eq!(
-        told(b"\0\0\0\x20\x01\x01\0\x02KBXf\0\0"),
+        refusal(b"\0\0\0\x20\x01\x01\0\x02KBXf\0\0"),
         Some(KeyringError::Keybox)
     );
-    assert_eq!(told(b"<html>"), Some(KeyringError::NotOpenPgp));
+    assert_eq!(refusal(b"<html>"), Some(KeyringError::NotOpenPgp));
     assert_eq!(
-        told(&vec![b'x'; (1 << 20) + 1]),
+        refusal(&vec![b'x'; (1 << 20) + 1]),
         Some(KeyringError::TooLarge)
     );
     assert_eq!(
-        told(&forge::wrapped(6, &[9; 40])),
+        refusal(&forge::wrapped(6, &[9; 40])),
         Some(KeyringError::Unusable)
     );
     let whole = party.certificate()?;
     let armored = forge::armored(&whole);
     for cut in [&whole[..whole.len() - 1], &armored.as_bytes()[..200]] {
-        assert!(matches!(told(cut), Some(KeyringError::Malformed(_))));
+        assert!(matches!(refusal(cut), Some(KeyringError::Malformed(_))));
     }
     let directory = tempfile::tempdir()?;
     assert_eq!(

@@ -285,21 +285,21 @@ fn nothing_may_be_added_or_hidden() -> Outcome {
 #[test]
 fn a_refusal_names_the_key_in_the_words_of_gpg() -> Outcome {
     let (message, _) = plain(&Party::new(1)?)?;
-    let told = check(&Party::new(2)?, &message)?
+    let reason = check(&Party::new(2)?, &message)?
         .err()
         .map(|error| error.to_string());
     let id = Party::new(1)?.fingerprint().split_off(24);
     let expected = format!("it is signed by key {id}, which is not among these keys");
-    assert_eq!(told, Some(expected));
+    assert_eq!(reason, Some(expected));
     let digest = Digest::of(b"");
     let mut altered = Party::new(1)?.claims(&digest, "a")?;
     let last = altered.len() - 1;
     altered[last] ^= 1;
-    let told = check(&Party::new(1)?, &altered)?
+    let reason = check(&Party::new(1)?, &altered)?
         .err()
         .map(|error| error.to_string());
     assert_eq!(
-        told,
+        reason,
         Some(format!("it is not what key {id} signed: it was altered"))
     );
     Ok(())

@@ -17,7 +17,7 @@ use crate::testing::{shared, skip};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// A file of the real samples; `None`, said aloud, where there are none.
+/// A file of the real samples; `None`, and a line on standard error, where there are none.
 fn sample(name: &str) -> io::Result<Option<Vec<u8>>> {
     shared(&format!("release-signatures/{name}"))?
         .map(fs::read)

@@ -71,10 +71,10 @@ async fn the_payloads_keyrings_are_all_needed_and_decide_nothing() -> Outcome {
     let more = payload(&[("a", &theirs), ("b", &third)], &stores)?;
     let verdict = verify(LONG, &operator, Some(&more)).await?;
     assert!(verdict.is_verified());
-    let told = verdict.cluster.unwrap_or_default();
+    let reason = verdict.cluster.unwrap_or_default();
     assert!(
-        told.contains("verifier-public-key-b") && !told.contains("key-a"),
-        "{told}"
+        reason.contains("verifier-public-key-b") && !reason.contains("key-a"),
+        "{reason}"
     );
 
     // A payload that brings its own key along convinces nobody.

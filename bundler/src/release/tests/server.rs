@@ -1,4 +1,4 @@
-/*! A web server of a few lines that behaves as badly as it is told to. */
+/*! A web server of a few lines that behaves as badly as it is meant to. */
 
 use std::{future::Future, io, pin::Pin, sync::Arc};
 

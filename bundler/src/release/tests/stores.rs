@@ -183,10 +183,10 @@ fn stores_are_addresses_without_a_login() {
     ] {
         assert!(parsed(bad).is_err(), "{bad}");
     }
-    let told = parsed("https://me:secret@example.com/a").map_err(|error| error.to_string());
-    let told = told.err().unwrap_or_default();
+    let reason = parsed("https://me:secret@example.com/a").map_err(|error| error.to_string());
+    let reason = reason.err().unwrap_or_default();
     assert!(
-        told.contains("example.com") && !told.contains("secret"),
-        "{told}"
+        reason.contains("example.com") && !reason.contains("secret"),
+        "{reason}"
     );
 }
