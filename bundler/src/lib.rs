@@ -22,7 +22,7 @@ struct Flags {
 
 # async fn example() -> Result<(), bundler::Error> {
 let flags = Flags::parse_from(["bundler", "--image", "quay.io/prometheus/busybox:glibc", "--dry-run"]);
-let plan = bundler::build(&Request::from_args(&flags.build)?, &()).await?;
+let plan = bundler::build(&Request::from_args(&flags.build)?, &schema::progress::Silent).await?;
 for image in &plan.index.images {
     println!("{}@{} from {}", image.repository, image.digest, image.source);
 }
