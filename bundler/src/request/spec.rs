@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_their_place() {
+    fn mistakes_are_reported_with_their_place() {
         for (text, expected) in [
             ("", "the file is empty"),
             ("images:\n- a\nimage: b\n", "at line 3 column 1"),

@@ -44,7 +44,7 @@ impl Resolver<'_> {
                 false if self.held(&layer.blob).await? => continue,
                 false => {
                     let allowed = &self.shared.options.allow_foreign_hosts;
-                    let found = LayerUrl::find(&self.shared.web, allowed, &layer.urls, &layer.blob);
+                    let found = LayerUrl::find(self.shared.web, allowed, &layer.urls, &layer.blob);
                     match found.await {
                         Ok(url) => {
                             tracing::info!(

@@ -44,11 +44,9 @@ impl Resolver<'_> {
         let digest = top.raw.digest;
         let (found, config) = self.platforms(&top).await?;
         self.blobs_in_memory.extend(config);
-        if !top.raw.media_type.is_index() {
-            if self.wanted.component.is_none() {
-                let wanted = &self.shared.options.platforms;
-                platforms::warn_of_another(wanted, &self.wanted.display_ref, &found);
-            }
+        if !top.raw.media_type.is_index() && self.wanted.component.is_none() {
+            let wanted = &self.shared.options.platforms;
+            platforms::warn_of_another(wanted, &self.wanted.display_ref, &found);
         }
         self.take(top).await?;
         Ok((digest, selected_from, found))

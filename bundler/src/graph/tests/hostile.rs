@@ -25,7 +25,7 @@ fn with(entry: &Header, content: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 #[test]
-fn what_is_no_tarball_is_told_by_its_kind() -> Outcome {
+fn what_is_no_tarball_is_named_by_what_it_is() -> Outcome {
     let page = b"\n<!DOCTYPE html><html><body>Sign in</body></html>";
     for (bytes, expected) in [
         (
