@@ -1,13 +1,11 @@
 /*! Update graph data and images made by hand; the real data where it is at hand. */
 
+mod base;
 mod data;
 mod hostile;
 mod image;
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-};
+use std::io::{self, Write as _};
 
 use tar::{Builder, EntryType, Header};
 
