@@ -17,7 +17,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kube::{
     Config,
-    config::{Kubeconfig, KubeconfigError, LoadDataError},
+    config::{AuthInfo, Kubeconfig, KubeconfigError, LoadDataError},
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
@@ -42,6 +42,7 @@ pub(crate) async fn resolve(
         .first_mut()
         .and_then(|named| named.auth_info.as_mut())
     {
+        read_token_file(user).map_err(wrong)?;
         plugin::log_in(user, about_cluster.as_ref(), request_timeout).await?;
     }
     let mut config =
@@ -68,6 +69,17 @@ pub(crate) async fn resolve(
         None => of_environment(&config.cluster_url)?,
     };
     Ok(config)
+}
+
+/// Puts the token of a file into its place, without the newline that editors leave there. A new login reads it again.
+fn read_token_file(user: &mut AuthInfo) -> Result<(), String> {
+    let Some(file) = user.token_file.as_ref().filter(|_| user.token.is_none()) else {
+        return Ok(());
+    };
+    let text = fs::read_to_string(file).map_err(|error| format!("tokenFile {file}: {error}"))?;
+    user.token = Some(text.trim().to_owned().into());
+    user.token_file = None;
+    Ok(())
 }
 
 /// The proxy that the environment names for a server.
@@ -131,6 +143,9 @@ fn plain(one: Kubeconfig) -> Result<Config, String> {
         })?),
         (None, None) => None,
     };
+    if authority.is_some() && about.insecure_skip_tls_verify == Some(true) {
+        return Err("insecure-skip-tls-verify stands beside a certificate-authority, which kubectl refuses; leave one of them out".to_owned());
+    }
     let mut config = Config::new(server);
     if let Some(pem) = authority {
         let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
