@@ -53,6 +53,41 @@ impl Forecast for Preflight<'_> {
         &self.site
     }
 
+    fn summary(&self) -> String {
+        let count = |wanted: fn(&DryRunResult) -> bool| {
+            self.objects.iter().filter(|&result| wanted(result)).count()
+        };
+        let counts = [
+            (count(|it| matches!(it, DryRunResult::Create)), "to create"),
+            (
+                count(|it| matches!(it, DryRunResult::Configure { .. })),
+                "to change",
+            ),
+            (
+                count(|it| matches!(it, DryRunResult::Waits { .. })),
+                "waiting for others",
+            ),
+            (
+                count(|it| matches!(it, DryRunResult::Untried { .. })),
+                "without forecast",
+            ),
+            (count(|it| it.objection().is_some()), "refused"),
+            (
+                count(|it| matches!(it, DryRunResult::Unchanged { .. })),
+                "right already",
+            ),
+        ];
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let counts: Vec<_> = counts
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        let warnings = match self.site.warnings.len() {
+            0 => String::new(),
+            many => format!("; {many} warnings"),
+        };
+        format!("{}{warnings}", counts.join(", "))
+    }
+
     fn objection(&self) -> Option<String> {
         let mut objects = self.manifests.iter().zip(&self.objects);
         objects.find_map(|(manifest, result)| {

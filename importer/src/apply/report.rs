@@ -3,7 +3,10 @@
 use schema::text::{Align, Page, Table};
 
 use super::outcome::{Action, Applied, ObjectOutcome};
-use crate::rollout::{ClusterOutcome, Detail, Report};
+use crate::rollout::{
+    ClusterOutcome, Detail, Report,
+    names::{alike, names},
+};
 
 /// What an apply did to every cluster.
 pub type ApplyReport = Report<Applied>;
@@ -11,23 +14,42 @@ pub type ApplyReport = Report<Applied>;
 impl Detail for Applied {
     const FORMAT: &'static str = "offline-bundle-apply/v1";
 
+    fn summary(&self) -> String {
+        let counts = ACTIONS.iter().filter_map(|(action, _)| {
+            let count = self.count(*action);
+            (count > 0).then(|| format!("{count} {}", action.word()))
+        });
+        counts.collect::<Vec<_>>().join(", ")
+    }
+
+    fn lines(&self) -> Vec<[String; 3]> {
+        let objects = self.objects.iter();
+        let lines = objects.map(|object| {
+            let what = name(object);
+            let why = object.reason.clone().unwrap_or_default();
+            [what, object.action.word().to_owned(), why]
+        });
+        lines.collect()
+    }
+
+    /// What is alike on several clusters is shown once, with their names.
     fn table(clusters: &[ClusterOutcome<Self>], text: &mut Page) {
-        for cluster in clusters {
-            for warning in &cluster.warnings {
-                text.line(format_args!("warning: {}: {warning}", cluster.cluster));
-            }
+        let each = |of: fn(&ClusterOutcome<Self>) -> Vec<String>| {
+            let items = clusters.iter().flat_map(move |cluster| {
+                let items = of(cluster).into_iter();
+                items.map(|item| (item, cluster.cluster.as_str()))
+            });
+            alike(items)
+        };
+        for (warning, clusters) in each(|cluster| cluster.warnings.clone()) {
+            text.line(format_args!("warning: {}: {warning}", names(&clusters)));
         }
-        for cluster in clusters {
-            for diff in &cluster.detail.diffs {
-                text.line(format_args!("{}:", cluster.cluster));
-                text.document(diff);
-            }
+        for (diff, clusters) in each(|cluster| cluster.detail.diffs.clone()) {
+            text.line(format_args!("{}:", names(&clusters)));
+            text.document(&diff);
         }
-        for cluster in clusters {
-            let objects = cluster.detail.objects.iter();
-            for object in objects.filter(|object| object.action != Action::Unchanged) {
-                text.line(line(cluster, object));
-            }
+        for (line, clusters) in each(|cluster| cluster.detail.changes()) {
+            text.line(format_args!("{}: {line}", names(&clusters)));
         }
         if !text.is_empty() {
             text.gap();
@@ -36,72 +58,78 @@ impl Detail for Applied {
     }
 }
 
+impl Applied {
+    fn count(&self, action: Action) -> usize {
+        let objects = self.objects.iter();
+        objects.filter(|object| object.action == action).count()
+    }
+
+    /// `configmap/NAME created`, as `kubectl` says it, and why, for each object that was not right already.
+    fn changes(&self) -> Vec<String> {
+        let objects = self.objects.iter();
+        let changed = objects.filter(|object| object.action != Action::Unchanged);
+        let lines = changed.map(|object| {
+            let namespace = object.namespace.iter();
+            let namespace: String = namespace
+                .map(|namespace| format!(" -n {namespace}"))
+                .collect();
+            let reason: String = object
+                .reason
+                .iter()
+                .map(|reason| format!(": {reason}"))
+                .collect();
+            format!(
+                "{} {}{namespace}{reason}",
+                name(object),
+                object.action.word()
+            )
+        });
+        lines.collect()
+    }
+}
+
+/// In the order of the table's columns.
+const ACTIONS: [(Action, &str); 6] = [
+    (Action::Created, "CREATED"),
+    (Action::Configured, "CONFIGURED"),
+    (Action::Unchanged, "UNCHANGED"),
+    (Action::Conflict, "CONFLICT"),
+    (Action::Failed, "FAILED"),
+    (Action::Skipped, "SKIPPED"),
+];
+
+/// Above so many clusters, those that are alike share a row.
+const ROWS: usize = 10;
+
 /// A row for each cluster, a column for each action.
 fn matrix(clusters: &[ClusterOutcome<Applied>]) -> Table {
-    let actions = [
-        Action::Created,
-        Action::Configured,
-        Action::Unchanged,
-        Action::Conflict,
-        Action::Failed,
-        Action::Skipped,
-    ];
-    let headings = [
-        "CREATED",
-        "CONFIGURED",
-        "UNCHANGED",
-        "CONFLICT",
-        "FAILED",
-        "SKIPPED",
-    ];
     let columns = [
         ("CLUSTER", Align::Left),
         ("WAVE", Align::Right),
         ("STATE", Align::Left),
     ];
-    let columns = columns
-        .into_iter()
-        .chain(headings.map(|heading| (heading, Align::Right)));
+    let counts = ACTIONS.map(|(_, heading)| (heading, Align::Right));
+    let columns = columns.into_iter().chain(counts);
     let mut table = Table::new(columns.chain([("WHY", Align::Left)]));
-    for cluster in clusters {
-        let count = |action| {
-            cluster
-                .detail
-                .objects
-                .iter()
-                .filter(|object| object.action == action)
-                .count()
-        };
-        let counts = actions.map(|action| count(action).to_string());
-        let cells = [
-            cluster.cluster.clone(),
-            cluster.wave.to_string(),
-            cluster.state.word().to_owned(),
-        ];
-        let why = cluster.reason.clone().unwrap_or_default();
-        table.row(cells.into_iter().chain(counts).chain([why]));
+    let rows = clusters.iter().map(|cluster| {
+        let mut row = vec![cluster.wave.to_string(), cluster.state.word().to_owned()];
+        row.extend(ACTIONS.map(|(action, _)| cluster.detail.count(action).to_string()));
+        row.push(cluster.reason.clone().unwrap_or_default());
+        (row, cluster.cluster.as_str())
+    });
+    let rows: Vec<_> = match clusters.len() > ROWS {
+        true => alike(rows),
+        false => rows.map(|(row, cluster)| (row, vec![cluster])).collect(),
+    };
+    for (row, clusters) in rows {
+        table.row([names(&clusters)].into_iter().chain(row));
     }
     table
 }
 
-/// `CLUSTER: configmap/NAME created`, as `kubectl` says it, and why.
-fn line(cluster: &ClusterOutcome<Applied>, object: &ObjectOutcome) -> String {
-    let group = object
-        .api_version
-        .split_once('/')
-        .map_or(String::new(), |(group, _)| format!(".{group}"));
-    let namespace = object
-        .namespace
-        .iter()
-        .map(|namespace| format!(" -n {namespace}"));
-    let reason = object.reason.iter().map(|reason| format!(": {reason}"));
-    format!(
-        "{}: {}{group}/{} {}{}{}",
-        cluster.cluster,
-        object.kind.to_lowercase(),
-        object.name,
-        object.action.word(),
-        namespace.collect::<String>(),
-        reason.collect::<String>(),
-    )
+/// `deployment.apps/web`, as `kubectl` names an object.
+fn name(object: &ObjectOutcome) -> String {
+    let group = object.api_version.split_once('/');
+    let group = group.map_or(String::new(), |(group, _)| format!(".{group}"));
+    format!("{}{group}/{}", object.kind.to_lowercase(), object.name)
 }

@@ -84,6 +84,9 @@ pub struct RolloutArgs {
     /// Write the report as JSON, for --retry-failed
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Write the report as a page for a browser, in one file
+    #[arg(long, value_name = "FILE")]
+    pub report_html: Option<PathBuf>,
 }
 
 impl RolloutArgs {
@@ -96,6 +99,7 @@ impl RolloutArgs {
             all_or_nothing: self.all_or_nothing,
             retry_failed: self.retry_failed.clone(),
             report: self.report.clone(),
+            report_html: self.report_html.clone(),
         }
     }
 }

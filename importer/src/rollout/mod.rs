@@ -11,8 +11,12 @@ What is done to a cluster is a [`Task`]: `apply` and `upgrade` are two. Nothing 
 mod approval;
 pub mod args;
 mod forecasts;
+mod html;
 mod interrupt;
+pub(crate) mod names;
 pub mod outcome;
+mod preflight;
+mod record;
 pub mod report;
 mod retry;
 mod task;
@@ -31,6 +35,8 @@ use std::{
 use cli::{Exit, StatusTable};
 use cluster::{Cluster, ClusterError};
 use futures_util::FutureExt as _;
+use jiff::Timestamp;
+use tokio::time::Instant;
 
 pub use approval::Unattended;
 pub use outcome::{ClusterOutcome, State};
@@ -44,6 +50,7 @@ use crate::{
 use approval::Approval;
 use forecasts::Forecasts;
 use interrupt::interrupted;
+use record::Record;
 use turn::{Event, RunState};
 use waves::Turns;
 
@@ -60,8 +67,10 @@ pub struct RolloutOptions {
     pub all_or_nothing: bool,
     /// The report of an earlier run, whose unfinished clusters alone have a turn.
     pub retry_failed: Option<PathBuf>,
-    /// Where the report goes.
+    /// Where the report goes, as JSON.
     pub report: Option<PathBuf>,
+    /// Where it goes as a page.
+    pub report_html: Option<PathBuf>,
 }
 
 /// Everything that can be wrong with flags and files about clusters has been found out.
@@ -73,6 +82,7 @@ pub struct Rollout {
     max_parallel: usize,
     all_or_nothing: bool,
     report: Option<PathBuf>,
+    report_html: Option<PathBuf>,
     dry_run: bool,
 }
 
@@ -103,8 +113,13 @@ impl Rollout {
         if dry_run {
             fleet.without_gates();
         }
-        if let Some(path) = &options.report {
-            report::check(path, inputs)?;
+        for (flag, path) in [
+            ("--report", &options.report),
+            ("--report-html", &options.report_html),
+        ] {
+            if let Some(path) = path {
+                report::check(flag, path, inputs)?;
+            }
         }
         Ok(Self {
             approval: Approval::new(&fleet.waves, options.auto_approve)?,
@@ -113,83 +128,37 @@ impl Rollout {
             // What changes nothing has nothing to hold back.
             all_or_nothing: options.all_or_nothing && !dry_run,
             report: options.report,
+            report_html: options.report_html,
             dry_run,
         })
     }
 
     /// Carries it out, and reports on each cluster that has a turn, in the order of the fleet.
     pub async fn run<T: Task>(&self, task: &T, status: StatusTable) -> Finished<T::Detail> {
-        let mut outcomes: BTreeMap<_, _> = self.outcomes(task, status).await;
-        let clusters = self.fleet.clusters.iter();
-        let in_order = clusters.filter_map(|cluster| outcomes.remove(&cluster.name));
-        let report = Report::new(self.dry_run, in_order.collect());
-        let mut exit = report.exit();
-        if let Some(Err(error)) = self.report.as_deref().map(|path| report.write(path)) {
-            // Clusters may be changed: what became of them is shown all the same.
-            tracing::error!("--report {error}");
-            if exit == Exit::Done {
-                exit = Exit::Failed;
-            }
-        }
-        Finished { report, exit }
-    }
-
-    async fn outcomes<T: Task>(
-        &self,
-        task: &T,
-        status: StatusTable,
-    ) -> BTreeMap<String, ClusterOutcome<T::Detail>> {
+        let record = Record::new(&self.fleet, self.report.as_ref(), self.dry_run);
         let run = Run {
             rollout: self,
             task,
             status,
             forecasts: Forecasts::of(&self.fleet),
             entries: Mutex::default(),
+            record: &record,
         };
-        let mut interrupt = pin!(interrupted());
-        let mut looking = pin!(
-            run.forecasts
-                .look(&self.fleet, self.max_parallel, |cluster| {
-                    run.look(cluster.clone())
-                })
-        );
-        let mut looked = false;
-        tokio::select! {
-            biased;
-            () = &mut interrupt => {
-                let reason = "interrupted before anything was changed; run the same command again";
-                return run.skip_all(|_| reason.to_owned());
+        run.all().await;
+        let (report, written) = record.finish();
+        let mut exit = report.exit();
+        let page = self.report_html.as_deref();
+        let page = page.map_or(Ok(()), |path| html::write(&report, path));
+        for (flag, written) in [("--report", written), ("--report-html", page)] {
+            // Clusters may be changed: what became of them is shown all the same.
+            if let Err(error) = written {
+                tracing::error!("{flag} {error}");
+                if exit == Exit::Done {
+                    exit = Exit::Failed;
+                }
             }
-            () = &mut looking => looked = true,
-            () = run.forecasts.nearly_all(), if !self.all_or_nothing => {}
         }
-        if self.all_or_nothing
-            && let Some((first, reason)) = run.objection()
-        {
-            // Each cluster has what is wrong with it; the others, with whom it began.
-            return run.skip_all(|cluster| {
-                let own = run.objection_of(cluster);
-                let reason = own.unwrap_or_else(|| format!("{first}: {reason}"));
-                format!("--all-or-nothing: {reason}")
-            });
-        }
-        let waves = waves::run(&self.fleet.waves, self.max_parallel, &run, interrupt);
-        let mut waves = pin!(waves);
-        let runs = loop {
-            tokio::select! {
-                runs = &mut waves => break runs,
-                () = &mut looking, if !looked => looked = true,
-            }
-        };
-        let outcomes = runs.into_iter().map(|one| {
-            let outcome = match one.state {
-                RunState::Ended(outcome) => outcome,
-                RunState::Stopped(stop) => run.skipped(&one.cluster, stop.reason()),
-            };
-            let wave = one.wave;
-            (one.cluster.name.clone(), ClusterOutcome { wave, ..outcome })
-        });
-        outcomes.collect()
+        Finished { report, exit }
     }
 }
 
@@ -201,9 +170,55 @@ struct Run<'a, T: Task> {
     forecasts: Forecasts<T::Forecast>,
     /// Which entries of the list lead to a cluster, by what it is.
     entries: Mutex<BTreeMap<String, BTreeSet<String>>>,
+    record: &'a Record<'a, T::Detail>,
 }
 
 impl<T: Task> Run<'_, T> {
+    /// Looks at all clusters, then gives each its turn, until the end or an interruption.
+    async fn all(&self) {
+        let (fleet, at_once) = (&self.rollout.fleet, self.rollout.max_parallel);
+        let mut interrupt = pin!(interrupted());
+        let looking = self
+            .forecasts
+            .look(fleet, at_once, |cluster| self.look(cluster.clone()));
+        let mut looking = pin!(looking);
+        let mut looked = false;
+        tokio::select! {
+            biased;
+            () = &mut interrupt => {
+                let reason = "interrupted before anything was changed; run the same command again";
+                return self.skip_all(|_| reason.to_owned());
+            }
+            () = &mut looking => looked = true,
+            () = self.forecasts.nearly_all(), if !self.rollout.all_or_nothing => {}
+        }
+        for line in preflight::lines(fleet, &self.forecasts) {
+            tracing::info!("{line}");
+        }
+        if self.rollout.all_or_nothing
+            && let Some((first, reason)) = self.objection()
+        {
+            // Each cluster has what is wrong with it; the others, with whom it began.
+            return self.skip_all(|cluster| {
+                let own = self.objection_of(cluster);
+                let reason = own.unwrap_or_else(|| format!("{first}: {reason}"));
+                format!("--all-or-nothing: {reason}")
+            });
+        }
+        let mut waves = pin!(waves::run(&fleet.waves, at_once, self, interrupt));
+        let runs = loop {
+            tokio::select! {
+                runs = &mut waves => break runs,
+                () = &mut looking, if !looked => looked = true,
+            }
+        };
+        for one in runs {
+            if let RunState::Stopped(stop) = one.state {
+                self.record.add(self.skipped(&one.cluster, stop.reason()));
+            }
+        }
+    }
+
     async fn look(&self, cluster: Cluster) -> Result<T::Forecast, ClusterError> {
         let name = &cluster.name;
         let line = self.status.line(name);
@@ -267,19 +282,10 @@ impl<T: Task> Run<'_, T> {
     }
 
     /// Nothing is done to any cluster.
-    fn skip_all(
-        &self,
-        reason: impl Fn(&Cluster) -> String,
-    ) -> BTreeMap<String, ClusterOutcome<T::Detail>> {
-        let waves = self.rollout.fleet.waves.iter();
-        let members =
-            waves.flat_map(|wave| wave.clusters.iter().map(move |cluster| (wave, cluster)));
-        let skipped = members.map(|(wave, cluster)| {
-            let outcome = self.skipped(cluster, reason(cluster));
-            let wave = wave.number;
-            (cluster.name.clone(), ClusterOutcome { wave, ..outcome })
-        });
-        skipped.collect()
+    fn skip_all(&self, reason: impl Fn(&Cluster) -> String) {
+        for cluster in self.rollout.fleet.members() {
+            self.record.add(self.skipped(cluster, reason(cluster)));
+        }
     }
 
     /// A cluster whose turn never came, or was cut short.
@@ -292,6 +298,7 @@ impl<T: Task> Run<'_, T> {
                 ClusterOutcome {
                     server: Some(site.server),
                     cluster_id: site.cluster_id,
+                    cluster_version: site.version,
                     ..ClusterOutcome::new(cluster, State::Stopped, reason)
                 }
             }
@@ -311,35 +318,25 @@ fn unreachable<D: Detail>(cluster: &Cluster, error: &ClusterError) -> ClusterOut
 }
 
 impl<T: Task> Turns for Run<'_, T> {
-    type Outcome = ClusterOutcome<T::Detail>;
+    type Outcome = State;
 
-    async fn run(&self, cluster: &Cluster) -> Self::Outcome {
-        let look = self.forecasts.wait(cluster).await;
-        let anew;
-        let found = match look.filter(|look| look.is_fresh()) {
-            Some(look) => &look.found,
-            None => {
-                anew = self.look(cluster.clone()).await;
-                &anew
-            }
+    async fn run(&self, cluster: &Cluster) -> State {
+        let (began, clock) = (Timestamp::now(), Instant::now());
+        let outcome = ClusterOutcome {
+            began: Some(began),
+            ..self.turn(cluster).await
         };
-        let forecast = match found {
-            Ok(forecast) => forecast,
-            Err(error) => return unreachable(cluster, error),
-        };
-        if let Some(reason) = self.listed_twice(cluster, forecast.site()) {
-            return ClusterOutcome::new(cluster, State::Failed, reason);
-        }
-        let line = self.status.line(&cluster.name);
-        let run = AssertUnwindSafe(self.task.run(cluster, forecast, line)).catch_unwind();
-        run.await.unwrap_or_else(|panic| {
-            let reason = ClusterError::Fault(panicked(&panic)).to_string();
-            ClusterOutcome::new(cluster, State::Failed, reason)
-        })
+        let seconds = (clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+        let state = outcome.state;
+        self.record.add(ClusterOutcome {
+            seconds: Some(seconds),
+            ..outcome
+        });
+        state
     }
 
-    fn failed(&self, outcome: &Self::Outcome) -> bool {
-        !outcome.is_done()
+    fn failed(&self, outcome: &State) -> bool {
+        *outcome != State::Done
     }
 
     async fn approve(&self, wave: &Wave) -> Result<(), String> {
@@ -360,6 +357,38 @@ impl<T: Task> Turns for Run<'_, T> {
             Event::Interrupted => tracing::warn!(
                 "interrupted: no further cluster is begun; those under way have a moment to end"
             ),
+        }
+    }
+}
+
+impl<T: Task> Run<'_, T> {
+    /// A cluster's turn: with the look at it, or with a new one where that has grown old.
+    async fn turn(&self, cluster: &Cluster) -> ClusterOutcome<T::Detail> {
+        let look = self.forecasts.wait(cluster).await;
+        let anew;
+        let found = match look.filter(|look| look.is_fresh()) {
+            Some(look) => &look.found,
+            None => {
+                anew = self.look(cluster.clone()).await;
+                &anew
+            }
+        };
+        let forecast = match found {
+            Ok(forecast) => forecast,
+            Err(error) => return unreachable(cluster, error),
+        };
+        if let Some(reason) = self.listed_twice(cluster, forecast.site()) {
+            return ClusterOutcome::new(cluster, State::Failed, reason);
+        }
+        let line = self.status.line(&cluster.name);
+        let run = AssertUnwindSafe(self.task.run(cluster, forecast, line)).catch_unwind();
+        let outcome = run.await.unwrap_or_else(|panic| {
+            let reason = ClusterError::Fault(panicked(&panic)).to_string();
+            ClusterOutcome::new(cluster, State::Failed, reason)
+        });
+        ClusterOutcome {
+            cluster_version: forecast.site().version.clone(),
+            ..outcome
         }
     }
 }

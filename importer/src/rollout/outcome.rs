@@ -1,6 +1,7 @@
 /*! What became of each cluster, as values: for the table, for JSON, and for the next run. */
 
 use cluster::{Cluster, ClusterId};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Where a cluster got to.
@@ -43,6 +44,15 @@ pub struct ClusterOutcome<D> {
     /// `spec.clusterID` of its ClusterVersion, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<ClusterId>,
+    /// The OpenShift version that it had when it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_version: Option<String>,
+    /// When its turn began (RFC 3339), and how long it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
+    /// In seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
     /// Where it got to.
     pub state: State,
     /// Why it is not done, in one sentence.
@@ -64,6 +74,9 @@ impl<D: Default> ClusterOutcome<D> {
             wave: 0,
             server: None,
             cluster_id: None,
+            cluster_version: None,
+            began: None,
+            seconds: None,
             state,
             reason: reason.into(),
             warnings: Vec::new(),

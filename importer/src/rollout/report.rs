@@ -8,6 +8,7 @@ use std::{
 };
 
 use cli::Exit;
+use jiff::Timestamp;
 use schema::{
     output::{self, Destination},
     text::{Page, counted},
@@ -18,9 +19,15 @@ use super::outcome::ClusterOutcome;
 use crate::{Error, args::Format};
 
 /// What is reported of one kind of work.
-pub trait Detail: Default + Serialize + DeserializeOwned {
+pub trait Detail: Clone + Default + Serialize + DeserializeOwned {
     /// Names the report and its version: `offline-bundle-apply/v1`.
     const FORMAT: &'static str;
+
+    /// What became of a cluster in a few words: `3 created, 1 failed`.
+    fn summary(&self) -> String;
+
+    /// The objects or other parts of a cluster that are worth a line each: what, what became of it, and why.
+    fn lines(&self) -> Vec<[String; 3]>;
 
     /// The table for people.
     fn table(clusters: &[ClusterOutcome<Self>], text: &mut Page);
@@ -33,6 +40,15 @@ pub struct Report<D> {
     pub format: String,
     /// Nothing was changed.
     pub dry_run: bool,
+    /// When the run began (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
+    /// When it ended; missing in what a run that was cut short has left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// How many clusters got how far: `done`, `failed`, `stopped`, `unreachable`.
+    #[serde(default)]
+    pub counts: BTreeMap<String, usize>,
     /// Every cluster, in the order of CLUSTERS.yaml or of the command line.
     pub clusters: Vec<ClusterOutcome<D>>,
 }
@@ -43,6 +59,9 @@ impl<D: Detail> Report<D> {
         Self {
             format: D::FORMAT.to_owned(),
             dry_run,
+            began: None,
+            ended: None,
+            counts: counts(&clusters),
             clusters,
         }
     }
@@ -112,12 +131,9 @@ impl<D: Detail> Report<D> {
             return text;
         }
         D::table(&self.clusters, &mut text);
-        let mut states: BTreeMap<&str, usize> = BTreeMap::new();
-        for cluster in &self.clusters {
-            *states.entry(cluster.state.word()).or_default() += 1;
-        }
-        let states = states.iter();
+        let states = counts(&self.clusters);
         let states: Vec<_> = states
+            .iter()
             .map(|(state, count)| format!("{count} {state}"))
             .collect();
         let clusters = counted(self.clusters.len(), "cluster");
@@ -137,14 +153,26 @@ impl<D: Detail> Report<D> {
     }
 }
 
+fn counts<D>(clusters: &[ClusterOutcome<D>]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for cluster in clusters {
+        *counts.entry(cluster.state.word().to_owned()).or_default() += 1;
+    }
+    counts
+}
+
 /// Finds out whether [`Report::write`] will be able to, and over none of the files that are read: before clusters are
 /// changed, not after.
-pub fn check<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), Error> {
+pub fn check<'a>(
+    flag: &str,
+    path: &Path,
+    inputs: impl IntoIterator<Item = &'a PathBuf>,
+) -> Result<(), Error> {
     Destination::look(path)?;
     match output::is_one_of(path, inputs) {
         None => Ok(()),
         Some(input) => Err(Error::Usage(format!(
-            "--report {}: this is {}, which is read; name another file",
+            "{flag} {}: this is {}, which is read; name another file",
             path.display(),
             input.display()
         ))),

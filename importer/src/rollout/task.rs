@@ -32,6 +32,9 @@ pub trait Forecast {
     /// Who it is.
     fn site(&self) -> &Site;
 
+    /// What will be done to it, in a few words: `3 will change, 1 waits`. Clusters with the same words are shown together.
+    fn summary(&self) -> String;
+
     /// What makes it pointless to begin, if all clusters are to be right or none is to be changed.
     fn objection(&self) -> Option<String>;
 }

@@ -54,6 +54,14 @@ pub struct UpgradeDetail {
 impl Detail for UpgradeDetail {
     const FORMAT: &'static str = "offline-bundle-upgrade/v1";
 
+    fn summary(&self) -> String {
+        self.upgrade.map_or("", UpgradeState::word).to_owned()
+    }
+
+    fn lines(&self) -> Vec<[String; 3]> {
+        Vec::new()
+    }
+
     /// A table, then warnings and reasons.
     fn table(clusters: &[ClusterOutcome<Self>], text: &mut Page) {
         let columns = ["CLUSTER", "WAVE", "BEFORE", "NOW", "STATE", "UPGRADE"];

@@ -48,6 +48,13 @@ impl Forecast for Look {
         &self.site
     }
 
+    fn summary(&self) -> String {
+        match self.site.version.as_deref() {
+            Some(version) => format!("at {version}"),
+            None => "at an unknown version".to_owned(),
+        }
+    }
+
     fn objection(&self) -> Option<String> {
         self.refusal.clone()
     }

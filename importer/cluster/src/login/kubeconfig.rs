@@ -76,7 +76,8 @@ fn read_token_file(user: &mut AuthInfo) -> Result<(), String> {
     let Some(file) = user.token_file.as_ref().filter(|_| user.token.is_none()) else {
         return Ok(());
     };
-    let text = fs::read_to_string(file).map_err(|error| format!("tokenFile {file} cannot be read: {error}"))?;
+    let text = fs::read_to_string(file)
+        .map_err(|error| format!("tokenFile {file} cannot be read: {error}"))?;
     user.token = Some(text.trim().to_owned().into());
     user.token_file = None;
     Ok(())

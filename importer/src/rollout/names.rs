@@ -1,0 +1,29 @@
+/*! Clusters of which the same is to be said: what is alike is shown once. */
+
+/// How many names are written out.
+const SHOWN: usize = 3;
+
+/// `c0`, or `c0, c1, c2 and 197 more`.
+pub(crate) fn names(clusters: &[&str]) -> String {
+    let shown = clusters.iter().take(SHOWN).copied().collect::<Vec<_>>();
+    match clusters.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// The same items of several clusters put together, in the order in which each comes up first.
+pub(crate) fn alike<'c, T: Ord + Clone>(
+    items: impl Iterator<Item = (T, &'c str)>,
+) -> Vec<(T, Vec<&'c str>)> {
+    let mut places = std::collections::BTreeMap::new();
+    let mut all: Vec<(T, Vec<&str>)> = Vec::new();
+    for (item, cluster) in items {
+        let place = *places.entry(item.clone()).or_insert(all.len());
+        match all.get_mut(place) {
+            Some((_, clusters)) => clusters.push(cluster),
+            None => all.push((item, vec![cluster])),
+        }
+    }
+    all
+}
