@@ -12,26 +12,25 @@ use schema::Repository;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use super::{
+use crate::{
     Error, Options,
-    abilities::Abilities,
-    access::Access,
-    buffers::Buffers,
-    closed::Closed,
-    credentials::Store,
-    retry::Patience,
-    tags::TagLists,
-    tls::{Clients, Traffic},
-    token::Logins,
-    way::Habits,
+    auth::{Logins, access::Access, credentials::Store},
+    capabilities::Abilities,
+    listing::tags::TagLists,
+    pull::buffers::Buffers,
+    push::{closed::Closed, form::Habits},
+    transport::{
+        clients::{Clients, Traffic},
+        retry::Patience,
+    },
 };
 
 /// A registry host with its connections, certificates and logins. Cloning shares them.
 #[derive(Debug, Clone)]
-pub struct Registry(pub(super) Arc<Shared>);
+pub struct Registry(pub(crate) Arc<Shared>);
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     pub host: String,
     pub base: Url,
     pub clients: Arc<Clients>,
@@ -143,8 +142,8 @@ impl Registry {
 /// One repository at one registry. Every request retries what may pass, logs in where asked, and names itself in errors.
 #[derive(Clone)]
 pub struct Remote {
-    pub(super) shared: Arc<Shared>,
-    pub(super) repository: Repository,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) repository: Repository,
     /// What is asked for need not be there.
     lookup: bool,
 }
@@ -169,7 +168,7 @@ impl Remote {
     }
 
     /// Patience for one operation.
-    pub(super) fn patience(&self) -> Patience {
+    pub(crate) fn patience(&self) -> Patience {
         if self.lookup {
             Patience::lookup(self.shared.retries)
         } else {
@@ -178,13 +177,13 @@ impl Remote {
     }
 
     /// A place for a request, once there is one.
-    pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
         // Nobody closes it.
         Arc::clone(&self.shared.places).acquire_owned().await.ok()
     }
 
     /// `HOST/REPOSITORY` followed by what is asked there, as errors tell it.
-    pub(super) fn target(&self, what: &dyn fmt::Display) -> String {
+    pub(crate) fn target(&self, what: &dyn fmt::Display) -> String {
         let text = what.to_string();
         let separator = if text.starts_with("sha256:") {
             "@"
@@ -195,20 +194,20 @@ impl Remote {
     }
 
     /// `/v2/REPOSITORY/…`; the parts are of grammars that need no escaping.
-    pub(super) fn url(&self, rest: &str) -> Url {
+    pub(crate) fn url(&self, rest: &str) -> Url {
         let mut url = self.shared.base.clone();
         url.set_path(&format!("/v2/{}/{rest}", self.repository));
         url
     }
 
-    pub(super) fn pull(&self) -> Access {
+    pub(crate) fn pull(&self) -> Access {
         match self.shared.writes.load(Ordering::Relaxed) {
             true => self.push(),
             false => Access::pull(&self.repository),
         }
     }
 
-    pub(super) fn push(&self) -> Access {
+    pub(crate) fn push(&self) -> Access {
         Access::push(&self.repository)
     }
 }

@@ -9,7 +9,7 @@ use std::{io, time::Duration};
 use reqwest::{Method, StatusCode, header};
 use schema::{Digest, text::excerpt};
 
-use super::retry::{LONGEST_WAIT, spelled};
+use crate::transport::retry::{LONGEST_WAIT, spelled};
 
 /// Why a registry could not be used. Each message names the host, and the repository and selector where there is one.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +116,7 @@ pub enum Error {
         /// What was expected and found.
         detail: String,
     },
-    /// The bytes to upload could not be read. The caller's own error, as it came out of its [`super::BlobSource`].
+    /// The bytes to upload could not be read. The caller's own error, as it came out of its [`crate::BlobSource`].
     #[error(transparent)]
     Source(io::Error),
     /// The two sides do not trust each other. The user's to mend.
@@ -201,7 +201,7 @@ impl Error {
     }
 
     /// Whether the server failed at it.
-    pub(super) fn is_server_error(&self) -> bool {
+    pub(crate) fn is_server_error(&self) -> bool {
         matches!(
             self,
             Self::Http {
@@ -212,7 +212,7 @@ impl Error {
     }
 
     /// Says more where a request was refused.
-    pub(super) fn with_hint(mut self, hint: Option<&str>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: Option<&str>) -> Self {
         if let (Self::Http { detail, .. } | Self::Denied { detail, .. }, Some(hint)) =
             (&mut self, hint)
         {
@@ -222,7 +222,7 @@ impl Error {
     }
 
     /// The status of an answer that is a refusal.
-    pub(super) fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Http { status, .. } | Self::Denied { status, .. } => Some(*status),
             Self::NotFound { .. } => Some(404),
@@ -231,7 +231,7 @@ impl Error {
     }
 
     /// How long the registry asked to wait, where it did.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Http { retry_after, .. } => *retry_after,
             _ => None,
@@ -240,12 +240,12 @@ impl Error {
 }
 
 /// Text from elsewhere, made fit for a message: one line of at most 200 characters.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     excerpt(text, 200)
 }
 
 /// The error for an answer that is a refusal. `body` is what was read of it (at most 8 KiB).
-pub(super) fn refused(
+pub(crate) fn refused(
     method: &Method,
     status: StatusCode,
     headers: &header::HeaderMap,
@@ -305,7 +305,7 @@ struct Item {
 }
 
 /// The codes in an answer that is a refusal.
-pub(super) fn codes(body: &[u8]) -> Vec<String> {
+pub(crate) fn codes(body: &[u8]) -> Vec<String> {
     let parsed = serde_json::from_slice::<Body>(body).ok();
     let items = parsed.into_iter().flat_map(|body| body.errors);
     items.map(|item| item.code).collect()
@@ -333,7 +333,7 @@ fn said(body: &[u8]) -> String {
 }
 
 /// What to do where a registry wants to be left alone for longer than anybody waits.
-pub(super) fn too_long(retry_after: Option<Duration>) -> String {
+pub(crate) fn too_long(retry_after: Option<Duration>) -> String {
     match retry_after.filter(|wait| *wait > LONGEST_WAIT) {
         Some(wait) => format!(
             "; it asks to be left alone for {}, and this program waits for {} at most: run it again after that",

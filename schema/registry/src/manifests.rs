@@ -12,11 +12,13 @@ use schema::{
     manifest::{MANIFEST_LIMIT, ManifestError},
 };
 
-use super::{
+use crate::{
     Error, Remote,
-    closed::Asked,
-    send::{self, Call, Limit},
-    tls::Traffic,
+    push::closed::Asked,
+    transport::{
+        clients::Traffic,
+        send::{self, Call, Limit},
+    },
 };
 
 /// A manifest as the registry gave it.
@@ -266,16 +268,16 @@ fn foreign_hint(bytes: &[u8], media_type: MediaType) -> Option<&'static str> {
 }
 
 /// `Content-Type` in lower case, fit for a message; empty where there is none.
-pub(super) fn content_type(response: &Response) -> String {
+pub(crate) fn content_type(response: &Response) -> String {
     let value = response
         .headers()
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    super::error::clean(&value.unwrap_or_default().to_ascii_lowercase())
+    crate::error::clean(&value.unwrap_or_default().to_ascii_lowercase())
 }
 
 /// `Docker-Content-Digest`, where it is a digest we can check.
-pub(super) fn declared(response: &Response) -> Option<Digest> {
+pub(crate) fn declared(response: &Response) -> Option<Digest> {
     response
         .headers()
         .get("docker-content-digest")?

@@ -18,14 +18,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{Options, Registry, Remote};
+use crate::{Options, Registry, Remote};
 
-pub(super) type Outcome = Result<(), Box<dyn std::error::Error>>;
+pub(crate) type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-pub(super) const MANIFEST: &[u8] = br#"{"schemaVersion":2,"manifests":[]}"#;
-pub(super) const INDEX: (&str, &str) = ("Content-Type", "application/vnd.oci.image.index.v1+json");
+pub(crate) const MANIFEST: &[u8] = br#"{"schemaVersion":2,"manifests":[]}"#;
+pub(crate) const INDEX: (&str, &str) = ("Content-Type", "application/vnd.oci.image.index.v1+json");
 
-pub(super) fn remote_with(
+pub(crate) fn remote_with(
     host: &str,
     authfile: Option<&std::path::Path>,
 ) -> Result<Remote, Box<dyn std::error::Error>> {
@@ -33,7 +33,7 @@ pub(super) fn remote_with(
     std::fs::write(empty.path(), "{}")?;
     let authfile = authfile.unwrap_or(empty.path()).to_owned();
     let options = Options {
-        plain_http: super::Hosts::all(),
+        plain_http: crate::Hosts::all(),
         authfile: Some(authfile),
         retries: 3,
         ..Options::default()
@@ -41,11 +41,11 @@ pub(super) fn remote_with(
     Ok(Registry::new(host, &options)?.repository(&"a/b".parse()?))
 }
 
-pub(super) fn remote(server: &Scripted) -> Result<Remote, Box<dyn std::error::Error>> {
+pub(crate) fn remote(server: &Scripted) -> Result<Remote, Box<dyn std::error::Error>> {
     remote_with(&server.host, None)
 }
 
-pub(super) fn content(size: usize) -> (Bytes, Blob) {
+pub(crate) fn content(size: usize) -> (Bytes, Blob) {
     let bytes: Bytes = (0..size).map(|n| (n * 7 % 251) as u8).collect();
     let blob = Blob {
         digest: Digest::of(&bytes),
@@ -54,13 +54,13 @@ pub(super) fn content(size: usize) -> (Bytes, Blob) {
     (bytes, blob)
 }
 
-pub(super) fn tag() -> Result<Selector, schema::name::NameError> {
+pub(crate) fn tag() -> Result<Selector, schema::name::NameError> {
     Ok(Selector::Tag("v1".parse()?))
 }
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// `GET /v2/…?query`
     pub line: String,
     /// Header lines, names in lower case.
@@ -70,7 +70,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(key, _)| key == name)
@@ -80,7 +80,7 @@ impl Asked {
 
 /// What to say to it.
 #[derive(Debug, Clone)]
-pub(super) enum Say {
+pub(crate) enum Say {
     /// These bytes, head and all, then the next request.
     Raw(Vec<u8>),
     /// These bytes, then the end of the connection.
@@ -96,14 +96,14 @@ pub(super) enum Say {
 }
 
 /// An answer with a right `Content-Length`.
-pub(super) fn say(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Say {
+pub(crate) fn say(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Say {
     let mut bytes = head(status, headers, body.len());
     bytes.extend_from_slice(body);
     Say::Raw(bytes)
 }
 
 /// The head of an answer that announces `length` bytes.
-pub(super) fn head(status: u16, headers: &[(&str, &str)], length: usize) -> Vec<u8> {
+pub(crate) fn head(status: u16, headers: &[(&str, &str)], length: usize) -> Vec<u8> {
     let lines: String = headers
         .iter()
         .map(|(name, value)| format!("{name}: {value}\r\n"))
@@ -112,7 +112,7 @@ pub(super) fn head(status: u16, headers: &[(&str, &str)], length: usize) -> Vec<
 }
 
 /// A running server and what it was asked.
-pub(super) struct Scripted {
+pub(crate) struct Scripted {
     pub host: String,
     asked: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<AtomicUsize>,
@@ -120,7 +120,7 @@ pub(super) struct Scripted {
 
 impl Scripted {
     /// Serves on a free port. The script gets each request and how many came before it.
-    pub(super) async fn serve(
+    pub(crate) async fn serve(
         script: impl Fn(&Asked, usize) -> Say + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -144,12 +144,12 @@ impl Scripted {
     }
 
     /// Connections that were made so far.
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 
     /// Everything asked so far.
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -157,7 +157,7 @@ impl Scripted {
     }
 
     /// The request lines so far that hold a text.
-    pub(super) fn lines(&self, part: &str) -> Vec<String> {
+    pub(crate) fn lines(&self, part: &str) -> Vec<String> {
         self.asked()
             .into_iter()
             .map(|asked| asked.line)

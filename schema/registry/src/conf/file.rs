@@ -12,7 +12,7 @@ use crate::{Error, error::clean};
 
 /// What one file says.
 #[derive(Debug)]
-pub(super) struct File {
+pub(crate) struct File {
     pub entries: Vec<Entry>,
     pub aliases: BTreeMap<String, String>,
     pub search: Option<Vec<String>>,
@@ -20,7 +20,7 @@ pub(super) struct File {
 
 /// What is said of all names below a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// `HOST[:PORT][/PATH]`, or `*.DOMAIN`.
     pub prefix: String,
     /// What takes the prefix's place; empty where nothing does.
@@ -32,7 +32,7 @@ pub(super) struct Entry {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mirror {
+pub(crate) struct Mirror {
     pub location: String,
     pub insecure: bool,
     pulls: Pulls,
@@ -80,7 +80,7 @@ struct TomlMirror {
 }
 
 /// Reads a file's text; `path` is what errors call it.
-pub(super) fn parse(path: &Path, text: &str) -> Result<File, Error> {
+pub(crate) fn parse(path: &Path, text: &str) -> Result<File, Error> {
     let wrong = |what: &str| {
         let shown = path.display();
         Error::Config(format!(
@@ -203,7 +203,7 @@ fn place(text: &str) -> Result<String, String> {
 
 impl Entry {
     /// How much of `HOST/REPOSITORY` the prefix covers, if it does. A host covers only itself, not its other ports.
-    pub(super) fn covers(&self, name: &str) -> Option<usize> {
+    pub(crate) fn covers(&self, name: &str) -> Option<usize> {
         if let Some(domain) = self.prefix.strip_prefix('*') {
             let host = name.split('/').next()?;
             let bare = host.split(':').next()?;
@@ -213,7 +213,7 @@ impl Entry {
         (rest.is_empty() || rest.starts_with('/')).then_some(self.prefix.len())
     }
 
-    pub(super) fn refuse_if_blocked(&self, name: &str) -> Result<(), Error> {
+    pub(crate) fn refuse_if_blocked(&self, name: &str) -> Result<(), Error> {
         if !self.blocked {
             return Ok(());
         }
@@ -224,7 +224,7 @@ impl Entry {
     }
 
     /// The mirrors that serve references of that kind.
-    pub(super) fn mirrors_for(&self, digest: bool) -> impl Iterator<Item = &Mirror> {
+    pub(crate) fn mirrors_for(&self, digest: bool) -> impl Iterator<Item = &Mirror> {
         self.mirrors
             .iter()
             .filter(move |mirror| match mirror.pulls {
@@ -235,7 +235,7 @@ impl Entry {
     }
 
     /// `location` with what followed the prefix.
-    pub(super) fn endpoint(
+    pub(crate) fn endpoint(
         &self,
         location: &str,
         rest: &str,

@@ -7,8 +7,8 @@ blocked and insecure count, mirrors and locations do not. Short names become ful
 */
 
 mod file;
-mod names;
-mod places;
+mod search;
+mod short_names;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +20,7 @@ use std::{
 use file::Entry;
 use schema::{Reference, Repository};
 
-use super::Error;
+use crate::Error;
 
 /// All files together. Where there are none, nothing is said of any registry.
 #[derive(Debug, Clone, Default)]
@@ -60,8 +60,8 @@ impl RegistriesConf {
             .map(Path::to_owned)
             .or_else(|| variable("CONTAINERS_REGISTRIES_CONF"))
         {
-            Some(file) => Self::of([places::required(file)?]),
-            None => Self::of(places::found(variable)?),
+            Some(file) => Self::of([search::required(file)?]),
+            None => Self::of(search::found(variable)?),
         }
     }
 

@@ -1,0 +1,4 @@
+/*! Blobs and manifests from servers that cut, lie and never end. */
+
+mod cuts;
+mod exists;

@@ -1,0 +1,3 @@
+/*! Where requests go, and with what. */
+
+mod origin;
