@@ -3,21 +3,36 @@ What the libraries below kube report, sorted into errors that say what to do; th
 bottom of a deep nest.
 */
 
-use std::{error::Error as StdError, io};
+use std::io;
 
 use kube::client::AuthError;
-use net::causes;
-use rustls::{AlertDescription, CertificateError};
+use net::{
+    causes,
+    tls::{self, Remedies},
+};
 use schema::text::excerpt;
 
 use crate::{ClusterError, login::kubeconfig_error};
 
+const REMEDIES: Remedies = Remedies {
+    issuer: "put the issuing CA in the kubeconfig (certificate-authority)",
+    name: ", or give it in the kubeconfig (tls-server-name)",
+    client_certificate: "check the client certificate of the kubeconfig, and renew it",
+};
+
 /// Sorts out why a client could not be made, or why a request got no answer.
 pub(crate) fn classify(error: &kube::Error, server: &str) -> ClusterError {
     let server = server.to_owned();
-    let detail = root_cause(error);
-    if let Some(tls) = causes::find::<rustls::Error>(error) {
-        return tls_error(tls, server);
+    let detail = clean(&causes::root(error).to_string());
+    if let Some(error) = causes::find::<rustls::Error>(error) {
+        return match tls::explain(error, &REMEDIES) {
+            Some(detail) => ClusterError::Tls { server, detail },
+            None => ClusterError::Unreachable {
+                server,
+                detail: "it does not speak TLS on that port; check the address".to_owned(),
+                transient: false,
+            },
+        };
     }
     if let Some(auth) = causes::find::<AuthError>(error) {
         return login(auth, &server);
@@ -104,53 +119,7 @@ fn login(error: &AuthError, server: &str) -> ClusterError {
     ClusterError::Kubeconfig(format!("no credentials for {server}: {detail}"))
 }
 
-fn tls_error(error: &rustls::Error, server: String) -> ClusterError {
-    let ca = "put the issuing CA in the kubeconfig (certificate-authority)";
-    let detail = match error {
-        rustls::Error::InvalidMessage(_) => {
-            return ClusterError::Unreachable {
-                server,
-                detail: "it does not speak TLS on that port; check the address".to_owned(),
-                transient: false,
-            };
-        }
-        rustls::Error::InvalidCertificate(problem) => match problem {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "its certificate has expired; renew it there, and check this machine's clock"
-                    .to_owned()
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "its certificate is not valid yet; check this machine's clock".to_owned()
-            }
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                format!("its certificate is signed by an unknown CA; {ca}")
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "its certificate is for another name; use the name that stands in the certificate, or tls-server-name"
-                    .to_owned()
-            }
-            other => format!("its certificate is refused ({other}); {ca}"),
-        },
-        rustls::Error::AlertReceived(
-            alert @ (AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::CertificateExpired
-            | AlertDescription::HandshakeFailure),
-        ) => format!("it refused the client certificate of the kubeconfig ({alert:?}); renew it"),
-        other => format!("the TLS handshake failed ({other})"),
-    };
-    ClusterError::Tls { server, detail }
-}
-
 /// Text from elsewhere, made fit for a message: one line of at most 400 characters.
 pub fn clean(text: &str) -> String {
     excerpt(text, 400)
-}
-
-/// The text of what is at the bottom.
-fn root_cause(error: &(dyn StdError + 'static)) -> String {
-    clean(&causes::root(error).to_string())
 }

@@ -138,8 +138,7 @@ pub(crate) fn warnings(headers: &HeaderMap) -> Vec<String> {
     texts.collect()
 }
 
-/// `Retry-After` in seconds, as API servers give it; the wait is capped where it is used.
+/// How long the server asks to wait; capped where it is used.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+    net::wait::retry_after(headers.get(header::RETRY_AFTER)?.to_str().ok()?)
 }

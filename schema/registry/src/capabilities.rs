@@ -22,13 +22,13 @@ const CONFIRMED: usize = 2;
 
 /// What is known of one registry.
 #[derive(Debug, Default)]
-pub(crate) struct Abilities {
+pub(crate) struct Capabilities {
     whole_blobs_only: AtomicBool,
     refuses_own_mounts: AtomicBool,
     pub referrers: Referrers,
 }
 
-impl Abilities {
+impl Capabilities {
     /// Whether blobs come in ranges, as far as is known.
     pub(crate) fn ranges(&self) -> bool {
         !self.whole_blobs_only.load(Ordering::Relaxed)
@@ -54,7 +54,7 @@ impl Abilities {
 #[derive(Debug, Default)]
 pub(crate) struct Referrers {
     known: Mutex<Known>,
-    /// Held while the first questions are asked, so that many images do not hear the same refusal at once.
+    /// UploadStatus while the first questions are asked, so that many images do not hear the same refusal at once.
     first: tokio::sync::Mutex<()>,
 }
 

@@ -1,4 +1,4 @@
-/*! One registry, one repository there: cheap handles that share connections, tokens and patience. */
+/*! One registry, one repository there: cheap handles that share connections and tokens. */
 
 use std::{
     fmt,
@@ -14,14 +14,14 @@ use url::Url;
 
 use crate::{
     Error, Options,
-    auth::{Logins, access::Access, credentials::Store},
-    capabilities::Abilities,
-    listing::tags::TagLists,
+    auth::{Logins, access::Access, store::Store},
+    capabilities::Capabilities,
+    listing::tag_list::TagLists,
     pull::buffers::Buffers,
-    push::{closed::Closed, form::Habits},
+    push::{form::Quirks, refused_for_good::RefusedForGood},
     transport::{
         clients::{Clients, Traffic},
-        retry::Patience,
+        retry::RetryBudget,
     },
 };
 
@@ -42,11 +42,11 @@ pub(crate) struct Shared {
     pub retries: u32,
     /// Places for requests under way, `--concurrency` of them: whatever there is to ask, and whoever asks, no more
     /// connections are open. Uploads apart, of which each caller has so many: their bytes may come from a request.
-    pub places: Arc<Semaphore>,
+    pub permits: Arc<Semaphore>,
     pub buffers: Buffers,
-    pub habits: Habits,
-    pub closed: Closed,
-    pub abilities: Abilities,
+    pub quirks: Quirks,
+    pub refused_for_good: RefusedForGood,
+    pub capabilities: Capabilities,
     pub tags: TagLists,
     pub writes: AtomicBool,
 }
@@ -86,11 +86,11 @@ impl Registry {
             asked_base: tokio::sync::Mutex::default(),
             is_open: AtomicBool::default(),
             retries: options.retries,
-            places: Arc::new(Semaphore::new(options.concurrency.max(1))),
+            permits: Arc::new(Semaphore::new(options.concurrency.max(1))),
             buffers: Buffers::default(),
-            habits: Habits::default(),
-            closed: Closed::default(),
-            abilities: Abilities::default(),
+            quirks: Quirks::default(),
+            refused_for_good: RefusedForGood::default(),
+            capabilities: Capabilities::default(),
             tags: TagLists::default(),
             writes: AtomicBool::default(),
         })))
@@ -109,7 +109,7 @@ impl Registry {
         Self::new(host, &options)
     }
 
-    /// Whether anything answers there, whatever it says. Asked once, without patience.
+    /// Whether anything answers there, whatever it says. Asked once, without retries.
     pub async fn ping(&self) -> Result<(), Error> {
         let Shared { host, base, .. } = &*self.0;
         let request = self.0.clients.to(Traffic::Api, base)?.get(base.clone());
@@ -167,19 +167,19 @@ impl Remote {
         }
     }
 
-    /// Patience for one operation.
-    pub(crate) fn patience(&self) -> Patience {
+    /// RetryBudget for one operation.
+    pub(crate) fn retry_budget(&self) -> RetryBudget {
         if self.lookup {
-            Patience::lookup(self.shared.retries)
+            RetryBudget::lookup(self.shared.retries)
         } else {
-            Patience::new(self.shared.retries)
+            RetryBudget::new(self.shared.retries)
         }
     }
 
     /// A place for a request, once there is one.
-    pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         // Nobody closes it.
-        Arc::clone(&self.shared.places).acquire_owned().await.ok()
+        Arc::clone(&self.shared.permits).acquire_owned().await.ok()
     }
 
     /// `HOST/REPOSITORY` followed by what is asked there, as errors tell it.

@@ -6,10 +6,11 @@ Whether another attempt can help is a property of the error ([`Error::is_transie
 
 use std::{io, time::Duration};
 
-use reqwest::{Method, StatusCode, header};
+use net::wait;
 use schema::{Digest, text::excerpt};
 
-use crate::transport::retry::{LONGEST_WAIT, spelled};
+/// The longest wait a `Retry-After` can impose; what asks for more is named to the user instead of being waited for.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 
 /// Why a registry could not be used. Each message names the host, and the repository and selector where there is one.
 #[derive(Debug, thiserror::Error)]
@@ -244,128 +245,21 @@ pub(crate) fn clean(text: &str) -> String {
     excerpt(text, 200)
 }
 
-/// The error for an answer that is a refusal. `body` is what was read of it (at most 8 KiB).
-pub(crate) fn refused(
-    method: &Method,
-    status: StatusCode,
-    headers: &header::HeaderMap,
-    body: &[u8],
-    target: String,
-) -> Error {
-    let detail = said(body);
-    let reading = matches!(*method, Method::GET | Method::HEAD);
-    let pushing = "the project or repository may not exist there, or the credentials are wrong or lack the right to push to it";
-    match status.as_u16() {
-        status @ (401 | 403) => {
-            let pulling = "check that it exists and that the credentials may pull it (`podman login`, --authfile)";
-            Error::Denied {
-                target,
-                status,
-                detail,
-                hint: if reading { pulling } else { pushing },
-            }
-        }
-        404 => {
-            let pulling = "check the name, and that the image still exists there";
-            Error::NotFound {
-                target,
-                detail,
-                hint: if reading { pulling } else { pushing },
-            }
-        }
-        413 => Error::Http {
-            target,
-            status: 413,
-            detail: format!(
-                "{detail}; it, or a proxy before it, takes no larger requests (nginx: client_max_body_size)"
-            ),
-            retry_after: None,
-        },
-        status => Error::Http {
-            target,
-            status,
-            detail,
-            retry_after: retry_after(headers),
-        },
-    }
-}
-
-/// `errors` of the distribution spec ("Error Codes").
-#[derive(serde::Deserialize)]
-struct Body {
-    errors: Vec<Item>,
-}
-
-#[derive(serde::Deserialize)]
-struct Item {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
-}
-
-/// The codes in an answer that is a refusal.
-pub(crate) fn codes(body: &[u8]) -> Vec<String> {
-    let parsed = serde_json::from_slice::<Body>(body).ok();
-    let items = parsed.into_iter().flat_map(|body| body.errors);
-    items.map(|item| item.code).collect()
-}
-
-/// What an answer says of its refusal, else nothing but the well-known plain texts.
-fn said(body: &[u8]) -> String {
-    if let Ok(body) = serde_json::from_slice::<Body>(body) {
-        let items: Vec<_> = body
-            .errors
-            .iter()
-            .map(|item| format!("{} {}", item.code, item.message))
-            .collect();
-        let text = clean(items.join(", ").trim());
-        return if text.is_empty() {
-            text
-        } else {
-            format!(": {text}")
-        };
-    }
-    if body.starts_with(b"Client sent an HTTP request to an HTTPS server") {
-        return ": it wants HTTPS there; leave out --plain-http".to_owned();
-    }
-    String::new()
-}
-
 /// What to do where a registry wants to be left alone for longer than anybody waits.
 pub(crate) fn too_long(retry_after: Option<Duration>) -> String {
     match retry_after.filter(|wait| *wait > LONGEST_WAIT) {
         Some(wait) => format!(
             "; it asks to be left alone for {}, and this program waits for {} at most: run it again after that",
-            spelled(wait),
-            spelled(LONGEST_WAIT)
+            wait::spelled(wait),
+            wait::spelled(LONGEST_WAIT)
         ),
         None => String::new(),
     }
 }
 
-/// `Retry-After` in seconds or as a date.
-fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    Duration::try_from(at.duration_since(jiff::Timestamp::now())).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_registrys_words_are_quoted_without_control_characters() {
-        let body = br#"{"errors":[{"code":"DENIED","message":"no\u001b[31m\npush"}]}"#;
-        assert_eq!(said(body), ": DENIED no\\u{1b}[31m push");
-        assert_eq!(said(b"<html>login"), "");
-        let long = format!(r#"{{"errors":[{{"message":"{}"}}]}}"#, "x".repeat(5000));
-        assert!(said(long.as_bytes()).len() < 210);
-    }
 
     #[test]
     fn only_what_may_pass_is_tried_again() {

@@ -14,7 +14,7 @@ use schema::{
 
 use crate::{
     Error, Remote,
-    push::closed::Asked,
+    push::refused_for_good::Step,
     transport::{
         clients::Traffic,
         send::{self, Call, Limit},
@@ -43,11 +43,11 @@ impl Remote {
     /// Fetches a manifest (distribution-spec, "Pulling manifests"). Its digest is that of the selector, if it is one,
     /// and that of `Docker-Content-Digest`; otherwise [`Error::Digest`].
     pub async fn manifest(&self, selector: &Selector) -> Result<RawManifest, Error> {
-        let mut patience = self.patience();
+        let mut budget = self.retry_budget();
         loop {
             match self.manifest_once(selector).await {
                 Ok(manifest) => return Ok(manifest),
-                Err(error) => patience.wait(error).await?,
+                Err(error) => budget.wait(error).await?,
             }
         }
     }
@@ -117,7 +117,7 @@ impl Remote {
             }
             Err(error) => {
                 let error = error.with_hint(foreign_hint(&bytes, media_type));
-                return Err(self.refused_for_good(error, Asked::Storing));
+                return Err(self.refused_for_good(error, Step::Store));
             }
         };
         let subject_handled = response.headers().contains_key("oci-subject");

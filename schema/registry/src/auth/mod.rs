@@ -11,6 +11,7 @@ mod authfile;
 pub(crate) mod challenge;
 pub(crate) mod credentials;
 mod helper;
+pub(crate) mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 mod token_service;
@@ -35,7 +36,8 @@ use crate::{
     auth::{
         access::Access,
         challenge::Challenge,
-        credentials::{Credentials, Secret, Store},
+        credentials::{Credentials, Secret},
+        store::Store,
     },
     transport::{clients::Clients, origin},
 };
@@ -106,7 +108,7 @@ impl Logins {
             },
             Some(scheme @ Scheme::Bearer { .. }) => {
                 let slot = self.slot(access);
-                // Held while fetching: whoever else wants this token waits for it.
+                // UploadStatus while fetching: whoever else wants this token waits for it.
                 let mut slot = slot.lock().await;
                 if let Some(token) = slot
                     .token
@@ -241,7 +243,7 @@ impl Logins {
     }
 
     async fn credentials(&self, access: &Access) -> Result<Option<Credentials>, Error> {
-        // Held while a helper runs, so that it is asked once.
+        // UploadStatus while a helper runs, so that it is asked once.
         let mut known = self.known.lock().await;
         if let Some(found) = known.get(&access.repository) {
             return Ok(found.clone());

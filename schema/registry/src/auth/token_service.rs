@@ -19,9 +19,9 @@ use crate::{
     error::clean,
     transport::{
         clients::Traffic,
-        origin,
+        origin, refusal,
         reply::Reply,
-        retry::Patience,
+        retry::RetryBudget,
         send::{self, Limit},
     },
 };
@@ -56,14 +56,14 @@ impl Logins {
             .map(String::as_str)
             .chain(extra)
             .collect();
-        let mut patience = Patience::new(self.retries);
+        let mut budget = RetryBudget::new(self.retries);
         loop {
             match self
                 .ask(credentials.as_ref(), realm, service.as_deref(), &scopes)
                 .await
             {
                 Ok(token) => return Ok(token),
-                Err(error) => patience.wait(error).await?,
+                Err(error) => budget.wait(error).await?,
             }
         }
     }
@@ -125,7 +125,7 @@ impl Logins {
             )));
         }
         if !response.status().is_success() {
-            return Err(send::refusal(&Method::GET, Reply::new(response, None), target).await);
+            return Err(refusal::refusal(&Method::GET, Reply::new(response, None), target).await);
         }
         let reply = Reply::new(response, None);
         let body = send::read(reply, Limit(TOKEN_LIMIT), &self.host, &target).await?;

@@ -13,10 +13,10 @@ use schema::{Digest, Manifest, MediaType, manifest::MANIFEST_LIMIT};
 use url::Url;
 
 use crate::{
-    Error, Remote, error, manifests,
+    Error, Remote, manifests,
     transport::{
         clients::Traffic,
-        origin,
+        origin, refusal,
         reply::Reply,
         send::{self, Call, Limit},
     },
@@ -39,7 +39,7 @@ impl Remote {
     /// `sha256-<hex>` is the place to look). More than [`REFERRERS_LIMIT`] are [`Error::TooMuch`], and an answer that is
     /// no such list is [`Error::Protocol`].
     pub async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Digest>>, Error> {
-        let known = &self.shared.abilities.referrers;
+        let known = &self.shared.capabilities.referrers;
         let Some(mut turn) = known.turn(&self.repository).await else {
             return Ok(None);
         };
@@ -67,7 +67,7 @@ impl Remote {
 
     /// Whether the registry keeps the list of those that refer to `subject` itself.
     pub async fn keeps_referrers(&self, subject: &Digest) -> Result<bool, Error> {
-        let known = &self.shared.abilities.referrers;
+        let known = &self.shared.capabilities.referrers;
         let Some(_turn) = known.turn(&self.repository).await else {
             return Ok(false);
         };
@@ -141,11 +141,11 @@ impl Remote {
     async fn learn(&self, response: Reply, target: &str) {
         let (status, host) = (response.status().as_u16(), &self.shared.host);
         let body = send::read(response, Limit(ANSWER_LIMIT), host, target).await;
-        let codes = error::codes(&body.unwrap_or_default());
+        let codes = refusal::codes(&body.unwrap_or_default());
         let of_the_name = |code: &String| code.starts_with("NAME_") || code == "MANIFEST_UNKNOWN";
         let unsupported = codes.iter().any(|code| code == "UNSUPPORTED");
         if unsupported || (matches!(status, 404 | 405 | 501) && !codes.iter().any(of_the_name)) {
-            self.shared.abilities.referrers.lacks(&self.repository);
+            self.shared.capabilities.referrers.lacks(&self.repository);
         }
     }
 

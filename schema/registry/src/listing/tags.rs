@@ -6,22 +6,16 @@ seconds. Repositories with a hundred thousand tags, registries that refuse lists
 whoever asked then asks for single tags.
 */
 
-use std::{
-    collections::{HashMap, HashSet},
-    hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{Method, header::LINK};
-use schema::{Repository, Tag};
 use serde::Deserialize;
-use tokio::sync::OnceCell;
 
 use crate::{
-    Error, Remote, error,
+    Error, Remote, TagList,
     transport::{
         clients::Traffic,
+        refusal,
         send::{self, Call, Limit},
     },
 };
@@ -37,61 +31,6 @@ const MOST: usize = 10_000;
 
 /// A registry that needs longer than this for a list is better asked for single tags.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What a repository's list says.
-#[derive(Debug)]
-pub enum TagList {
-    /// There is no such repository (`NAME_UNKNOWN`).
-    NoRepository,
-    /// It was refused, is not whole, or would be no saving.
-    Unknown,
-    /// Every tag is in it.
-    Whole(Names),
-}
-
-/// Names, kept as hashes: no more than a few bytes for each, whatever the registry calls them.
-#[derive(Debug)]
-pub struct Names {
-    hashes: HashSet<u64>,
-    hasher: RandomState,
-}
-
-impl TagList {
-    /// Whether it says that there is no such tag. One that it seems to hold may still not be there.
-    pub fn lacks(&self, tag: &Tag) -> bool {
-        match self {
-            Self::NoRepository => true,
-            Self::Unknown => false,
-            Self::Whole(names) => !names.hashes.contains(&names.hasher.hash_one(tag.as_str())),
-        }
-    }
-
-    fn whole(tags: &[String]) -> Self {
-        let hasher = RandomState::new();
-        let hashes = tags.iter().map(|tag| hasher.hash_one(tag.as_str()));
-        Self::Whole(Names {
-            hashes: hashes.collect(),
-            hasher,
-        })
-    }
-}
-
-/// The lists of a registry that were asked for.
-#[derive(Debug, Default)]
-pub(crate) struct TagLists(Mutex<HashMap<Repository, Arc<OnceCell<Arc<TagList>>>>>);
-
-impl TagLists {
-    fn of(&self, repository: &Repository) -> Arc<OnceCell<Arc<TagList>>> {
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(lists.entry(repository.clone()).or_default())
-    }
-
-    fn replace(&self, repository: &Repository, list: TagList) {
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let list = Arc::new(OnceCell::new_with(Some(Arc::new(list))));
-        lists.insert(repository.clone(), list);
-    }
-}
 
 impl Remote {
     /// The repository's tags, asked for once; what goes wrong makes it [`TagList::Unknown`].
@@ -138,7 +77,7 @@ impl Remote {
         let limit = Limit(LIMIT);
         let body = send::read(response, limit, &self.shared.host, &call.target).await?;
         if status == 404 {
-            return Ok(match error::codes(&body).as_slice() {
+            return Ok(match refusal::codes(&body).as_slice() {
                 [code] if code == "NAME_UNKNOWN" => TagList::NoRepository,
                 _ => TagList::Unknown,
             });

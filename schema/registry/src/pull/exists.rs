@@ -19,10 +19,10 @@ impl Remote {
     /// Whether the blob is there (distribution-spec, "Checking if content exists in the registry"). Where GET, too, tells
     /// another size, it is [`Error::Protocol`].
     pub async fn has_blob(&self, blob: &Blob) -> Result<bool, Error> {
-        let mut patience = self.patience();
+        let mut budget = self.retry_budget();
         loop {
             match self.look(blob).await {
-                Err(error) => patience.wait(error).await?,
+                Err(error) => budget.wait(error).await?,
                 found => return found,
             }
         }

@@ -23,7 +23,7 @@ use schema::manifest::Blob;
 use crate::{
     Error, Remote, manifests,
     pull::buffers::{BLOCK, Buffer},
-    transport::{clients::Traffic, range, reply::Reply, retry::Patience, send::Call},
+    transport::{clients::Traffic, range, reply::Reply, retry::RetryBudget, send::Call},
 };
 
 /// A part of a blob.
@@ -75,7 +75,7 @@ impl Remote {
             end: offset.saturating_add(len),
             begin: offset,
             response: None,
-            patience: self.patience(),
+            budget: self.retry_budget(),
         };
         stream::try_unfold(Some(state), |state| {
             let next: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(async move {
@@ -111,7 +111,7 @@ impl Remote {
 
     /// Whether the registry cuts blobs, as far as is known: false once it has answered a range with a whole blob.
     pub fn cuts_blobs(&self) -> bool {
-        self.shared.abilities.ranges()
+        self.shared.capabilities.ranges()
     }
 
     /// Asks for the bytes from `from` to before `end`; without a range where that is everything.
@@ -211,7 +211,7 @@ struct Reading {
     at: u64,
     end: u64,
     response: Option<Incoming>,
-    patience: Patience,
+    budget: RetryBudget,
 }
 
 /// An answer under way.
@@ -239,14 +239,14 @@ impl Reading {
             match self.fill(&mut block, size).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.remote.shared.abilities.no_ranges();
+                    self.remote.shared.capabilities.no_ranges();
                     return Ok(Some(Slice::Unsupported));
                 }
                 Err(error) => {
                     self.response = None;
                     // What is only sent again is no progress.
-                    self.patience.progress(self.at - self.begin);
-                    self.patience.wait(error).await?;
+                    self.budget.progress(self.at - self.begin);
+                    self.budget.wait(error).await?;
                 }
             }
         }

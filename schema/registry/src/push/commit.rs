@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     Error, Remote, Upload,
-    push::{session::Held, source::Watch},
+    push::{session::UploadStatus, source::Watch},
 };
 
 /// The longest that the answer to the last request of an upload is waited for.
@@ -47,7 +47,7 @@ const fn seconds(number: u64) -> Duration {
 
 /// How the answer to the last request was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lost {
+pub(crate) enum LostAnswer {
     /// It was not: the registry is still at work (202).
     Accepted,
     /// A gateway ran out of patience (504 and the like), or the connection ended after a long silence.
@@ -58,7 +58,7 @@ pub(crate) enum Lost {
     Cut,
 }
 
-impl Lost {
+impl LostAnswer {
     /// Of a failure after the last byte had left, which then took `silence`. None for what is an answer.
     pub(crate) fn of(error: &Error, silence: Duration) -> Option<Self> {
         match error {
@@ -74,13 +74,13 @@ impl Lost {
     }
 
     /// How long the blob may still appear, where the registry says that of the upload.
-    fn doubt(self, held: Held, size: u64) -> Duration {
+    fn doubt(self, held: UploadStatus, size: u64) -> Duration {
         match (self, held) {
             (Self::Accepted, _) => LONGEST_DOUBT,
-            (Self::Waiting | Self::Gateway, Held::Gone) => LONGEST_DOUBT,
-            (Self::Waiting, Held::Bytes(bytes)) if bytes == size => LONGEST_DOUBT,
+            (Self::Waiting | Self::Gateway, UploadStatus::Gone) => LONGEST_DOUBT,
+            (Self::Waiting, UploadStatus::Has(bytes)) if bytes == size => LONGEST_DOUBT,
             (Self::Waiting | Self::Gateway, _) => SHORT_DOUBT,
-            (Self::Cut, Held::Gone) => VANISHED,
+            (Self::Cut, UploadStatus::Gone) => VANISHED,
             (Self::Cut, _) => Duration::ZERO,
         }
     }
@@ -102,7 +102,7 @@ impl Remote {
         &self,
         blob: &Blob,
         upload: &mut Upload,
-        lost: Lost,
+        lost: LostAnswer,
     ) -> Result<bool, Error> {
         let begun = Instant::now();
         let mut pause = PAUSES.0;
@@ -115,7 +115,7 @@ impl Remote {
             if left.is_zero() {
                 return Ok(false);
             }
-            if pause == PAUSES.0 && lost != Lost::Cut {
+            if pause == PAUSES.0 && lost != LostAnswer::Cut {
                 let target = self.target(&blob.digest);
                 tracing::info!(
                     "{target}: the registry got all bytes, its answer was lost; asking whether it has them"

@@ -13,7 +13,7 @@ const CHUNKS: [u64; 3] = [5 << 20, 1 << 20, 256 << 10];
 
 /// How the bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Form {
     /// One PUT (distribution-spec, "POST then PUT").
     Whole,
     /// One PATCH, then an empty PUT.
@@ -22,7 +22,7 @@ pub(crate) enum Way {
     Chunks(u64),
 }
 
-impl Way {
+impl Form {
     /// The most bytes of one request's body, for a blob of that size.
     fn body(self, size: u64) -> u64 {
         match self {
@@ -32,22 +32,26 @@ impl Way {
     }
 }
 
-/// The ways of one blob: the one that is tried, and those that were.
+/// The forms of one blob: the one that is tried, and those that were.
 #[derive(Debug)]
-pub(crate) struct Ways {
+pub(crate) struct Forms {
     /// The one that is tried.
-    pub now: Way,
+    pub now: Form,
     size: u64,
-    tried: Vec<Way>,
-    /// The registry has taken other blobs this way: what it refuses now, it refuses for another reason.
+    tried: Vec<Form>,
+    /// The registry has taken other blobs in this form: what it refuses now, it refuses for another reason.
     proven: bool,
 }
 
-impl Ways {
-    /// `repeatable`: the source can be read again from its start, however far it was read. What is not goes the way that
-    /// every registry in use takes, until the registry is known to take the shortest.
-    pub(crate) fn new(size: u64, learned: Option<Way>, repeatable: bool) -> Self {
-        let first = if repeatable { Way::Whole } else { Way::Stream };
+impl Forms {
+    /// `repeatable`: the source can be read again from its start, however far it was read. What is not goes in the form
+    /// that every registry in use takes, until the registry is known to take the shortest.
+    pub(crate) fn new(size: u64, learned: Option<Form>, repeatable: bool) -> Self {
+        let first = if repeatable {
+            Form::Whole
+        } else {
+            Form::Stream
+        };
         Self {
             now: learned.unwrap_or(first),
             size,
@@ -56,16 +60,16 @@ impl Ways {
         }
     }
 
-    /// Takes the next way after the refusal of a request's body. False where no other can help.
+    /// Takes the next form after the refusal of a request's body. False where no other can help.
     pub(crate) fn refused(&mut self, status: u16) -> bool {
         match status {
-            413 => self.smaller() || (self.now == Way::Whole && self.take(Way::Stream)),
+            413 => self.smaller() || (self.now == Form::Whole && self.take(Form::Stream)),
             // What these say, they may also say of a name or a digest.
             400 | 404 if self.proven => false,
             400 | 404 | 405 | 411 | 415 | 501 => {
-                let chunks = Way::Chunks(CHUNKS[0]);
-                self.take(Way::Stream)
-                    || self.take(Way::Whole)
+                let chunks = Form::Chunks(CHUNKS[0]);
+                self.take(Form::Stream)
+                    || self.take(Form::Whole)
                     || (self.size > CHUNKS[0] && self.take(chunks))
             }
             _ => false,
@@ -76,53 +80,53 @@ impl Ways {
     pub(crate) fn smaller(&mut self) -> bool {
         let body = self.now.body(self.size);
         let next = CHUNKS.into_iter().find(|chunk| *chunk < body);
-        next.is_some_and(|chunk| self.take(Way::Chunks(chunk)))
+        next.is_some_and(|chunk| self.take(Form::Chunks(chunk)))
     }
 
-    fn take(&mut self, way: Way) -> bool {
-        if way == self.now || self.tried.contains(&way) {
+    fn take(&mut self, form: Form) -> bool {
+        if form == self.now || self.tried.contains(&form) {
             return false;
         }
         self.tried.push(self.now);
-        (self.now, self.proven) = (way, false);
+        (self.now, self.proven) = (form, false);
         true
     }
 }
 
 /// What was learned of one registry in this run.
 #[derive(Debug, Default)]
-pub(crate) struct Habits(Mutex<Learned>);
+pub(crate) struct Quirks(Mutex<Learned>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Learned {
-    way: Option<Way>,
+    form: Option<Form>,
     miscounts: bool,
 }
 
-impl Habits {
-    /// The way that uploads go there, once one has succeeded.
-    pub(crate) fn way(&self) -> Option<Way> {
-        self.learned().way
+impl Quirks {
+    /// The form that uploads take there, once one has succeeded.
+    pub(crate) fn form(&self) -> Option<Form> {
+        self.learned().form
     }
 
-    /// A blob has gone this way. Of two the narrower one stays: some blobs need it, and all can use it.
-    pub(crate) fn succeeded(&self, ways: &Ways) {
+    /// A blob has gone in this form. Of two the narrower one stays: some blobs need it, and all can use it.
+    pub(crate) fn succeeded(&self, forms: &Forms) {
         let mut learned = self.learned();
-        let narrower = match (learned.way, ways.now) {
-            (None, Way::Whole) => true,
+        let narrower = match (learned.form, forms.now) {
+            (None, Form::Whole) => true,
             // Nothing else was tried, so nothing else was refused.
-            (_, Way::Stream | Way::Chunks(_)) if ways.tried.is_empty() => false,
-            (None | Some(Way::Whole), Way::Stream) => true,
-            (None | Some(Way::Whole | Way::Stream), Way::Chunks(_)) => true,
-            (Some(Way::Chunks(old)), Way::Chunks(new)) => new < old,
+            (_, Form::Stream | Form::Chunks(_)) if forms.tried.is_empty() => false,
+            (None | Some(Form::Whole), Form::Stream) => true,
+            (None | Some(Form::Whole | Form::Stream), Form::Chunks(_)) => true,
+            (Some(Form::Chunks(old)), Form::Chunks(new)) => new < old,
             _ => false,
         };
         if narrower {
-            learned.way = Some(ways.now);
+            learned.form = Some(forms.now);
         }
     }
 
-    /// Its `Range` cannot be relied on: an upload that was gone on with there came out wrong.
+    /// Its `Range` cannot be relied on: an upload that was resumed by it came out wrong.
     pub(crate) fn miscounts(&self) -> bool {
         self.learned().miscounts
     }
@@ -143,19 +147,19 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    /// The ways that are tried until none is left, if every one is refused so.
-    fn tried(size: u64, learned: Option<Way>, repeatable: bool, status: u16) -> Vec<Way> {
-        let mut ways = Ways::new(size, learned, repeatable);
-        let mut all = vec![ways.now];
-        while ways.refused(status) {
-            all.push(ways.now);
+    /// The forms that are tried until none is left, if every one is refused so.
+    fn tried(size: u64, learned: Option<Form>, repeatable: bool, status: u16) -> Vec<Form> {
+        let mut forms = Forms::new(size, learned, repeatable);
+        let mut all = vec![forms.now];
+        while forms.refused(status) {
+            all.push(forms.now);
         }
         all
     }
 
     #[test]
     fn every_form_is_tried_once_and_none_for_ever() {
-        use Way::{Chunks, Stream, Whole};
+        use Form::{Chunks, Stream, Whole};
         let five = Chunks(5 * MIB);
         assert_eq!(tried(100, None, true, 415), [Whole, Stream]);
         assert_eq!(tried(9 * MIB, None, true, 404), [Whole, Stream, five]);
@@ -183,20 +187,20 @@ mod tests {
 
     #[test]
     fn what_a_registry_needs_is_learned_and_never_unlearned() {
-        let habits = Habits::default();
-        let mut ways = Ways::new(9 * MIB, habits.way(), true);
-        habits.succeeded(&Ways::new(9 * MIB, None, false));
+        let quirks = Quirks::default();
+        let mut forms = Forms::new(9 * MIB, quirks.form(), true);
+        quirks.succeeded(&Forms::new(9 * MIB, None, false));
         assert_eq!(
-            habits.way(),
+            quirks.form(),
             None,
             "a PATCH that nothing was refused before"
         );
-        habits.succeeded(&ways);
-        assert_eq!(habits.way(), Some(Way::Whole));
-        assert!(ways.refused(413) && ways.refused(413));
-        habits.succeeded(&ways);
-        assert_eq!(habits.way(), Some(Way::Chunks(MIB)));
-        habits.succeeded(&Ways::new(100, None, true));
-        assert_eq!(habits.way(), Some(Way::Chunks(MIB)));
+        quirks.succeeded(&forms);
+        assert_eq!(quirks.form(), Some(Form::Whole));
+        assert!(forms.refused(413) && forms.refused(413));
+        quirks.succeeded(&forms);
+        assert_eq!(quirks.form(), Some(Form::Chunks(MIB)));
+        quirks.succeeded(&Forms::new(100, None, true));
+        assert_eq!(quirks.form(), Some(Form::Chunks(MIB)));
     }
 }

@@ -14,7 +14,7 @@ use url::Url;
 use crate::{
     Error, Remote,
     auth::access::Access,
-    push::closed::Asked,
+    push::refused_for_good::Step,
     transport::{clients::Traffic, origin, range, reply::Reply, send::Call},
 };
 
@@ -41,9 +41,9 @@ pub(crate) enum Begun {
 
 /// What a registry says of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held {
+pub(crate) enum UploadStatus {
     /// It has so many bytes. Registries are often wrong about it.
-    Bytes(u64),
+    Has(u64),
     /// There is no such upload, or no longer.
     Gone,
     /// It does not say, or not in a way that makes sense.
@@ -101,7 +101,7 @@ impl Remote {
         let response = self
             .post_uploads(blob, &[], self.push())
             .await
-            .map_err(|error| self.refused_for_good(error, Asked::Opening))?;
+            .map_err(|error| self.refused_for_good(error, Step::Open))?;
         let (status, session) = (response.status(), self.session(&response, blob));
         // It keeps a place among the requests under way as long as it is there.
         drop(response);
@@ -110,7 +110,7 @@ impl Remote {
         }
         session
             .map(Begun::Session)
-            .map_err(|error| self.refused_for_good(error, Asked::Opening))
+            .map_err(|error| self.refused_for_good(error, Step::Open))
     }
 
     /// `POST uploads/` with a query.
@@ -183,19 +183,19 @@ impl Remote {
     }
 
     /// Asks what the registry has of an upload.
-    pub(crate) async fn upload_status(&self, upload: &mut Upload, blob: &Blob) -> Held {
+    pub(crate) async fn upload_status(&self, upload: &mut Upload, blob: &Blob) -> UploadStatus {
         let call = self.upload_call(Method::GET, upload, blob);
         let response = match self.call_once(&call, &[404, 410]).await {
             Ok(response) if response.status().is_success() => response,
-            Ok(_) => return Held::Gone,
-            Err(_) => return Held::Unknown,
+            Ok(_) => return UploadStatus::Gone,
+            Err(_) => return UploadStatus::Unknown,
         };
         if self.moved(upload, &response, blob).is_err() {
-            return Held::Unknown;
+            return UploadStatus::Unknown;
         }
         text(response.headers(), &RANGE)
             .and_then(|range| range::upload_offset(range, blob.size))
-            .map_or(Held::Unknown, Held::Bytes)
+            .map_or(UploadStatus::Unknown, UploadStatus::Has)
     }
 
     /// Clears away an upload that is given up (distribution-spec, "Canceling a blob upload"): it would count against the

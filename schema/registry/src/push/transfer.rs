@@ -22,15 +22,14 @@ use url::Url;
 use crate::{
     BlobSource, Error, Remote, Upload, manifests,
     push::{
-        commit::{LONGEST_COMMIT, Lost},
-        form::Way,
+        commit::{LONGEST_COMMIT, LostAnswer},
+        form::Form,
         source::Exact,
     },
     transport::{
         clients::{IDLE, Traffic},
-        origin,
+        origin, refusal,
         reply::Reply,
-        send,
     },
 };
 
@@ -43,8 +42,8 @@ pub(crate) struct Failed {
     /// Why.
     pub error: Error,
     /// If every byte of the blob had left, and the request was the last: what became of the answer.
-    pub lost: Option<Lost>,
-    /// Whether the connection ended while bytes were still on their way.
+    pub lost: Option<LostAnswer>,
+    /// Whether the connection ended while bytes were still on their form.
     pub sending: bool,
 }
 
@@ -76,21 +75,21 @@ impl Remote {
         source: &dyn BlobSource,
         upload: &mut Upload,
         offset: u64,
-        way: Way,
+        form: Form,
     ) -> Result<(), Failed> {
-        match way {
-            Way::Whole if offset == 0 => {
+        match form {
+            Form::Whole if offset == 0 => {
                 let bytes = source.open(0).map_err(Error::Source)?;
                 return self.finish(blob, upload, bytes, blob.size).await;
             }
-            Way::Whole | Way::Stream => {
+            Form::Whole | Form::Stream => {
                 if offset < blob.size {
                     let bytes = source.open(offset).map_err(Error::Source)?;
                     self.patch(blob, upload, bytes, offset, blob.size - offset)
                         .await?;
                 }
             }
-            Way::Chunks(size) => {
+            Form::Chunks(size) => {
                 let size = size.max(upload.chunk_min);
                 self.chunks(blob, source, upload, offset, size).await?;
             }
@@ -204,7 +203,7 @@ impl Remote {
             "expected 201 for a finished upload, the registry answered {status}, and the blob is not there"
         );
         Err(Failed {
-            lost: (status == 202).then_some(Lost::Accepted),
+            lost: (status == 202).then_some(LostAnswer::Accepted),
             sending: false,
             error: Error::Protocol { target, detail },
         })
@@ -269,7 +268,7 @@ impl Remote {
         upload.sent = upload.sent.max(part.offset + part.length - left);
         let failed = |error: Error| Failed {
             lost: (part.commits && left == 0)
-                .then(|| Lost::of(&error, silence))
+                .then(|| LostAnswer::of(&error, silence))
                 .flatten(),
             sending: matches!(error, Error::Cut { .. }),
             error,
@@ -282,7 +281,7 @@ impl Remote {
         }
         if !response.status().is_success() {
             return Err(failed(
-                send::refusal(&part.method, Reply::new(response, None), target).await,
+                refusal::refusal(&part.method, Reply::new(response, None), target).await,
             ));
         }
         Ok(Some(response))

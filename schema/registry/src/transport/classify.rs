@@ -3,16 +3,14 @@ What the HTTP and TLS libraries report, sorted into errors that say what to do: 
 that a user can act on is at the bottom.
 */
 
-use std::{error::Error as StdError, io};
+use std::io;
 
-use net::{causes, proxy};
-use rustls::{AlertDescription, CertificateError};
-
-use crate::{
-    Error,
-    error::clean,
-    transport::{origin, verify::Explained},
+use net::{
+    causes, proxy,
+    tls::{self, Remedies},
 };
+
+use crate::{Error, error::clean, transport::origin};
 
 impl Error {
     /// Sorts out what the transport reports for a request about `target` at `host`.
@@ -22,9 +20,16 @@ impl Error {
             .url()
             .map_or_else(|| host.to_owned(), origin::authority);
         let error = error.without_url();
-        let detail = root_cause(&error);
-        if let Some(tls) = causes::find::<rustls::Error>(&error) {
-            return tls_error(tls, host);
+        let detail = clean(&causes::root(&error).to_string());
+        if let Some(error) = causes::find::<rustls::Error>(&error) {
+            return match tls::explain(error, &REMEDIES) {
+                Some(detail) => Self::Tls { host, detail },
+                None => Self::Unreachable {
+                    host,
+                    detail: "it does not speak TLS on that port; if it is meant to serve plain HTTP, give --plain-http".to_owned(),
+                    transient: false,
+                },
+            };
         }
         // HTTP/2 keeps no more of a TLS error than its kind and text.
         if causes::of_kind(&error, io::ErrorKind::InvalidData) {
@@ -84,78 +89,8 @@ impl Error {
 
 const CLIENT_CERT: &str = "it may want a client certificate: --client-cert and --client-key";
 
-fn tls_error(error: &rustls::Error, host: String) -> Error {
-    let ca = "give the issuing CA with --ca-file, or put it in certs.d";
-    let detail = match error {
-        rustls::Error::InvalidMessage(_) => {
-            let detail = "it does not speak TLS on that port; if it is meant to serve plain HTTP, give --plain-http";
-            return Error::Unreachable {
-                host,
-                detail: detail.to_owned(),
-                transient: false,
-            };
-        }
-        rustls::Error::InvalidCertificate(problem) => match problem {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "its certificate has expired; renew it there, and check this machine's clock"
-                    .to_owned()
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "its certificate is not valid yet; check this machine's clock".to_owned()
-            }
-            CertificateError::UnknownIssuer => {
-                format!("its certificate is signed by an unknown CA; {ca}")
-            }
-            CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
-                "its certificate names no host in a subjectAltName (a Common Name alone no longer counts); have it made anew with one".to_owned()
-            }
-            CertificateError::NotValidForNameContext { presented, .. } => {
-                format!("its certificate is for another name; use one that stands in it: {}", listed(presented))
-            }
-            CertificateError::NotValidForName => {
-                "its certificate is for another name; use the name that stands in the certificate"
-                    .to_owned()
-            }
-            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-                "its certificate is not for servers (extendedKeyUsage); have it made anew with serverAuth".to_owned()
-            }
-            CertificateError::BadEncoding => {
-                "its certificate is malformed; have it made anew".to_owned()
-            }
-            CertificateError::Other(other) if other.0.is::<Explained>() => other.0.to_string(),
-            other => format!("its certificate is refused ({other}); {ca}"),
-        },
-        rustls::Error::AlertReceived(
-            alert @ (AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::HandshakeFailure),
-        ) => format!("it refused the handshake ({alert:?}); {CLIENT_CERT}"),
-        other => format!("the TLS handshake failed ({other})"),
-    };
-    Error::Tls { host, detail }
-}
-
-/// The names of a certificate, which the library writes `DnsName("a")` and `IpAddress(…)`; at most five of them.
-fn listed(presented: &[String]) -> String {
-    let bare = |name: &String| {
-        let inside = name
-            .split_once('(')
-            .map_or(name.as_str(), |(_, inside)| inside);
-        clean(inside.trim_matches(['"', ')']))
-    };
-    let names: Vec<_> = presented.iter().take(5).map(bare).collect();
-    let more = if presented.len() > names.len() {
-        ", …"
-    } else {
-        ""
-    };
-    format!("{}{more}", names.join(", "))
-}
-
-/// The text of what is at the bottom.
-fn root_cause(error: &(dyn StdError + 'static)) -> String {
-    clean(&causes::root(error).to_string())
-}
+const REMEDIES: Remedies = Remedies {
+    issuer: "give the issuing CA with --ca-file, or put it in certs.d",
+    name: "",
+    client_certificate: CLIENT_CERT,
+};

@@ -8,6 +8,7 @@ pub(crate) mod classify;
 pub(crate) mod clients;
 pub(crate) mod origin;
 pub(crate) mod range;
+pub(crate) mod refusal;
 pub(crate) mod reply;
 pub(crate) mod retry;
 pub(crate) mod send;

@@ -3,11 +3,9 @@
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use net::wait;
 
 use crate::{Error, transport::reply::FLOOR};
-
-/// The longest wait a `Retry-After` can impose; what asks for more is told to the user instead of being waited for.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 
 /// A wait that people are told of, since nothing else moves meanwhile.
 const LONG_WAIT: Duration = Duration::from_secs(10);
@@ -20,7 +18,7 @@ const LOOKUP_RETRIES: u32 = 2;
 
 /// What is left of the attempts for one operation.
 #[derive(Debug)]
-pub(crate) struct Patience {
+pub(crate) struct RetryBudget {
     retries: u32,
     waits: ExponentialBackoff,
     /// Further attempts after a server error.
@@ -30,8 +28,8 @@ pub(crate) struct Patience {
     bytes: u64,
 }
 
-impl Patience {
-    /// Patience for that many further attempts.
+impl RetryBudget {
+    /// RetryBudget for that many further attempts.
     pub(crate) fn new(retries: u32) -> Self {
         Self {
             retries,
@@ -66,7 +64,7 @@ impl Patience {
         };
         let wait = wait.max(error.retry_after().unwrap_or_default());
         if wait > LONG_WAIT && error.retry_after() == Some(wait) {
-            tracing::info!("{error}; going on in {}", spelled(wait));
+            tracing::info!("{error}; going on in {}", wait::spelled(wait));
         } else {
             tracing::debug!(%error, ?wait, "trying again");
         }
@@ -90,29 +88,6 @@ impl Patience {
     }
 }
 
-/// A time for people: the two largest units that matter.
-pub(crate) fn spelled(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let units = [
-        (seconds / 86_400, "d"),
-        (seconds / 3600 % 24, "h"),
-        (seconds / 60 % 60, "min"),
-        (seconds % 60, "s"),
-    ];
-    let shown: Vec<_> = units
-        .iter()
-        .skip_while(|(number, _)| *number == 0)
-        .take(2)
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, unit)| format!("{number} {unit}"))
-        .collect();
-    if shown.is_empty() {
-        "0 s".to_owned()
-    } else {
-        shown.join(" ")
-    }
-}
-
 fn waits(retries: u32) -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(FIRST_WAIT)
@@ -127,6 +102,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::error::LONGEST_WAIT;
 
     fn busy(retry_after: Option<Duration>) -> Error {
         Error::Http {
@@ -140,14 +116,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_registry_that_asks_for_minutes_gets_them_and_for_hours_is_named_at_once() {
         let begun = Instant::now();
-        let mut patience = Patience::new(2);
-        let waited = patience.wait(busy(Some(LONGEST_WAIT))).await;
+        let mut budget = RetryBudget::new(2);
+        let waited = budget.wait(busy(Some(LONGEST_WAIT))).await;
         assert!(
             waited.is_ok() && begun.elapsed() >= LONGEST_WAIT,
             "{waited:?}"
         );
         let begun = Instant::now();
-        let told = patience.wait(busy(Some(Duration::from_secs(7500)))).await;
+        let told = budget.wait(busy(Some(Duration::from_secs(7500)))).await;
         assert_eq!(begun.elapsed(), Duration::ZERO);
         let told = told
             .err()
@@ -158,25 +134,10 @@ mod tests {
             "{told}"
         );
         let begun = Instant::now();
-        assert!(patience.wait(busy(None)).await.is_ok());
+        assert!(budget.wait(busy(None)).await.is_ok());
         assert!(
             begun.elapsed() < Duration::from_secs(1),
             "without a header, back-off is enough"
         );
-    }
-
-    #[test]
-    fn times_are_spelled_for_people() {
-        let table = [
-            (0, "0 s"),
-            (59, "59 s"),
-            (60, "1 min"),
-            (3601, "1 h"),
-            (7500, "2 h 5 min"),
-            (180_000, "2 d 2 h"),
-        ];
-        for (seconds, text) in table {
-            assert_eq!(spelled(Duration::from_secs(seconds)), text);
-        }
     }
 }

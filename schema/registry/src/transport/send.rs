@@ -5,7 +5,6 @@ and reading no more of an answer than was bargained for.
 
 use std::sync::atomic::Ordering;
 
-use net::proxy;
 use reqwest::{
     Client, Method, RequestBuilder, Response, StatusCode,
     header::{AUTHORIZATION, HeaderValue, LOCATION, WWW_AUTHENTICATE},
@@ -20,15 +19,11 @@ use crate::{
         challenge::{self, Challenge},
     },
     client::Remote,
-    error,
-    transport::{clients::Traffic, origin, reply::Reply},
+    transport::{clients::Traffic, origin, refusal, reply::Reply},
 };
 
 /// Most redirects that are followed.
 const REDIRECTS: usize = 10;
-
-/// Most bytes read of an error's body.
-const ERROR_LIMIT: usize = 8 << 10;
 
 /// A body of up to this many bytes, 256 KiB, is read whenever it comes.
 const SMALL: u64 = 256 << 10;
@@ -54,11 +49,11 @@ pub(crate) struct Call<'a> {
 impl Remote {
     /// Sends, logs in where asked, retries what may pass. The answer's status is 2xx or one of `expected`.
     pub(crate) async fn call(&self, call: &Call<'_>, expected: &[u16]) -> Result<Reply, Error> {
-        let mut patience = self.patience();
+        let mut budget = self.retry_budget();
         loop {
             match self.call_once(call, expected).await {
                 Ok(response) => return Ok(response),
-                Err(error) => patience.wait(error).await?,
+                Err(error) => budget.wait(error).await?,
             }
         }
     }
@@ -71,7 +66,7 @@ impl Remote {
     ) -> Result<Reply, Error> {
         let mut logins = 0;
         loop {
-            let place = self.place().await;
+            let place = self.permit().await;
             let known = self.shared.logins.are_known();
             let header = self.shared.logins.header(&call.access).await?;
             let response = self.follow(call, header.as_ref()).await?;
@@ -101,7 +96,7 @@ impl Remote {
                 return Ok(Reply::new(response, place));
             }
             let reply = Reply::new(response, place);
-            return Err(refusal(&call.method, reply, call.target.clone()).await);
+            return Err(refusal::refusal(&call.method, reply, call.target.clone()).await);
         }
     }
 
@@ -220,29 +215,6 @@ fn challenges(response: &Response) -> Vec<Challenge> {
     let lines = response.headers().get_all(WWW_AUTHENTICATE);
     let lines = lines.iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(challenge::parse).collect()
-}
-
-/// The error for an answer that is a refusal, with what the registry says of it.
-pub(crate) async fn refusal(method: &Method, mut reply: Reply, target: String) -> Error {
-    if let Some(proxy) = proxy::of(reply.url())
-        && reply.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-    {
-        return Error::Unreachable {
-            host: origin::authority(reply.url()),
-            detail: proxy.wants_login(),
-            transient: false,
-        };
-    }
-    let mut body = Vec::new();
-    while body.len() < ERROR_LIMIT {
-        match reply.chunk("", "").await {
-            Ok(Some(chunk)) => {
-                body.extend_from_slice(chunk.get(..ERROR_LIMIT - body.len()).unwrap_or(&chunk))
-            }
-            _ => break,
-        }
-    }
-    error::refused(method, reply.status(), reply.headers(), &body, target)
 }
 
 /// A body that is taken whole, if it is not larger than it may be.

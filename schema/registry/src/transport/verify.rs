@@ -12,6 +12,7 @@ use std::{
     sync::{Arc, LazyLock, OnceLock},
 };
 
+use net::tls::Explained;
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
     SignatureScheme,
@@ -45,18 +46,6 @@ pub(crate) struct Verifier {
     provider: Arc<CryptoProvider>,
     authorities: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
 }
-
-/// A refusal in words that the libraries have no error for.
-#[derive(Debug)]
-pub(crate) struct Explained(pub &'static str);
-
-impl fmt::Display for Explained {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl std::error::Error for Explained {}
 
 impl Verifier {
     /// Trusts the system's certificates and the given ones; with `anyone` whoever answers.

@@ -76,7 +76,7 @@ async fn a_registry_that_wants_chunks_gets_them() -> Outcome {
     Ok(())
 }
 
-/// Fails half-way, as a source does whose digest turns out wrong.
+/// Fails half-form, as a source does whose digest turns out wrong.
 struct Broken;
 
 impl BlobSource for Broken {

@@ -1,78 +1,86 @@
 /*!
 Registries and repositories that take nothing more: read-only, over a quota, asking for hours of peace, not there for us.
 
-The first blob that hears so says it for all. The others are not sent to hear it again, and the user reads it once.
+The first blob that is refused so stands for all: the others are not sent, and the user reads the reason once.
 */
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use schema::Repository;
 
-use crate::{Error, Remote, error::too_long, transport::retry::LONGEST_WAIT};
+use crate::{
+    Error,
+    error::{LONGEST_WAIT, too_long},
+};
 
 /// What was refused for good in this run: everything (`None`), or single repositories.
 #[derive(Debug, Default)]
-pub(crate) struct Closed(Mutex<HashMap<Option<Repository>, String>>);
+pub(crate) struct RefusedForGood(Mutex<HashMap<Option<Repository>, String>>);
 
 /// Which of its requests a registry refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Step {
     /// To begin an upload, which says nothing of what it brings.
-    Opening,
+    Open,
     /// To take bytes or a manifest.
-    Storing,
+    Store,
 }
 
-impl Remote {
-    /// An error where uploads to this repository were refused for good before.
-    pub(crate) fn still_open(&self) -> Result<(), Error> {
-        let closed = self.shared.closed.map();
-        let reason = closed.get(&None).map(|detail| (None, detail)).or_else(|| {
-            closed
-                .get(&Some(self.repository.clone()))
-                .map(|detail| (Some(&self.repository), detail))
-        });
-        match reason {
-            Some((repository, detail)) => Err(self.closed(repository, detail.clone())),
-            None => Ok(()),
+impl RefusedForGood {
+    /// An error where uploads to this repository of `host` were refused for good before.
+    pub(crate) fn check(&self, host: &str, repository: &Repository) -> Result<(), Error> {
+        let reasons = self.reasons();
+        let own = Some(repository.clone());
+        for scope in [&None, &own] {
+            if let Some(reason) = reasons.get(scope) {
+                return Err(closed(host, scope.as_ref(), reason.clone()));
+            }
         }
+        Ok(())
     }
 
     /// The error as it is, or, if what it says holds for whatever is pushed there, as [`Error::Closed`] from now on.
-    pub(crate) fn refused_for_good(&self, error: Error, asked: Asked) -> Error {
-        let Some((whole, detail)) = reason(&error, asked) else {
+    pub(crate) fn learn(
+        &self,
+        error: Error,
+        step: Step,
+        host: &str,
+        repository: &Repository,
+    ) -> Error {
+        let Some((whole, reason)) = reason(&error, step) else {
             return error;
         };
-        let repository = (!whole).then(|| self.repository.clone());
-        let mut closed = self.shared.closed.map();
-        // What was said first stays, so that all say the same.
-        let detail = closed.entry(repository.clone()).or_insert(detail).clone();
-        drop(closed);
-        self.closed(repository.as_ref(), detail)
+        let scope = (!whole).then(|| repository.clone());
+        // The first reason stays, so that every blob is refused with the same.
+        let reason = self
+            .reasons()
+            .entry(scope.clone())
+            .or_insert(reason)
+            .clone();
+        closed(host, scope.as_ref(), reason)
     }
 
-    fn closed(&self, repository: Option<&Repository>, detail: String) -> Error {
-        let host = &self.shared.host;
-        Error::Closed {
-            target: repository
-                .map_or_else(|| host.clone(), |repository| format!("{host}/{repository}")),
-            detail,
-        }
-    }
-}
-
-impl Closed {
-    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<Option<Repository>, String>> {
+    fn reasons(&self) -> MutexGuard<'_, HashMap<Option<Repository>, String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether it holds for the whole registry, and what to tell. None for what concerns only what was sent.
-fn reason(error: &Error, asked: Asked) -> Option<(bool, String)> {
-    let opening = asked == Asked::Opening;
+fn closed(host: &str, repository: Option<&Repository>, detail: String) -> Error {
+    Error::Closed {
+        target: repository.map_or_else(
+            || host.to_owned(),
+            |repository| format!("{host}/{repository}"),
+        ),
+        detail,
+    }
+}
+
+/// Whether it holds for the whole registry, and why. None for what concerns only what was sent.
+fn reason(error: &Error, step: Step) -> Option<(bool, String)> {
+    let opening = step == Step::Open;
     if let Error::UploadElsewhere { host, .. } = error {
         let hint = format!("if the image may go there, give --allow-upload-host {host}");
         return Some((
@@ -80,16 +88,16 @@ fn reason(error: &Error, asked: Asked) -> Option<(bool, String)> {
             format!("the registry sends the upload to another host, {host}; {hint}"),
         ));
     }
-    let (status, said) = match error {
+    let (status, answer) = match error {
         Error::Http { status, detail, .. } | Error::Denied { status, detail, .. } => {
             (*status, detail.as_str())
         }
         Error::NotFound { detail, .. } => (404, detail.as_str()),
         _ => return None,
     };
-    let words = said.to_ascii_lowercase();
+    let words = answer.to_ascii_lowercase();
     let any = |list: &[&str]| list.iter().any(|word| words.contains(word));
-    let answered = format!("the registry answered {status}{said}");
+    let answered = format!("the registry answered {status}{answer}");
     if let Error::Http { retry_after, .. } = error
         && retry_after.is_some_and(|wait| wait > LONGEST_WAIT)
     {
@@ -110,10 +118,10 @@ fn reason(error: &Error, asked: Asked) -> Option<(bool, String)> {
     }
     match error {
         Error::Denied { hint, .. } if opening => {
-            Some((false, format!("access denied ({status}{said}); {hint}")))
+            Some((false, format!("access denied ({status}{answer}); {hint}")))
         }
         Error::NotFound { hint, .. } if opening => {
-            Some((false, format!("not found{said}; {hint}")))
+            Some((false, format!("not found{answer}; {hint}")))
         }
         _ => None,
     }
@@ -145,29 +153,29 @@ mod tests {
 
     #[test]
     fn what_concerns_everything_is_told_apart_from_what_concerns_one_blob() {
-        use Asked::{Opening, Storing};
+        use Step::{Open, Store};
         let harbor = ": DENIED adding 5.0 GiB of storage resource, which when updated to current usage of 9.0 GiB will exceed the configured upper limit of 10.0 GiB";
         let table = [
-            (http(405, ": UNSUPPORTED", None), Opening, Some(true)),
-            (http(503, "", None), Opening, Some(true)),
-            (http(405, "", None), Storing, None),
-            (http(503, "", None), Storing, None),
-            (http(429, "", Some(7200)), Storing, Some(true)),
-            (http(429, "", Some(30)), Storing, None),
-            (http(507, "", None), Storing, Some(false)),
-            (denied(harbor), Storing, Some(false)),
+            (http(405, ": UNSUPPORTED", None), Open, Some(true)),
+            (http(503, "", None), Open, Some(true)),
+            (http(405, "", None), Store, None),
+            (http(503, "", None), Store, None),
+            (http(429, "", Some(7200)), Store, Some(true)),
+            (http(429, "", Some(30)), Store, None),
+            (http(507, "", None), Store, Some(false)),
+            (denied(harbor), Store, Some(false)),
             (
                 denied(": DENIED The system is in read only mode. Any modification is prohibited."),
-                Storing,
+                Store,
                 Some(true),
             ),
-            (denied(""), Opening, Some(false)),
-            (denied(""), Storing, None),
-            (http(413, "", None), Storing, None),
+            (denied(""), Open, Some(false)),
+            (denied(""), Store, None),
+            (http(413, "", None), Store, None),
         ];
-        for (error, asked, whole) in table {
-            let found = reason(&error, asked).map(|(whole, _)| whole);
-            assert_eq!(found, whole, "{error} {asked:?}");
+        for (error, step, whole) in table {
+            let found = reason(&error, step).map(|(whole, _)| whole);
+            assert_eq!(found, whole, "{error} {step:?}");
         }
     }
 }
