@@ -9,8 +9,7 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use registry::web::Response;
-use registry::web::{self, Web, WebError};
+use registry::web::{self, Download, Web, WebError};
 use schema::manifest::Blob;
 use url::Url;
 
@@ -65,7 +64,7 @@ impl LayerUrl {
                 false => strangers.clone(),
             };
             match web.open(&url, 0, IDLE).await {
-                Ok((response, 0)) if response.content_length().is_none_or(|size| size == blob.size) => {
+                Ok(download) if download.size().is_none_or(|size| size == blob.size) => {
                     return Ok(Self { web, url });
                 }
                 Ok(_) => reasons.push(format!("{shown} has another size")),
@@ -97,7 +96,7 @@ impl LayerUrl {
             size: blob.size,
             given: 0,
             skip: 0,
-            response: None,
+            download: None,
             cuts: 0,
         };
         stream::try_unfold(reading, |mut reading| async move {
@@ -118,7 +117,7 @@ struct Reading {
     given: u64,
     /// Bytes to be passed over, of a server that begins again.
     skip: u64,
-    response: Option<Response>,
+    download: Option<Download>,
     cuts: u32,
 }
 
@@ -132,7 +131,7 @@ impl Reading {
                     return Ok(Some(bytes));
                 }
                 Err(WebError::Cut(_) | WebError::Slow(_)) if self.cuts < CUTS => {
-                    (self.response, self.cuts) = (None, self.cuts + 1);
+                    (self.download, self.cuts) = (None, self.cuts + 1);
                 }
                 Err(error) => {
                     return Err(Error::Download {
@@ -148,12 +147,13 @@ impl Reading {
     }
 
     async fn step(&mut self) -> Result<Bytes, WebError> {
-        let Some(response) = &mut self.response else {
-            let (response, begins) = self.from.web.open(&self.from.url, self.given, IDLE).await?;
-            (self.response, self.skip) = (Some(response), self.given.saturating_sub(begins));
+        let Some(download) = &mut self.download else {
+            let download = self.from.web.open(&self.from.url, self.given, IDLE).await?;
+            self.skip = self.given.saturating_sub(download.begins_at());
+            self.download = Some(download);
             return Ok(Bytes::new());
         };
-        let Some(mut bytes) = web::next(response, IDLE).await? else {
+        let Some(mut bytes) = download.next().await? else {
             return Err(WebError::Cut("it ended early".to_owned()));
         };
         let skipped = bytes.split_to(

@@ -1,7 +1,7 @@
 /*!
-Other programs that are asked for something: credential helpers, login plugins.
+Other programs that are run for what they print: credential helpers, login plugins.
 
-What they say is read up to a limit, and they are stopped when they say more or take too long, whatever they are busy with.
+What they print is read up to a limit, and they are stopped when they print more or take too long, whatever they are busy with.
 They are named by files of the user and come from anywhere: what our own variables hold, a passphrase first of all, is none of
 their business.
 */
@@ -36,14 +36,14 @@ pub struct Bounds {
 
 /// What a program that ended by itself left.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Output {
     /// How it ended.
     pub status: ExitStatus,
     /// Its standard output, within the bounds. It may be a secret.
     pub stdout: Zeroizing<Vec<u8>>,
 }
 
-/// Why there is no answer. Each reads on from the program's name.
+/// Why there is no output. Each reads on from the program's name.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// It could not be started, or not be read.
@@ -52,18 +52,18 @@ pub enum ProcessError {
     /// It took too long, and was stopped.
     #[error("did not finish within {} s", .0.as_secs())]
     Slow(Duration),
-    /// It said too much, and was stopped.
+    /// It printed too much, and was stopped.
     #[error("printed more than {} KiB", .0 >> 10)]
     Talkative(usize),
 }
 
 /// Runs a program with `input` (a few bytes) on its standard input. What it prints on standard error is not shown, as it may be
 /// a secret.
-pub async fn ask(
+pub async fn run(
     command: &mut Command,
     input: &[u8],
     bounds: &Bounds,
-) -> Result<Answer, ProcessError> {
+) -> Result<Output, ProcessError> {
     without_our_variables(command);
     let input = (!input.is_empty()).then_some(input);
     let mut child = command
@@ -76,13 +76,13 @@ pub async fn ask(
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
-    let answer = timeout(bounds.time, answer(&mut child, input, bounds.bytes)).await;
-    let answer = answer.unwrap_or(Err(ProcessError::Slow(bounds.time)));
-    if answer.is_err() {
+    let output = timeout(bounds.time, exchange(&mut child, input, bounds.bytes)).await;
+    let output = output.unwrap_or(Err(ProcessError::Slow(bounds.time)));
+    if output.is_err() {
         // It may have ended by now.
         let _ = child.start_kill();
     }
-    answer
+    output
 }
 
 /// No child inherits our own variables; one that is set for it alone it gets.
@@ -101,19 +101,19 @@ fn without_our_variables(command: &mut Command) {
     }
 }
 
-async fn answer(
+async fn exchange(
     child: &mut Child,
     input: Option<&[u8]>,
     limit: usize,
-) -> Result<Answer, ProcessError> {
+) -> Result<Output, ProcessError> {
     let (stdin, out) = (child.stdin.take(), child.stdout.take());
-    let tell = async move {
+    let give = async move {
         if let (Some(mut stdin), Some(input)) = (stdin, input) {
             // A program that does not read its input may still answer.
             let _ = stdin.write_all(input).await;
         }
     };
-    let hear = async move {
+    let take = async move {
         let mut stdout = Zeroizing::new(Vec::new());
         match out {
             Some(out) => out.take(limit as u64 + 1).read_to_end(&mut stdout).await,
@@ -121,13 +121,13 @@ async fn answer(
         }
         .map(|_| stdout)
     };
-    let ((), stdout) = join(tell, hear).await;
+    let ((), stdout) = join(give, take).await;
     let stdout = stdout?;
     if stdout.len() > limit {
         return Err(ProcessError::Talkative(limit));
     }
     let status = child.wait().await?;
-    Ok(Answer { status, stdout })
+    Ok(Output { status, stdout })
 }
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_comes_with_its_status() -> Result<(), ProcessError> {
-        let answer = ask(&mut shell("cat; exit 3"), b"asked", &BOUNDS).await?;
+        let answer = run(&mut shell("cat; exit 3"), b"asked", &BOUNDS).await?;
         assert_eq!(
             (answer.status.code(), answer.stdout.as_slice()),
             (Some(3), &b"asked"[..])
@@ -158,7 +158,7 @@ mod tests {
     /// Output without end was once kept until the program's time was up: 730 MB of it.
     #[tokio::test]
     async fn a_program_that_does_not_stop_talking_is_stopped() {
-        let flood = ask(&mut shell("exec yes"), b"", &BOUNDS).await;
+        let flood = run(&mut shell("exec yes"), b"", &BOUNDS).await;
         assert!(
             matches!(flood, Err(ProcessError::Talkative(1000))),
             "{flood:?}"
@@ -171,9 +171,9 @@ mod tests {
             time: Duration::from_millis(50),
             ..BOUNDS
         };
-        let hangs = ask(&mut shell("exec sleep 600"), b"ignored", &bounds).await;
+        let hangs = run(&mut shell("exec sleep 600"), b"ignored", &bounds).await;
         assert!(matches!(hangs, Err(ProcessError::Slow(_))), "{hangs:?}");
-        let missing = ask(&mut Command::new("/nowhere/to/be/found"), b"", &BOUNDS).await;
+        let missing = run(&mut Command::new("/nowhere/to/be/found"), b"", &BOUNDS).await;
         assert!(matches!(missing, Err(ProcessError::Io(_))), "{missing:?}");
     }
 }

@@ -1,10 +1,10 @@
 /*!
 What a registry turned out to be unable to do, so that it is asked for it once and not for every image.
 
-Nothing here changes what is found, only how often the same refusal is heard. The answers of one host may differ: a proxy
+Nothing here changes what is found, only how often the same refusal is asked for. The answers of one host may differ: a proxy
 puts several registries behind one name, each below a first path component of its own. So a missing referrers API counts
-for the repositories below one such component, and for the whole host once a second component says the same and none has
-said otherwise.
+for the repositories below one such component, and for the whole host once a second component lacks it too and none has
+it.
 */
 
 use std::{
@@ -54,7 +54,7 @@ impl Capabilities {
 #[derive(Debug, Default)]
 pub(crate) struct Referrers {
     known: Mutex<Known>,
-    /// UploadStatus while the first questions are asked, so that many images do not hear the same refusal at once.
+    /// Held while the first questions are asked, so that many images do not get the same refusal at once.
     first: tokio::sync::Mutex<()>,
 }
 
@@ -91,7 +91,7 @@ impl Referrers {
             return None;
         }
         known.asked += 1;
-        // Whoever waited while the last word was said need not hold up the others.
+        // Whoever waited for the deciding answer need not hold up the others.
         Some((!known.settled()).then_some(turn))
     }
 

@@ -109,7 +109,7 @@ impl Registry {
         Self::new(host, &options)
     }
 
-    /// Whether anything answers there, whatever it says. Asked once, without retries.
+    /// Whether anything answers there, whatever the answer. Asked once, without retries.
     pub async fn ping(&self) -> Result<(), Error> {
         let Shared { host, base, .. } = &*self.0;
         let request = self.0.clients.to(Traffic::Api, base)?.get(base.clone());
@@ -167,7 +167,7 @@ impl Remote {
         }
     }
 
-    /// RetryBudget for one operation.
+    /// The attempts that one operation has.
     pub(crate) fn retry_budget(&self) -> RetryBudget {
         if self.lookup {
             RetryBudget::lookup(self.shared.retries)
@@ -182,7 +182,7 @@ impl Remote {
         Arc::clone(&self.shared.permits).acquire_owned().await.ok()
     }
 
-    /// `HOST/REPOSITORY` followed by what is asked there, as errors tell it.
+    /// `HOST/REPOSITORY` followed by what is asked for there, as errors show it.
     pub(crate) fn target(&self, what: &dyn fmt::Display) -> String {
         let text = what.to_string();
         let separator = if text.starts_with("sha256:") {

@@ -1,5 +1,5 @@
 /*!
-What can go wrong with a registry, told by who has to act: the user, the network, the registry, or the caller's bytes.
+What can go wrong with a registry, sorted by who has to act: the user, the network, the registry, or the caller's bytes.
 
 Whether another attempt can help is a property of the error ([`Error::is_transient`]), never read off its text.
 */
@@ -24,13 +24,13 @@ pub enum Error {
         /// What happened and what to do.
         detail: String,
     },
-    /// What is said of every blob or manifest there, so that no more of them are sent in this run. The registry's
+    /// A refusal that holds for every blob or manifest there, so that no more of them are sent in this run. The registry's
     /// operator's to mend.
     #[error("{target}: {detail}")]
     Closed {
         /// The host, or `HOST/REPOSITORY` if others there may still be written to.
         target: String,
-        /// What the registry said and what to do.
+        /// The reason that the registry gave, and what to do.
         detail: String,
     },
     /// A flag, a certificate file or a credentials file is wrong. The user's to mend.
@@ -45,7 +45,7 @@ pub enum Error {
         host: String,
         /// What was being moved.
         target: String,
-        /// What the transport said.
+        /// The reason that the transport gave.
         detail: String,
     },
     /// 401 or 403 with what credentials there are. The user's to mend.
@@ -55,7 +55,7 @@ pub enum Error {
         target: String,
         /// 401 or 403.
         status: u16,
-        /// What the registry said, empty or opening with `: `.
+        /// The reason that the registry gave, empty or opening with `: `.
         detail: String,
         /// What to check.
         hint: &'static str,
@@ -79,14 +79,14 @@ pub enum Error {
         target: String,
         /// The status code.
         status: u16,
-        /// What the registry said, empty or opening with `: `.
+        /// The reason that the registry gave, empty or opening with `: `.
         detail: String,
         /// How long it asked to be left alone.
         retry_after: Option<Duration>,
     },
     /// A tag exists with other content, and the registry does not let it move. The registry's operator's to decide.
     #[error(
-        "{target}: the tag exists there as {found}, is to be {expected}, and the registry does not let it change ({said}); \
+        "{target}: the tag exists there as {found}, is to be {expected}, and the registry does not let it change ({reason}); \
          remove the tag there, let it be changed, or give the image another name with --map"
     )]
     Immutable {
@@ -97,14 +97,14 @@ pub enum Error {
         /// What it should point to.
         expected: Digest,
         /// What the registry answered.
-        said: String,
+        reason: String,
     },
     /// 404 for something that has to be there. The user's to check.
     #[error("{target}: not found{detail}; {hint}")]
     NotFound {
         /// What was asked for.
         target: String,
-        /// What the registry said, empty or opening with `: `.
+        /// The reason that the registry gave, empty or opening with `: `.
         detail: String,
         /// What to check.
         hint: &'static str,

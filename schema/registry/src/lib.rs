@@ -32,4 +32,3 @@ pub use manifests::{PutManifest, RawManifest};
 pub use options::Options;
 pub use pull::Slice;
 pub use push::{BlobSource, Mount, Upload};
-pub use transport::anonymous_client;

@@ -26,13 +26,13 @@ use crate::{
 pub struct RawManifest {
     /// The body, byte for byte; at most [`MANIFEST_LIMIT`].
     pub bytes: Bytes,
-    /// From `Content-Type`, or read from the body where the registry did not say.
+    /// From `Content-Type`, or read from the body where there was none.
     pub media_type: MediaType,
     /// The digest of `bytes`.
     pub digest: Digest,
 }
 
-/// What a registry said to a manifest it took.
+/// What a registry answered to a manifest that it took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PutManifest {
     /// It keeps the referrers list itself (`OCI-Subject`; distribution-spec, "Pushing Manifests with Subject").
@@ -166,8 +166,8 @@ impl Remote {
         let Some(found) = found.filter(|found| *found != expected) else {
             return Ok(found.is_some());
         };
-        let said = error.to_string();
-        let words = said.to_ascii_lowercase();
+        let reason = error.to_string();
+        let words = reason.to_ascii_lowercase();
         let immutable = [
             "immutab",
             "overwrit",
@@ -180,7 +180,7 @@ impl Remote {
                 target: self.target(selector),
                 found,
                 expected,
-                said,
+                reason,
             });
         }
         Ok(false)
@@ -204,7 +204,7 @@ impl Remote {
     async fn manifest_once(&self, selector: &Selector) -> Result<RawManifest, Error> {
         let call = self.ask(Method::GET, selector);
         let response = self.call_once(&call, &[]).await?;
-        let (kind, said) = (content_type(&response), declared(&response));
+        let (kind, declared) = (content_type(&response), declared(&response));
         let protocol = |detail: String| Error::Protocol {
             target: call.target.clone(),
             detail,
@@ -229,7 +229,7 @@ impl Remote {
         };
         if let Some(expected) = asked
             .into_iter()
-            .chain(said)
+            .chain(declared)
             .find(|expected| *expected != digest)
         {
             return Err(Error::Digest {

@@ -85,7 +85,7 @@ async fn run(
         bytes: OUTPUT_LIMIT,
         time: limit,
     };
-    let output = process::ask(&mut program, &[], &bounds).await;
+    let output = process::run(&mut program, &[], &bounds).await;
     let output = output.map_err(|error| match &error {
         ProcessError::Io(reason) if reason.kind() == io::ErrorKind::NotFound => {
             let hint = exec.install_hint.as_deref().unwrap_or_default();

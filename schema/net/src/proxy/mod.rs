@@ -176,12 +176,11 @@ impl Proxy {
 
     /// What it made of the request for a tunnel, where that is what went wrong below an error.
     pub fn refusal(&self, error: &(dyn std::error::Error + 'static)) -> Option<String> {
-        let said =
-            |words: &str| causes::chain(error).any(|error| error.to_string().contains(words));
-        if said("proxy authorization required") {
+        let has = |words: &str| causes::chain(error).any(|error| error.to_string().contains(words));
+        if has("proxy authorization required") {
             return Some(self.wants_login());
         }
-        said("tunnel error: unsuccessful").then(|| {
+        has("tunnel error: unsuccessful").then(|| {
             format!("the proxy {self} refuses to connect to it; ask for leave there, or name the host in NO_PROXY")
         })
     }

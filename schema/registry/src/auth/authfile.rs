@@ -98,7 +98,7 @@ impl AuthFile {
     }
 
     pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
-        // serde_json's own message may quote a value, so only the place is told.
+        // serde_json's own message may quote a value, so only the position is shown.
         let broken = |error: serde_json::Error| {
             let (path, line, column) = (path.display(), error.line(), error.column());
             Error::Config(format!(

@@ -1,6 +1,9 @@
 /*!
 `WWW-Authenticate`, as RFC 9110 section 11.6.1 writes it: several challenges may share one line, and both they and
 their parameters are separated by commas, so this is a small tokenizer rather than a split.
+
+The crate http-auth gives up a whole line over what real registries send, a realm without quotes (`realm=https://…`) or with
+letters beyond ASCII, where this reader takes what it understands.
 */
 
 /// One way to log in that the server offers.
@@ -117,6 +120,13 @@ mod tests {
         ];
         assert_eq!(parse(two), expected);
         assert_eq!(parse("Negotiate, Basic realm=x").len(), 2);
+        // Without quotes, and beyond ASCII: what a strict reader refuses.
+        let bare = "Bearer realm=https://r.io/token,service=r.io";
+        let expected = [("realm", "https://r.io/token"), ("service", "r.io")];
+        assert_eq!(parse(bare), [challenge("bearer", &expected)]);
+        let words = r#"Basic realm="Zugang für alle""#;
+        let expected = [("realm", "Zugang für alle")];
+        assert_eq!(parse(words), [challenge("basic", &expected)]);
         assert_eq!(
             parse(r#"Bearer realm="never closed"#),
             [challenge("bearer", &[])]

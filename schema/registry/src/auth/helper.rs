@@ -20,7 +20,7 @@ const BOUNDS: Bounds = Bounds {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct HelperOutput {
     username: String,
     secret: String,
 }
@@ -43,7 +43,7 @@ pub(crate) async fn ask(
     if name.contains('/') {
         return Err(failed("is a path, expected a bare name".to_owned()));
     }
-    let output = process::ask(
+    let output = process::run(
         Command::new(&program).arg("get"),
         server.as_bytes(),
         &BOUNDS,
@@ -60,17 +60,17 @@ pub(crate) async fn ask(
         output => output.map_err(|error| failed(error.to_string()))?,
     };
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stdout);
-        if said.contains("credentials not found") {
+        let printed = String::from_utf8_lossy(&output.stdout);
+        if printed.contains("credentials not found") {
             return Ok(None);
         }
         return Err(failed(format!(
             "failed ({}): {}",
             output.status,
-            clean(said.trim())
+            clean(printed.trim())
         )));
     }
-    let answer: Answer = serde_json::from_slice(&output.stdout)
+    let found: HelperOutput = serde_json::from_slice(&output.stdout)
         .map_err(|_| failed("did not answer with the expected JSON".to_owned()))?;
-    Ok(Some(basic(&answer.username, &answer.secret)))
+    Ok(Some(basic(&found.username, &found.secret)))
 }

@@ -42,7 +42,7 @@ use crate::{
     transport::{clients::Clients, origin},
 };
 
-/// How the registry wants to be shown who we are.
+/// How to log in.
 #[derive(Debug, Clone)]
 enum Scheme {
     Basic,
@@ -108,7 +108,7 @@ impl Logins {
             },
             Some(scheme @ Scheme::Bearer { .. }) => {
                 let slot = self.slot(access);
-                // UploadStatus while fetching: whoever else wants this token waits for it.
+                // Held while fetching: whoever else wants this token waits for it.
                 let mut slot = slot.lock().await;
                 if let Some(token) = slot
                     .token
@@ -138,7 +138,7 @@ impl Logins {
         }
     }
 
-    /// Whether the registry has said how it wants to be shown who we are.
+    /// Whether the way to log in is known.
     pub(crate) fn are_known(&self) -> bool {
         self.scheme().is_some()
     }
@@ -243,7 +243,7 @@ impl Logins {
     }
 
     async fn credentials(&self, access: &Access) -> Result<Option<Credentials>, Error> {
-        // UploadStatus while a helper runs, so that it is asked once.
+        // Held while a helper runs, so that it is asked once.
         let mut known = self.known.lock().await;
         if let Some(found) = known.get(&access.repository) {
             return Ok(found.clone());

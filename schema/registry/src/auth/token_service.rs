@@ -163,14 +163,14 @@ impl Logins {
 
     fn token(&self, body: &[u8], asked_at: Instant) -> Result<Token, Error> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct TokenBody {
             token: Option<String>,
             access_token: Option<String>,
             /// A number by the specification; some write it as a text, or null.
             expires_in: Option<serde_json::Value>,
         }
         let unusable = || self.error("its token service answered without a usable token");
-        let answer: Answer = serde_json::from_slice(body).map_err(|_| unusable())?;
+        let answer: TokenBody = serde_json::from_slice(body).map_err(|_| unusable())?;
         let token = answer
             .token
             .filter(|token| !token.is_empty())

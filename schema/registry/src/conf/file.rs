@@ -1,4 +1,4 @@
-/*! One file of `registries.conf`, read and checked. What is wrong in it is said with its name and line. */
+/*! One file of `registries.conf`, read and checked. An error names the file and the line. */
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::Endpoint;
 use crate::{Error, error::clean};
 
-/// What one file says.
+/// What one file sets.
 #[derive(Debug)]
 pub(crate) struct File {
     pub entries: Vec<Entry>,
@@ -18,7 +18,7 @@ pub(crate) struct File {
     pub search: Option<Vec<String>>,
 }
 
-/// What is said of all names below a prefix.
+/// The settings of all names below a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// `HOST[:PORT][/PATH]`, or `*.DOMAIN`.

@@ -22,18 +22,18 @@ use schema::{Reference, Repository};
 
 use crate::Error;
 
-/// All files together. Where there are none, nothing is said of any registry.
+/// All files together. Where there are none, every registry is as it is named.
 #[derive(Debug, Clone, Default)]
 pub struct RegistriesConf {
     entries: BTreeMap<String, Entry>,
-    aliases: BTreeMap<String, Said>,
+    aliases: BTreeMap<String, Alias>,
     search: Option<(Vec<String>, PathBuf)>,
 }
 
-/// What a file says, and which.
+/// What a short name stands for, and the file that sets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Said {
-    text: String,
+struct Alias {
+    target: String,
     file: PathBuf,
 }
 
@@ -65,7 +65,7 @@ impl RegistriesConf {
         }
     }
 
-    /// Later files replace what earlier ones say of the same prefix, the same alias, or of the search.
+    /// Later files replace what earlier ones set: the same prefix, the same alias, the search.
     fn of(files: impl IntoIterator<Item = (PathBuf, String)>) -> Result<Self, Error> {
         let mut whole = Self::default();
         for (path, text) in files {
@@ -76,7 +76,7 @@ impl RegistriesConf {
                 .extend(entries.map(|entry| (entry.prefix.clone(), entry)));
             for (name, target) in file.aliases {
                 let file = path.clone();
-                whole.aliases.insert(name, Said { text: target, file });
+                whole.aliases.insert(name, Alias { target, file });
             }
             if let Some(search) = file.search {
                 whole.search = Some((search, path));

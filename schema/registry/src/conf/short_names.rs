@@ -1,5 +1,5 @@
 /*!
-Short names: `[aliases]` says what one means, and a single registry to search says it as well.
+Short names: `[aliases]` sets what one stands for, and so does a single registry to search.
 
 Several registries to search leave a name with several meanings. podman asks the user then; here Docker Hub is meant where it is among
 them, as for docker and skopeo, and otherwise nothing is guessed. `docker://NAME` is skopeo's own form and always means Docker Hub.
@@ -17,10 +17,10 @@ impl RegistriesConf {
         if let Some(alias) = self
             .aliases
             .get(name)
-            .filter(|alias| !alias.text.is_empty())
+            .filter(|alias| !alias.target.is_empty())
         {
-            let (full, file) = (format!("{}{rest}", alias.text), alias.file.display());
-            tracing::info!("{typed} is {full}: {file} says so");
+            let (full, file) = (format!("{}{rest}", alias.target), alias.file.display());
+            tracing::info!("{typed} is {full}, as {file} sets it");
             return Ok(Some(full));
         }
         let Some((search, file)) = &self.search else {
@@ -32,7 +32,7 @@ impl RegistriesConf {
             [one] if one == "docker.io" => Ok(None),
             [one] => {
                 let full = format!("{one}/{typed}");
-                tracing::info!("{typed} is {full}: {file} says so");
+                tracing::info!("{typed} is {full}, as {file} sets it");
                 Ok(Some(full))
             }
             many if many.iter().any(|one| one == "docker.io") => {

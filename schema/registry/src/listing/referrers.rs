@@ -149,7 +149,7 @@ impl Remote {
         }
     }
 
-    /// The question, as errors tell it.
+    /// The path that is asked, as errors show it.
     fn referrers_path(&self, subject: &Digest) -> String {
         let Self { repository, .. } = self;
         format!("{}/v2/{repository}/referrers/{subject}", self.shared.host)

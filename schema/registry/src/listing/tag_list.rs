@@ -9,7 +9,7 @@ use std::{
 use schema::{Repository, Tag};
 use tokio::sync::OnceCell;
 
-/// What a repository's list says.
+/// The tags of a repository, as far as its list can be believed.
 #[derive(Debug)]
 pub enum TagList {
     /// There is no such repository (`NAME_UNKNOWN`).
@@ -28,7 +28,7 @@ pub struct Names {
 }
 
 impl TagList {
-    /// Whether it says that there is no such tag. One that it seems to hold may still not be there.
+    /// Whether there is no such tag, by this list. One that it seems to hold may still not be there.
     pub fn lacks(&self, tag: &Tag) -> bool {
         match self {
             Self::NoRepository => true,

@@ -2,8 +2,8 @@
 The tags of a repository in one request, where that saves many (distribution-spec, "Listing Tags").
 
 A list is only ever believed in what it lacks, and only if it is whole on its face: one page, of bounded size, within a few
-seconds. Repositories with a hundred thousand tags, registries that refuse lists, and lists that were cut say nothing, and
-whoever asked then asks for single tags.
+seconds. Repositories with a hundred thousand tags, registries that refuse lists, and lists that were cut count as unknown:
+single tags are asked for then.
 */
 
 use std::{sync::Arc, time::Duration};
@@ -59,7 +59,7 @@ impl Remote {
 
     async fn ask_for_tags(&self) -> Result<TagList, Error> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct TagsBody {
             tags: Option<Vec<String>>,
         }
         let mut url = self.url("tags/list");
@@ -82,8 +82,8 @@ impl Remote {
                 _ => TagList::Unknown,
             });
         }
-        let listed = serde_json::from_slice::<Answer>(&body).ok();
-        let tags = listed.and_then(|answer| answer.tags).unwrap_or_default();
+        let listed = serde_json::from_slice::<TagsBody>(&body).ok();
+        let tags = listed.and_then(|body| body.tags).unwrap_or_default();
         // Some registries cut lists without a word, at a round number.
         let perhaps_cut =
             more || tags.is_empty() || tags.len().is_multiple_of(50) || tags.len() > MOST;

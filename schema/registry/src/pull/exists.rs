@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Remote {
-    /// Whether the blob is there (distribution-spec, "Checking if content exists in the registry"). Where GET, too, tells
+    /// Whether the blob is there (distribution-spec, "Checking if content exists in the registry"). Where GET, too, shows
     /// another size, it is [`Error::Protocol`].
     pub async fn has_blob(&self, blob: &Blob) -> Result<bool, Error> {
         let mut budget = self.retry_budget();
@@ -46,7 +46,7 @@ impl Remote {
             Ok(_) => Ok(true),
             Err(Error::NotFound { .. }) => Ok(false),
             Err(error @ Error::Protocol { .. }) => Err(error),
-            // The registry itself said where it is; that its storage does not answer us is another matter.
+            // The registry itself named the place; that its storage does not answer us is another matter.
             Err(error) if redirected => {
                 tracing::debug!(%error, "the registry redirects to the blob, so it is there");
                 Ok(true)
@@ -67,10 +67,10 @@ impl Remote {
     }
 }
 
-/// The size is right, or it is not told (0 counts as not told) and the digest is.
+/// The size is right, or there is none (0 counts as none) and the digest is right.
 fn confirms(answer: &Response, blob: &Blob) -> bool {
     let sure = match length(answer.headers()) {
-        Some(told) if told == blob.size => true,
+        Some(length) if length == blob.size => true,
         None | Some(0) => manifests::declared(answer) == Some(blob.digest),
         Some(_) => false,
     };

@@ -36,7 +36,7 @@ pub enum Slice {
 }
 
 /// What a GET from an offset gave.
-pub(crate) enum Answer {
+pub(crate) enum BlobReply {
     /// The bytes from the offset up to and including that one, or nearer.
     Part(Reply, u64),
     /// The whole blob, from its first byte.
@@ -115,7 +115,7 @@ impl Remote {
     }
 
     /// Asks for the bytes from `from` to before `end`; without a range where that is everything.
-    pub(crate) async fn get(&self, blob: &Blob, from: u64, end: u64) -> Result<Answer, Error> {
+    pub(crate) async fn get(&self, blob: &Blob, from: u64, end: u64) -> Result<BlobReply, Error> {
         let range = (from > 0 || end < blob.size)
             .then(|| format!("bytes={from}-{}", end.saturating_sub(1)));
         let fill = |request: reqwest::RequestBuilder| match &range {
@@ -124,7 +124,7 @@ impl Remote {
         };
         let call = self.blob_call(Traffic::Bulk, Method::GET, blob, Some(&fill));
         let response = self.call_once(&call, &[]).await?;
-        let told = length(response.headers());
+        let declared = length(response.headers());
         if response.status() == StatusCode::PARTIAL_CONTENT {
             let text = response
                 .headers()
@@ -136,9 +136,9 @@ impl Remote {
                     if first == from
                         && last < end
                         && total.is_none_or(|total| total == blob.size)
-                        && told.is_none_or(|told| told == last - first + 1) =>
+                        && declared.is_none_or(|length| length == last - first + 1) =>
                 {
-                    Ok(Answer::Part(response, last))
+                    Ok(BlobReply::Part(response, last))
                 }
                 _ => {
                     let text = crate::error::clean(text);
@@ -152,12 +152,16 @@ impl Remote {
                 }
             };
         }
-        if manifests::content_type(&response).starts_with("text/html") && told != Some(blob.size) {
+        if manifests::content_type(&response).starts_with("text/html")
+            && declared != Some(blob.size)
+        {
             return Err(self.lies(blob, "is a web page; is it a registry?"));
         }
-        match told {
-            Some(told) if told != blob.size => Err(self.lies(blob, &format!("has {told} bytes"))),
-            _ => Ok(Answer::Whole(response)),
+        match declared {
+            Some(length) if length != blob.size => {
+                Err(self.lies(blob, &format!("has {length} bytes")))
+            }
+            _ => Ok(BlobReply::Whole(response)),
         }
     }
 
@@ -258,9 +262,9 @@ impl Reading {
         let Some(incoming) = &mut self.response else {
             let answer = self.remote.get(&self.blob, self.at, self.end).await?;
             let (response, skip, stop) = match answer {
-                Answer::Part(response, last) => (response, 0, last + 1),
-                Answer::Whole(response) if self.whole => (response, self.at, self.end),
-                Answer::Whole(_) => return Ok(false),
+                BlobReply::Part(response, last) => (response, 0, last + 1),
+                BlobReply::Whole(response) if self.whole => (response, self.at, self.end),
+                BlobReply::Whole(_) => return Ok(false),
             };
             self.response = Some(Incoming {
                 response,

@@ -2,7 +2,7 @@
 The end of an upload, when the registry has all bytes and puts them in their place: some copy many GiB then, for minutes.
 
 There is no idle limit here. After a minute the blob is asked for besides, because a gateway may have lost the answer. Where one
-says so (502, 504) or the connection ends, the blob is asked for until it is there, instead of being sent again.
+answers so (502, 504) or the connection ends, the blob is asked for until it is there, instead of being sent again.
 */
 
 use std::time::Duration;
@@ -73,7 +73,7 @@ impl LostAnswer {
         }
     }
 
-    /// How long the blob may still appear, where the registry says that of the upload.
+    /// How long the blob may still appear, where that is the status of the upload.
     fn doubt(self, held: UploadStatus, size: u64) -> Duration {
         match (self, held) {
             (Self::Accepted, _) => LONGEST_DOUBT,

@@ -8,7 +8,7 @@ body, and some hang up on a larger one instead of saying so. What a registry was
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a chunk, largest first. Each is held in memory while it goes; 5 MiB is the least that
-/// Amazon ECR takes, 1 MiB is what nginx allows unless told otherwise.
+/// Amazon ECR takes, 1 MiB is what nginx allows unless configured otherwise.
 const CHUNKS: [u64; 3] = [5 << 20, 1 << 20, 256 << 10];
 
 /// How the bytes go.
@@ -64,7 +64,7 @@ impl Forms {
     pub(crate) fn refused(&mut self, status: u16) -> bool {
         match status {
             413 => self.smaller() || (self.now == Form::Whole && self.take(Form::Stream)),
-            // What these say, they may also say of a name or a digest.
+            // These may also be about a name or a digest.
             400 | 404 if self.proven => false,
             400 | 404 | 405 | 411 | 415 | 501 => {
                 let chunks = Form::Chunks(CHUNKS[0]);

@@ -42,7 +42,7 @@ impl Remote {
         }
     }
 
-    /// Opens an upload for a blob of which nothing is known: one that is there already is [`Mount::Done`], told by a mount
+    /// Opens an upload for a blob of which nothing is known: one that is there already is [`Mount::Done`], found by a mount
     /// from the repository itself. Registries that do not mount open a session as ever.
     pub async fn begin_blob(&self, blob: &Blob) -> Result<Mount, Error> {
         self.still_open()?;
@@ -68,7 +68,7 @@ impl Remote {
         self.begin(blob).await
     }
 
-    /// `None` where the registry will not hear of it.
+    /// `None` where the registry refuses to mount.
     async fn try_mount(&self, blob: &Blob, from: &Repository) -> Result<Option<Mount>, Error> {
         let digest = blob.digest.to_string();
         let query = [("mount", digest.as_str()), ("from", from.as_str())];
@@ -83,7 +83,7 @@ impl Remote {
                 | Error::Config(_)
                 | Error::Closed { .. }),
             ) => Err(error),
-            // Not being allowed or able to mount says nothing about being able to push.
+            // Not being allowed or able to mount does not mean not being able to push.
             Err(error) => {
                 tracing::debug!(%error, "a mount is refused");
                 Ok(None)

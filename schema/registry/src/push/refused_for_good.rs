@@ -23,7 +23,7 @@ pub(crate) struct RefusedForGood(Mutex<HashMap<Option<Repository>, String>>);
 /// Which of its requests a registry refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// To begin an upload, which says nothing of what it brings.
+    /// To begin an upload, which is the same whatever it brings.
     Open,
     /// To take bytes or a manifest.
     Store,
@@ -42,7 +42,7 @@ impl RefusedForGood {
         Ok(())
     }
 
-    /// The error as it is, or, if what it says holds for whatever is pushed there, as [`Error::Closed`] from now on.
+    /// The error as it is, or, if its reason holds for whatever is pushed there, as [`Error::Closed`] from now on.
     pub(crate) fn learn(
         &self,
         error: Error,

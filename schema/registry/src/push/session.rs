@@ -24,7 +24,7 @@ pub struct Upload {
     pub(crate) url: Url,
     /// Smallest chunk the registry takes, bytes.
     pub(crate) chunk_min: u64,
-    /// Bytes that the registry has said it took, by our count.
+    /// Bytes that the registry has confirmed, by our count.
     pub(crate) taken: u64,
     /// Bytes that may have got there.
     pub(crate) sent: u64,
@@ -39,14 +39,14 @@ pub(crate) enum Begun {
     There,
 }
 
-/// What a registry says of an upload.
+/// What a registry has of an upload, as it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UploadStatus {
     /// It has so many bytes. Registries are often wrong about it.
     Has(u64),
     /// There is no such upload, or no longer.
     Gone,
-    /// It does not say, or not in a way that makes sense.
+    /// Its answer does not tell.
     Unknown,
 }
 

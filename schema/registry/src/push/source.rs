@@ -118,7 +118,7 @@ impl Watch {
     }
 }
 
-/// Exactly `length` bytes of a source, or an error; the [`Watch`] tells which.
+/// Exactly `length` bytes of a source, or an error; the [`Watch`] has which.
 pub(crate) struct Exact {
     inner: BoxStream<'static, io::Result<Bytes>>,
     rest: Bytes,

@@ -1,7 +1,7 @@
 /*!
 The requests of an upload, as they go over the wire: bytes that are sent once, watched while they go.
 
-How many bytes an upload has is counted here. What the registry says of it in `Range` is off by one, stale or missing at too
+How many bytes an upload has is counted here. What registries answer in `Range` is off by one, stale or missing at too
 many of them to be more than a hint after a failure.
 */
 

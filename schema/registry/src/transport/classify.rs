@@ -1,5 +1,5 @@
 /*!
-What the HTTP and TLS libraries report, sorted into errors that say what to do: their own types nest deep, and the cause
+What the HTTP and TLS libraries report, sorted into errors that say what to do: the libraries' types nest deep, and the cause
 that a user can act on is at the bottom.
 */
 

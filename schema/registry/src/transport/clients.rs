@@ -1,7 +1,7 @@
 /*!
 The connections of one registry, by what they carry and where they go.
 
-What is said of a registry (client certificate, certs.d, no TLS) is for its own origin. Wherever else it sends us, to an object
+What is configured for a registry (client certificate, certs.d, no TLS) is for its own origin. Wherever else it sends us, to an object
 store with a blob, to a token service, to an upload host that was allowed, we go as anybody would.
 */
 
@@ -129,8 +129,8 @@ const ALPN_ANY: [&[u8]; 2] = [b"h2", b"http/1.1"];
 const ALPN_ONE: [&[u8]; 1] = [b"http/1.1"];
 
 /// A client for other servers than registries (signature stores, downloads): the same proxies and certificates (`ca_file`
-/// besides the system's), but no client certificate and no credentials. It follows no redirects unless `adjust` says so.
-pub fn anonymous_client(
+/// besides the system's), but no client certificate and no credentials. It follows no redirects unless `adjust` makes it.
+pub(crate) fn anonymous_client(
     ca_file: Option<&Path>,
     adjust: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> Result<Client, Error> {

@@ -16,5 +16,3 @@ pub(crate) mod send;
 mod tests;
 pub(crate) mod trust;
 pub(crate) mod verify;
-
-pub use clients::anonymous_client;

@@ -2,7 +2,7 @@
 
 /// `0-N` or `bytes=0-N` of an upload's `Range`: how many bytes the registry holds, if it can be continued there.
 ///
-/// `0-0` is what registries also say of an upload that holds nothing, so it counts as nothing.
+/// `0-0` is what registries also answer for an upload that holds nothing, so it counts as nothing.
 pub(crate) fn upload_offset(range: &str, size: u64) -> Option<u64> {
     let bare = range.trim();
     let bare = bare.strip_prefix("bytes=").unwrap_or(bare);
@@ -10,7 +10,7 @@ pub(crate) fn upload_offset(range: &str, size: u64) -> Option<u64> {
     (last > 0 && last < size).then_some(last + 1)
 }
 
-/// `bytes A-B/TOTAL` of a `206`: first and last byte, and the total where it is told.
+/// `bytes A-B/TOTAL` of a `206`: first and last byte, and the total where there is one.
 pub(crate) fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
     let rest = text
         .trim()

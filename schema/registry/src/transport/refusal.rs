@@ -1,4 +1,4 @@
-/*! The error for an answer that is a refusal, with what the registry says of it ("Error Codes" of the distribution spec). */
+/*! The error for an answer that is a refusal, with the reason that the registry gives ("Error Codes" of the distribution spec). */
 
 use net::{proxy, wait};
 use reqwest::{Method, StatusCode, header};
@@ -12,7 +12,7 @@ use crate::{
 /// Most bytes read of an error's body.
 const ERROR_LIMIT: usize = 8 << 10;
 
-/// The error for an answer that is a refusal, with what the registry says of it.
+/// The error for an answer that is a refusal, with the reason that the registry gives.
 pub(crate) async fn refusal(method: &Method, mut reply: Reply, target: String) -> Error {
     if let Some(proxy) = proxy::of(reply.url())
         && reply.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
@@ -104,7 +104,7 @@ pub(crate) fn codes(body: &[u8]) -> Vec<String> {
     items.map(|item| item.code).collect()
 }
 
-/// What an answer says of its refusal, else nothing but the well-known plain texts.
+/// The reason in a refusal: that of its `errors`, or of a well-known plain text; else empty.
 fn reason(body: &[u8]) -> String {
     if let Ok(body) = serde_json::from_slice::<Body>(body) {
         let items: Vec<_> = body

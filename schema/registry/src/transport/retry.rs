@@ -1,4 +1,4 @@
-/*! When to try again: exponential back-off with jitter, longer where the registry says so, and never for ever. */
+/*! When to try again: exponential back-off with jitter, longer where the registry asks for it, and never for ever. */
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use net::wait;
 
 use crate::{Error, transport::reply::FLOOR};
 
-/// A wait that people are told of, since nothing else moves meanwhile.
+/// A wait that is shown to people, since nothing else moves meanwhile.
 const LONG_WAIT: Duration = Duration::from_secs(10);
 
 /// The first wait.
@@ -29,7 +29,7 @@ pub(crate) struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// RetryBudget for that many further attempts.
+    /// For that many further attempts.
     pub(crate) fn new(retries: u32) -> Self {
         Self {
             retries,
@@ -40,7 +40,7 @@ impl RetryBudget {
         }
     }
 
-    /// The same, for a question to which a server that fails at it may as well have said no.
+    /// The same, for a question to which a server that fails at it may as well have answered no.
     pub(crate) fn lookup(retries: u32) -> Self {
         Self {
             server_errors: LOOKUP_RETRIES,

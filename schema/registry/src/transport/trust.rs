@@ -35,7 +35,7 @@ struct Identity {
 }
 
 impl Trust {
-    /// For a registry itself: all that is said of it.
+    /// For a registry itself: all that is configured for it.
     pub(crate) fn of_registry(host: &str, options: &Options) -> Result<Self, Error> {
         let mut trust = Self::of_others(
             options.ca_file.as_deref(),

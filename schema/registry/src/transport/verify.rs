@@ -21,7 +21,9 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         verify_server_name,
     },
-    crypto::CryptoProvider,
+    crypto::{
+        CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    },
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
@@ -74,6 +76,17 @@ impl Verifier {
         self.authorities.get_or_init(build).as_ref()
     }
 
+    /// The check of a handshake's signature; none is made where whoever answers is trusted.
+    fn signed(
+        &self,
+        check: impl FnOnce(&WebPkiSupportedAlgorithms) -> Result<HandshakeSignatureValid, Error>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        match self.anyone {
+            true => Ok(HandshakeSignatureValid::assertion()),
+            false => check(&self.provider.signature_verification_algorithms),
+        }
+    }
+
     fn was_given(&self, certificate: &CertificateDer<'_>) -> bool {
         let same = |own: &CertificateDer<'_>| own.as_ref() == certificate.as_ref();
         self.given.iter().any(same) || SYSTEM.iter().any(same)
@@ -111,11 +124,7 @@ impl ServerCertVerifier for Verifier {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if self.anyone {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, leaf, signature, algorithms)
+        self.signed(|algorithms| verify_tls12_signature(message, leaf, signature, algorithms))
     }
 
     fn verify_tls13_signature(
@@ -124,11 +133,7 @@ impl ServerCertVerifier for Verifier {
         leaf: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if self.anyone {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, leaf, signature, algorithms)
+        self.signed(|algorithms| verify_tls13_signature(message, leaf, signature, algorithms))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

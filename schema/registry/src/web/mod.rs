@@ -1,11 +1,13 @@
 /*!
-Anonymous downloads of bounded size from servers that are no registries: signature stores, update graphs.
+Anonymous downloads from servers that are no registries: signature stores, update graphs, layers from elsewhere.
 
-No credentials and no cookies go out, redirects never leave TLS, and reading stops at a limit of bytes and of time. What a
-stranger names is asked only at public addresses, where a redirect leads too. An error is
-a short reason that reads on from the address; [`WebError::is_final`] says whether asking the same server for more makes sense.
+[`Web::get`] takes a small body whole, within [`Limits`]; [`Web::open`] gives a large one as a [`Download`], from any byte.
+No credentials and no cookies go out, redirects never leave TLS, and nothing waits for ever. What a stranger names is asked
+only at public addresses, where a redirect leads too ([`Web::for_strangers`]). An error is a short reason that reads on from
+the address; [`WebError::is_final`] says whether asking the same server for more makes sense.
 */
 
+mod error;
 mod public;
 
 use std::{
@@ -14,16 +16,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use net::{causes, proxy};
-pub use public::NotPublic;
-use reqwest::{Client, StatusCode, Url, header};
-use schema::text::excerpt;
+use net::proxy;
+use reqwest::{Client, Response, StatusCode, Url, header};
 use tokio::time::timeout;
 
+use crate::transport::clients::anonymous_client;
 use public::PublicOnly;
 
-/// An answer whose body is not yet read; [`next`] does that.
-pub type Response = reqwest::Response;
+pub use error::WebError;
+pub use public::NotPublic;
 
 /// How much of an answer is taken, and how long it is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub struct Web {
 impl Web {
     /// Reads `ca_file` (`--ca-file`: PEM certificates trusted besides the system's). Connects to nothing yet.
     pub fn new(ca_file: Option<&Path>) -> Result<Self, crate::Error> {
-        let client = crate::anonymous_client(ca_file, |builder| builder.connect_timeout(CONNECT))?;
+        let client = anonymous_client(ca_file, |builder| builder.connect_timeout(CONNECT))?;
         Ok(Self {
             client,
             ca_file: ca_file.map(Path::to_owned),
@@ -57,7 +58,7 @@ impl Web {
 
     /// The same for addresses that strangers name: https only, and public ones only, with connections of its own.
     pub fn for_strangers(&self) -> Result<Self, crate::Error> {
-        let client = crate::anonymous_client(self.ca_file.as_deref(), |builder| {
+        let client = anonymous_client(self.ca_file.as_deref(), |builder| {
             builder
                 .connect_timeout(CONNECT)
                 .dns_resolver(std::sync::Arc::new(PublicOnly))
@@ -69,61 +70,46 @@ impl Web {
         })
     }
 
-    /// The body found at an `http` or `https` address, or `None` where the server says 404.
+    /// The body found at an `http` or `https` address, or `None` where the server answers 404.
     pub async fn get(&self, url: &Url, limits: &Limits) -> Result<Option<Vec<u8>>, WebError> {
         let whole = timeout(limits.whole, self.fetch(url, limits)).await;
         whole.unwrap_or(Err(WebError::Slow(limits.whole)))
     }
 
-    /// The answer, its body not yet read, and the byte that this begins with: `offset`, or 0 where the server knows no ranges.
-    pub async fn open(
-        &self,
-        url: &Url,
-        offset: u64,
-        idle: Duration,
-    ) -> Result<(Response, u64), WebError> {
-        let answer = self.follow(url, offset, idle).await?;
-        let begins = match answer.status() {
+    /// A body from `offset` on, or from its start where the server knows no ranges: [`Download::begins_at`] is where.
+    pub async fn open(&self, url: &Url, offset: u64, idle: Duration) -> Result<Download, WebError> {
+        let response = self.follow(url, offset, idle).await?;
+        let begins_at = match response.status() {
             StatusCode::OK => 0,
-            StatusCode::PARTIAL_CONTENT if begins_at(&answer, offset) => offset,
+            StatusCode::PARTIAL_CONTENT if offset > 0 && begins_at(&response, offset) => offset,
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                let login = proxy::of(response.url()).map(proxy::Proxy::wants_login);
+                return Err(login.map_or(WebError::Status(407), WebError::Unreachable));
+            }
             status => return Err(WebError::Status(status.as_u16())),
         };
-        let kind = answer.headers().get(header::CONTENT_TYPE);
+        let kind = response.headers().get(header::CONTENT_TYPE);
         if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
             return Err(WebError::Page);
         }
-        Ok((answer, begins))
+        Ok(Download {
+            response,
+            begins_at,
+            idle,
+        })
     }
 
     async fn fetch(&self, url: &Url, limits: &Limits) -> Result<Option<Vec<u8>>, WebError> {
-        let slow = |_| WebError::Slow(limits.idle);
-        let mut answer = self.follow(url, 0, limits.idle).await?;
-        match answer.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Ok(None),
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                let told = proxy::of(answer.url()).map(proxy::Proxy::wants_login);
-                return Err(told.map_or(WebError::Status(407), WebError::Unreachable));
-            }
-            status => return Err(WebError::Status(status.as_u16())),
-        }
-        let kind = answer.headers().get(header::CONTENT_TYPE);
-        if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
-            return Err(WebError::Page);
-        }
+        let mut download = match self.open(url, 0, limits.idle).await {
+            Err(WebError::Status(404)) => return Ok(None),
+            opened => opened?,
+        };
         let too_large = WebError::TooLarge(limits.bytes);
-        if answer
-            .content_length()
-            .is_some_and(|length| length > limits.bytes)
-        {
+        if download.size().is_some_and(|size| size > limits.bytes) {
             return Err(too_large);
         }
         let mut body = Vec::new();
-        while let Some(chunk) = timeout(limits.idle, answer.chunk())
-            .await
-            .map_err(slow)?
-            .map_err(failed)?
-        {
+        while let Some(chunk) = download.next().await? {
             if (body.len() + chunk.len()) as u64 > limits.bytes {
                 return Err(too_large);
             }
@@ -133,6 +119,35 @@ impl Web {
             return Err(WebError::Page);
         }
         Ok(Some(body))
+    }
+}
+
+/// A body on its way.
+#[derive(Debug)]
+pub struct Download {
+    response: Response,
+    begins_at: u64,
+    idle: Duration,
+}
+
+impl Download {
+    /// The byte of the whole that comes first: the offset that was asked for, or 0.
+    pub fn begins_at(&self) -> u64 {
+        self.begins_at
+    }
+
+    /// Bytes of the whole, where the server announced them.
+    pub fn size(&self) -> Option<u64> {
+        let length = self.response.content_length()?;
+        length.checked_add(self.begins_at)
+    }
+
+    /// The next bytes; `None` at the end, which the server may reach too early.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, WebError> {
+        let chunk = timeout(self.idle, self.response.chunk()).await;
+        chunk
+            .map_err(|_| WebError::Slow(self.idle))?
+            .map_err(error::failed)
     }
 }
 
@@ -151,7 +166,9 @@ impl Web {
                 request = request.header(header::RANGE, format!("bytes={offset}-"));
             }
             let answer = timeout(idle, request.send()).await;
-            let answer = answer.map_err(|_| WebError::Slow(idle))?.map_err(failed)?;
+            let answer = answer
+                .map_err(|_| WebError::Slow(idle))?
+                .map_err(error::failed)?;
             let Some(next) = redirected(&answer) else {
                 return Ok(answer);
             };
@@ -179,12 +196,6 @@ fn redirected(answer: &Response) -> Option<String> {
     codes
         .contains(&answer.status().as_u16())
         .then(|| String::from_utf8_lossy(location.as_bytes()).into_owned())
-}
-
-/// The next bytes of a body.
-pub async fn next(answer: &mut Response, idle: Duration) -> Result<Option<Bytes>, WebError> {
-    let chunk = timeout(idle, answer.chunk()).await;
-    chunk.map_err(|_| WebError::Slow(idle))?.map_err(failed)
 }
 
 /// Whether a part of a body is the part that was asked for.
@@ -221,83 +232,13 @@ fn is_page(body: &[u8]) -> bool {
     start.starts_with(b"<!doctype") || start.starts_with(b"<html")
 }
 
-fn failed(error: reqwest::Error) -> WebError {
-    if let Some(reason) = causes::find::<NotPublic>(&error) {
-        return reason.clone().into();
-    }
-    if let Some(told) = error
-        .url()
-        .and_then(proxy::of)
-        .and_then(|proxy| proxy.refusal(&error))
-    {
-        return WebError::Unreachable(told);
-    }
-    let detail = excerpt(&causes::root(&error).to_string(), 200);
-    match () {
-        () if error.is_connect() && error.is_timeout() => WebError::Slow(CONNECT),
-        () if error.is_connect() && detail.contains("certificate") => {
-            let hint = "give the issuing CA with --ca-file, if it is to be trusted";
-            WebError::Unreachable(format!("{detail}; {hint}"))
-        }
-        () if error.is_connect() => WebError::Unreachable(detail),
-        () => WebError::Cut(detail),
-    }
-}
-
-/// Why nothing usable came. The server's fault or the network's; where the user can mend it, the words say how.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WebError {
-    /// The connection broke.
-    #[error("the connection was cut ({0})")]
-    Cut(String),
-    /// A stranger named it, and it is nothing to ask for a stranger.
-    #[error(transparent)]
-    NotPublic(#[from] NotPublic),
-    /// HTML.
-    #[error("answered with a web page")]
-    Page,
-    /// Round and round, or somewhere it must not go.
-    #[error("{0}")]
-    Redirect(&'static str),
-    /// Out of patience.
-    #[error("no answer within {} seconds", .0.as_secs_f32())]
-    Slow(Duration),
-    /// Neither 200 nor 404.
-    #[error("answered {0}")]
-    Status(u16),
-    /// Over the limit.
-    #[error("has more than {}", size(*.0))]
-    TooLarge(u64),
-    /// No connection.
-    #[error("cannot be reached ({0})")]
-    Unreachable(String),
-}
-
-impl WebError {
-    /// Whether the next request to the same server is not worth its wait.
-    pub fn is_final(&self) -> bool {
-        matches!(
-            self,
-            Self::NotPublic(_) | Self::Slow(_) | Self::Unreachable(_)
-        )
-    }
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        bytes if bytes % (1 << 20) == 0 => format!("{} MiB", bytes >> 20),
-        bytes if bytes % (1 << 10) == 0 => format!("{} KiB", bytes >> 10),
-        bytes => format!("{bytes} bytes"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::shown;
 
     #[test]
     fn what_may_be_a_secret_is_not_shown() {
-        for (address, told) in [
+        for (address, expected) in [
             ("https://h:1/a/b@c", "https://h:1/a/b@c"),
             ("https://user:secret@h/a", "https://…@h/a"),
             ("https://user:secret@h:99999/a", "https://…@h:99999/a"),
@@ -306,7 +247,7 @@ mod tests {
             ("https://h/a#secret", "https://h/a?…"),
             ("relative/path", "relative/path"),
         ] {
-            assert_eq!(shown(address), told);
+            assert_eq!(shown(address), expected);
         }
     }
 }
