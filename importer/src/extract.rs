@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use cli::next_commands;
 use schema::{
     Progress,
-    bundle::{self, Index, Kind, Unpacking, Verified},
+    bundle::{self, FileKind, Index, Unpacking, Verified},
     text::Page,
 };
 
@@ -34,7 +34,7 @@ pub fn into_directory(
             let bytes = entry.body.read_whole()?;
             audit::check(index, &entry.file.path, &bytes)?;
             io::copy(&mut bytes.as_slice(), &mut target.create(entry.file)?).map_err(failed)?;
-        } else if matches!(entry.file.kind(), Kind::Regular) {
+        } else if matches!(entry.file.kind(), FileKind::Regular) {
             io::copy(&mut entry.body, &mut target.create(entry.file)?).map_err(failed)?;
         }
         target.link(entry.file)?;

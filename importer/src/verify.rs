@@ -14,7 +14,7 @@ use std::{
 
 use schema::{
     Progress,
-    bundle::{self, Contents, Kind, Random, Verified},
+    bundle::{self, Contents, FileKind, Random, Verified},
     text::{Page, counted, human_bytes},
 };
 
@@ -65,7 +65,7 @@ fn in_parallel(random: &Random, progress: &dyn Progress) -> Result<(), bundle::E
     random.check_frame()?;
     let mut work: Vec<(u64, usize)> = Vec::new();
     for (position, file) in random.index().files.iter().enumerate() {
-        if matches!(file.kind(), Kind::Regular) {
+        if matches!(file.kind(), FileKind::Regular) {
             work.push((file.size, position));
         }
     }

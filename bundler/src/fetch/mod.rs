@@ -18,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream, future::BoxFuture, stream};
 use piece::{Begun, Limits, Piece, Step};
-use schema::bundle::{Kind, Tape};
+use schema::bundle::{FileKind, Tape};
 
 pub use missing_blobs::name_missing_blobs;
 
@@ -71,8 +71,8 @@ pub fn contents<'a>(
                     0
                 };
                 let content = match placed.file.kind() {
-                    Kind::Regular => plan.contents.get(&placed.file.digest),
-                    Kind::HardLink(_) | Kind::Symlink(_) => None,
+                    FileKind::Regular => plan.contents.get(&placed.file.digest),
+                    FileKind::HardLink(_) | FileKind::Symlink(_) => None,
                 };
                 pieces(position, content, offset, slice)
             });

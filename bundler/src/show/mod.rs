@@ -4,7 +4,7 @@ mod releases;
 
 use cli::{Detail, ReleaseParts};
 use schema::{
-    bundle::{File, Index, Kind},
+    bundle::{File, FileKind, Index},
     text::{Page, counted, human_bytes, missing, objects},
 };
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub(crate) fn table(plan: &Plan, request: &Request) -> Page {
     let stored = index
         .files
         .iter()
-        .filter(|file| matches!(file.kind(), Kind::Regular));
+        .filter(|file| matches!(file.kind(), FileKind::Regular));
     let bytes = stored.clone().map(File::stored).sum();
     let verb = if request.dry_run {
         "Would write"

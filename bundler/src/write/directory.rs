@@ -8,7 +8,7 @@ use std::{
 };
 
 use schema::{
-    bundle::{self, Kind, Placement, Tape, Unpacking},
+    bundle::{self, FileKind, Placement, Tape, Unpacking},
     digest::Hasher,
 };
 
@@ -38,7 +38,7 @@ pub(super) fn open(path: &Path, tape: &Arc<Tape>, fresh_file: bool) -> Result<Op
             };
             break;
         }
-        if matches!(placed.file.kind(), Kind::Regular) && !sink.is_right(&placed) {
+        if matches!(placed.file.kind(), FileKind::Regular) && !sink.is_right(&placed) {
             start = Start {
                 position,
                 offset: 0,
@@ -69,7 +69,7 @@ impl Tree {
     /// Opens what is there of a file and hashes it; zero if nothing is.
     fn reopen(&mut self, placed: &Placement<'_>) -> Result<u64, Error> {
         self.open = None;
-        if !matches!(placed.file.kind(), Kind::Regular) {
+        if !matches!(placed.file.kind(), FileKind::Regular) {
             return Ok(0);
         }
         let Some(mut file) = self.target.reopen(placed.file)? else {
@@ -91,8 +91,8 @@ impl Tree {
 impl Sink for Tree {
     fn begin(&mut self, placed: &Placement<'_>) -> Result<(), bundle::Error> {
         self.open = match placed.file.kind() {
-            Kind::Regular => Some((self.target.create(placed.file)?, Hasher::default())),
-            Kind::HardLink(_) | Kind::Symlink(_) => None,
+            FileKind::Regular => Some((self.target.create(placed.file)?, Hasher::default())),
+            FileKind::HardLink(_) | FileKind::Symlink(_) => None,
         };
         self.target.link(placed.file)
     }

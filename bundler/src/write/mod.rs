@@ -16,7 +16,7 @@ use futures_util::{StreamExt, pin_mut};
 use manifests::Object;
 use schema::{
     Digest, Progress,
-    bundle::{self, Placement, Tape},
+    bundle::{self, CHECKSUMS, Placement, Tape, checksums},
     output::{Destination, Error as OutputError},
 };
 use tokio::sync::mpsc;
@@ -124,16 +124,13 @@ pub fn manifests(directory: &Path, config: &[ConfigFile]) -> Result<(), Error> {
         .map(|file| file.path.to_string());
     let target = bundle::Unpacking::into(directory)?.keeping_private(private);
     target.clear()?;
-    let mut sums = String::new();
     for file in config {
         target.plain(file.path.as_str(), &file.bytes)?;
-        sums.push_str(&format!(
-            "{}  {}\n",
-            Digest::of(&file.bytes).hex(),
-            file.path
-        ));
     }
-    target.plain("SHA256SUMS", sums.as_bytes())?;
+    let digests = config
+        .iter()
+        .map(|file| (&file.path, Digest::of(&file.bytes)));
+    target.plain(CHECKSUMS, checksums(digests).as_bytes())?;
     Ok(target.finish()?)
 }
 

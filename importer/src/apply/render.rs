@@ -22,7 +22,7 @@ use std::{
 
 use schema::{
     Digest,
-    bundle::{self, Unpacking},
+    bundle::{self, CHECKSUMS, Unpacking, checksums},
 };
 use serde_json::{Value, json};
 
@@ -31,9 +31,6 @@ use super::{
     yaml,
 };
 use crate::fleet::Fleet;
-
-/// The checksums of all other files.
-const SUMS: &str = "SHA256SUMS";
 
 /// Most bytes of a cluster's name that its directory keeps; file systems allow 255.
 const READABLE: usize = 200;
@@ -73,10 +70,8 @@ pub fn render<B: AsRef<[u8]>>(
             sums.insert(path, Digest::of(&bytes));
         }
     }
-    let lines = sums
-        .iter()
-        .map(|(path, digest)| format!("{}  {path}\n", digest.hex()));
-    target.plain(SUMS, lines.collect::<String>().as_bytes())?;
+    let text = checksums(sums.iter().map(|(path, digest)| (path, *digest)));
+    target.plain(CHECKSUMS, text.as_bytes())?;
     target.finish()?;
     Ok(sums.len())
 }
@@ -130,7 +125,7 @@ fn directory_name(cluster: &str) -> String {
     let plain = cluster.len() <= READABLE
         && cluster.chars().all(safe)
         && !cluster.starts_with(['.', '-'])
-        && cluster != SUMS;
+        && cluster != CHECKSUMS;
     if plain {
         return cluster.to_owned();
     }

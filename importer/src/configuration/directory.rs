@@ -9,7 +9,7 @@ use std::path::Path;
 
 use schema::bundle::{self, BundlePath, Index, Unpacking};
 
-use super::{Configuration, SUMS, below_config};
+use super::{Configuration, below_config};
 use crate::{Error, push::ConfigSink};
 
 /// A directory that is being filled.
@@ -35,7 +35,7 @@ impl ConfigDirectory {
         for (path, text) in configuration.made() {
             target.plain(path, text.as_bytes())?;
         }
-        target.plain(SUMS, configuration.sums().as_bytes())?;
+        target.plain(bundle::CHECKSUMS, configuration.sums().as_bytes())?;
         Ok(Self(target))
     }
 

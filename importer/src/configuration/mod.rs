@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use schema::{
     Digest,
-    bundle::{BundlePath, Index},
+    bundle::{BundlePath, CHECKSUMS, Index, checksums},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -26,9 +26,6 @@ use crate::{Error, args::MirrorConfig, push::Target};
 
 /// The snippet for `install-config.yaml`, beside the manifests; `kubectl` passes over it.
 const INSTALL_CONFIG: &str = "install-config.txt";
-
-/// The checksums of all other files.
-const SUMS: &str = "SHA256SUMS";
 
 /// A manifest made here.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,7 +121,7 @@ impl Configuration {
 
     /// Every file of a configuration directory, sorted, SHA256SUMS last.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.files.keys().map(String::as_str).chain([SUMS])
+        self.files.keys().map(String::as_str).chain([CHECKSUMS])
     }
 
     /// Whether there is anything for `kubectl apply`.
@@ -134,10 +131,7 @@ impl Configuration {
 
     /// In coreutils' format.
     fn sums(&self) -> String {
-        let lines = self.files.iter();
-        lines
-            .map(|(path, digest)| format!("{}  {path}\n", digest.hex()))
-            .collect()
+        checksums(self.files.iter().map(|(path, digest)| (path, *digest)))
     }
 
     fn listing(&self, index: &Index) -> Result<BTreeMap<String, Digest>, Error> {
@@ -146,7 +140,7 @@ impl Configuration {
             .iter()
             .filter_map(|file| Some((below_config(&file.path)?.to_owned(), file.digest)))
             .collect();
-        let made = self.made().map(|(path, _)| path).chain([SUMS]);
+        let made = self.made().map(|(path, _)| path).chain([CHECKSUMS]);
         for made in made {
             let clash = |path: &&String| *path == made || above(path, made) || above(made, path);
             if let Some(path) = own.keys().find(clash) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use schema::{
     Digest, MediaType, Repository, Tag,
-    bundle::{self, BundlePath, Index, Kind, Missing},
+    bundle::{self, BundlePath, FileKind, Index, Missing},
     manifest::Blob,
 };
 
@@ -107,7 +107,7 @@ impl Plan {
                         needed
                             .entry(*digest)
                             .or_insert((position, file.size, BTreeSet::new()));
-                    if matches!(file.kind(), Kind::Regular) {
+                    if matches!(file.kind(), FileKind::Regular) {
                         entry.0 = position;
                     }
                     entry.2.insert(target.place(repository)?);

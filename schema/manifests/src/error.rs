@@ -6,14 +6,14 @@ use serde_json::Value;
 
 /// Where in a file. Shown as people count: documents, lines and columns from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// Document, counted from 0.
     pub document: u32,
     /// Line and column in the file, counted from 1, where known.
     pub line: Option<(u64, u64)>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "document {}", u64::from(self.document) + 1)?;
         self.line
@@ -27,24 +27,24 @@ impl fmt::Display for Place {
 pub enum ObjectsError {
     /// The server would name the object anew at every import.
     #[error(
-        "{place}: {kind} has metadata.generateName but no metadata.name, so each import would create another one; give it a name"
+        "{location}: {kind} has metadata.generateName but no metadata.name, so each import would create another one; give it a name"
     )]
     GenerateName {
         /// Where.
-        place: Place,
+        location: Location,
         /// Its kind.
         kind: String,
     },
     /// Copied out of a cluster, with what only that cluster may say.
     #[error(
-        "{place}: {owner} has {field}, which belongs to the cluster that it was copied from; strip it: \
+        "{location}: {owner} has {field}, which belongs to the cluster that it was copied from; strip it: \
          yq -i 'del({prefix}.metadata.uid, {prefix}.metadata.resourceVersion, {prefix}.metadata.managedFields, \
          {prefix}.metadata.creationTimestamp, {prefix}.metadata.deletionTimestamp, {prefix}.metadata.deletionGracePeriodSeconds, \
          {prefix}.metadata.generation, {prefix}.metadata.selfLink, {prefix}.metadata.ownerReferences, {prefix}.status)' FILE"
     )]
     Leftover {
         /// Where.
-        place: Place,
+        location: Location,
         /// Kind and name.
         owner: String,
         /// Which field.
@@ -53,20 +53,20 @@ pub enum ObjectsError {
         prefix: &'static str,
     },
     /// Not YAML or JSON, or not in a way that every reader takes alike.
-    #[error("{place}: {reason}")]
+    #[error("{location}: {reason}")]
     Malformed {
         /// Where.
-        place: Place,
+        location: Location,
         /// What is wrong there, and what to write instead.
         reason: String,
     },
     /// Without this field no cluster can take it.
     #[error(
-        "{place}: {owner}has no {field}; every Kubernetes object needs apiVersion, kind and metadata.name"
+        "{location}: {owner}has no {field}; every Kubernetes object needs apiVersion, kind and metadata.name"
     )]
     Missing {
         /// Where.
-        place: Place,
+        location: Location,
         /// Its kind and a space, where known.
         owner: String,
         /// Which field.
@@ -74,19 +74,19 @@ pub enum ObjectsError {
     },
     /// A document that is something else.
     #[error(
-        "{place}: expected a Kubernetes object (a mapping with apiVersion, kind and metadata), found {found}"
+        "{location}: expected a Kubernetes object (a mapping with apiVersion, kind and metadata), found {found}"
     )]
     NotAnObject {
         /// Where.
-        place: Place,
+        location: Location,
         /// What it is.
         found: &'static str,
     },
     /// A field of the wrong type.
-    #[error("{place}: {field} is {found}, expected {expected}")]
+    #[error("{location}: {field} is {found}, expected {expected}")]
     NotAString {
         /// Where.
-        place: Place,
+        location: Location,
         /// Which field.
         field: &'static str,
         /// What belongs there.
@@ -105,10 +105,10 @@ pub enum ObjectsError {
         hint: &'static str,
     },
     /// An object that every cluster refuses.
-    #[error("{place}: no cluster takes {owner}: {reason}")]
+    #[error("{location}: no cluster takes {owner}: {reason}")]
     Refused {
         /// Where.
-        place: Place,
+        location: Location,
         /// Kind and name.
         owner: String,
         /// Which field, and what is wrong with it.
@@ -116,11 +116,11 @@ pub enum ObjectsError {
     },
     /// What makes a manifest, but is none yet.
     #[error(
-        "{place}: this is a Helm template, no manifest; render the chart first (helm template NAME CHART > manifests.yaml) and bundle what comes out"
+        "{location}: this is a Helm template, no manifest; render the chart first (helm template NAME CHART > manifests.yaml) and bundle what comes out"
     )]
     Template {
         /// Where.
-        place: Place,
+        location: Location,
     },
     /// More than [`super::FILE_LIMIT`].
     #[error(
@@ -131,9 +131,9 @@ pub enum ObjectsError {
 
 impl ObjectsError {
     /// What is wrong with the way a document is written, in one line.
-    pub(super) fn malformed(place: Place, reason: &str) -> Self {
+    pub(super) fn malformed(location: Location, reason: &str) -> Self {
         let reason = reason.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-        Self::Malformed { place, reason }
+        Self::Malformed { location, reason }
     }
 }
 

@@ -4,7 +4,7 @@ A file of JSON: a stream of objects one after the other, as `kubectl` takes any 
 
 use schema::json::Strict;
 
-use super::{Document, ObjectsError, Place, scalar, text::line_and_column};
+use super::{Document, Location, ObjectsError, documents::line_and_column, scalar};
 
 /// Every object of the stream, in order.
 pub(super) fn read(text: &str) -> Result<Vec<Document>, ObjectsError> {
@@ -20,7 +20,10 @@ pub(super) fn read(text: &str) -> Result<Vec<Document>, ObjectsError> {
             let message = error.to_string();
             let reason = message.split(" at line ").next().unwrap_or(&message);
             let reason = format!("not JSON, though the file begins with '{{': {reason}");
-            Err(ObjectsError::malformed(Place { document, line }, &reason))
+            Err(ObjectsError::malformed(
+                Location { document, line },
+                &reason,
+            ))
         }
     });
     let documents = documents.collect::<Result<Vec<_>, _>>()?;
@@ -42,11 +45,11 @@ fn check_numbers(text: &str) -> Result<(), ObjectsError> {
             let ends = |c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E');
             let number = &rest[..rest.find(ends).unwrap_or(rest.len())];
             if let Err(reason) = check_number(number) {
-                let place = Place {
+                let location = Location {
                     document,
                     line: Some(line_and_column(&text[..at])),
                 };
-                return Err(ObjectsError::malformed(place, &reason));
+                return Err(ObjectsError::malformed(location, &reason));
             }
             at += number.len();
             continue;

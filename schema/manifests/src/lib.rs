@@ -5,25 +5,25 @@ Both programs read manifests: the bundler to refuse a broken file while somebody
 find out what it is about to apply. What people audit must be what is applied, by us or by `kubectl`, so there is one reader,
 and it takes only what cannot be read in two ways:
 
-- `text` cuts a file into documents as `kubectl` does;
-- `yaml` and `json` make values of them, `scalar` says what a text without quotes means, `second` asks libyaml for its opinion;
-- `gather` takes lists apart;
+- `documents` cuts a file into documents as `kubectl` does;
+- `yaml` and `json` make values of them, `scalar` says what a text without quotes means, `libyaml` asks that library for its opinion;
+- `objects` takes lists apart;
 - `rules` are those of the API server that need no cluster: what breaks them, no cluster takes.
 */
 
+mod documents;
 mod error;
-mod gather;
 mod json;
+mod libyaml;
 mod node;
+mod objects;
 mod rules;
 mod scalar;
-mod second;
-mod text;
 mod yaml;
 
 use serde_json::Value;
 
-pub use error::{ObjectsError, Place};
+pub use error::{Location, ObjectsError};
 
 /// The most one file may hold.
 pub const FILE_LIMIT: u64 = schema::bundle::CONFIG_LIMIT;
@@ -70,19 +70,19 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Object>, ObjectsError> {
     if bytes.len() as u64 > FILE_LIMIT {
         return Err(ObjectsError::TooLarge(bytes.len()));
     }
-    let text = text::decode(bytes)?;
+    let text = documents::decode(bytes)?;
     objects(text).map_err(|error| rules::template_instead(text, error))
 }
 
 fn objects(text: &str) -> Result<Vec<Object>, ObjectsError> {
-    let documents = if text::is_json(text)? {
+    let documents = if documents::is_json(text)? {
         json::read(text)?
     } else {
         read_yaml(text)?
     };
     let mut objects = Vec::new();
     for document in documents {
-        objects.extend(gather::objects(document)?);
+        objects.extend(objects::of(document)?);
     }
     Ok(objects)
 }
@@ -98,21 +98,21 @@ struct Document {
 
 fn read_yaml(text: &str) -> Result<Vec<Document>, ObjectsError> {
     let mut nodes = 0;
-    let pieces = text::pieces(text)?;
+    let pieces = documents::pieces(text)?;
     let mut room = node::Room::over(yaml::NODES);
     let documents = pieces.into_iter().map(|piece| {
         let node = yaml::compose(&piece, &mut nodes)?;
         let value = node.value(&mut room).ok_or_else(|| {
-            let place = Place {
+            let location = Location {
                 document: piece.document,
                 line: Some(node.at),
             };
             ObjectsError::malformed(
-                place,
+                location,
                 "aliases make the file far larger than it is; write the values out",
             )
         })?;
-        second::agrees(&piece, &node)?;
+        libyaml::agrees(&piece, &node)?;
         Ok(Document {
             number: piece.document,
             value,

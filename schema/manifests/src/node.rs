@@ -16,13 +16,13 @@ pub(super) const MERGE: &str = "<<";
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) at: Mark,
-    pub(super) kind: Rc<Kind>,
+    pub(super) kind: Rc<NodeKind>,
     /// Levels of nodes below it.
     pub(super) height: u32,
 }
 
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     /// The meaning, and the text where that is not a string.
     Scalar(Value, Option<Box<str>>),
     List(Vec<Node>),
@@ -37,7 +37,7 @@ pub(super) struct Entry {
     pub(super) value: Node,
 }
 
-impl Kind {
+impl NodeKind {
     /// The text of a scalar, as any YAML reader has it.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
@@ -76,12 +76,12 @@ impl Node {
     pub(super) fn value(&self, room: &mut Room) -> Option<Value> {
         room.take(self.kind.text().map_or(0, str::len))?;
         Some(match &*self.kind {
-            Kind::Scalar(value, _) => value.clone(),
-            Kind::List(items) => {
+            NodeKind::Scalar(value, _) => value.clone(),
+            NodeKind::List(items) => {
                 let items: Option<Vec<Value>> = items.iter().map(|item| item.value(room)).collect();
                 Value::Array(items?)
             }
-            Kind::Map(entries) => {
+            NodeKind::Map(entries) => {
                 let mut map = Map::new();
                 for entry in entries {
                     room.take(entry.key.len())?;
@@ -101,16 +101,16 @@ impl Node {
         let (mut node, mut at) = (self, self.at);
         for step in path {
             let below = match &*node.kind {
-                Kind::Map(entries) => entries
+                NodeKind::Map(entries) => entries
                     .iter()
                     .find(|entry| entry.key == step)
                     .map(|entry| (&entry.value, entry.at)),
-                Kind::List(items) => step
+                NodeKind::List(items) => step
                     .parse::<usize>()
                     .ok()
                     .and_then(|index| items.get(index))
                     .map(|item| (item, item.at)),
-                Kind::Scalar(..) => None,
+                NodeKind::Scalar(..) => None,
             };
             let Some(below) = below else { break };
             (node, at) = below;

@@ -11,10 +11,10 @@ use std::collections::{HashMap, HashSet};
 use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, StructureStyle, options};
 
 use super::{
-    ObjectsError, Place,
-    node::{Entry, Kind, MERGE, Mark, Node},
+    Location, ObjectsError,
+    documents::Piece,
+    node::{Entry, MERGE, Mark, Node, NodeKind},
     scalar,
-    text::Piece,
 };
 
 /// Levels of nesting; aliases count as what they stand for.
@@ -157,10 +157,10 @@ impl<'a> Composer<'a> {
         style: ScalarStyle,
         span: Span,
         around: Around,
-    ) -> Result<Kind, ObjectsError> {
+    ) -> Result<NodeKind, ObjectsError> {
         if style != ScalarStyle::Plain {
             self.check_escapes(style, span)?;
-            return Ok(Kind::Scalar(text.into(), None));
+            return Ok(NodeKind::Scalar(text.into(), None));
         }
         if around.flow && (text.contains('?') || text.starts_with(':')) {
             return self.refuse(
@@ -170,7 +170,7 @@ impl<'a> Composer<'a> {
         }
         let value = scalar::resolve(text).or_else(|reason| self.refuse(span, &reason))?;
         let own = (!value.is_string()).then(|| text.into());
-        Ok(Kind::Scalar(value, own))
+        Ok(NodeKind::Scalar(value, own))
     }
 
     /// `\/` is of YAML 1.2 alone.
@@ -189,7 +189,11 @@ impl<'a> Composer<'a> {
         Ok(())
     }
 
-    fn list(&mut self, style: StructureStyle, around: Around) -> Result<(Kind, u32), ObjectsError> {
+    fn list(
+        &mut self,
+        style: StructureStyle,
+        around: Around,
+    ) -> Result<(NodeKind, u32), ObjectsError> {
         let below = Around {
             depth: around.depth + 1,
             flow: style == StructureStyle::Flow,
@@ -199,7 +203,7 @@ impl<'a> Composer<'a> {
         loop {
             let (event, span) = self.next()?;
             if event == Event::SequenceEnd {
-                return Ok((Kind::List(items), height));
+                return Ok((NodeKind::List(items), height));
             }
             let item = self.node(event, span, below)?;
             height = height.max(item.height + 1);
@@ -213,7 +217,7 @@ impl<'a> Composer<'a> {
         span: Span,
         anchored: bool,
         around: Around,
-    ) -> Result<(Kind, u32), ObjectsError> {
+    ) -> Result<(NodeKind, u32), ObjectsError> {
         let flow = style == StructureStyle::Flow;
         if flow && !anchored && !self.after(span).starts_with('{') {
             return self.refuse(
@@ -226,7 +230,7 @@ impl<'a> Composer<'a> {
         loop {
             let (event, span) = self.next()?;
             if event == Event::MappingEnd {
-                return Ok((Kind::Map(entries), height));
+                return Ok((NodeKind::Map(entries), height));
             }
             let at = self.mark(span);
             let (key, merges) = self.key(event, span, flow)?;
@@ -256,7 +260,7 @@ impl<'a> Composer<'a> {
                 return self.refuse(span, &reason);
             }
             let value = self.node(event, span, below)?;
-            if merges && !matches!(&*value.kind, Kind::Map(_)) {
+            if merges && !matches!(&*value.kind, NodeKind::Map(_)) {
                 return self.refuse(
                     span,
                     "'<<' merges one mapping; write the keys of others out",
@@ -324,11 +328,11 @@ impl<'a> Composer<'a> {
     }
 
     fn malformed(&self, at: Mark, reason: &str) -> ObjectsError {
-        let place = Place {
+        let location = Location {
             document: self.piece.document,
             line: Some(at),
         };
-        ObjectsError::malformed(place, reason)
+        ObjectsError::malformed(location, reason)
     }
 }
 

@@ -4,7 +4,7 @@ What can be wrong with a bundle, told so that an operator knows whether to fetch
 
 use std::{io, path::PathBuf};
 
-use super::keys::KeyId;
+use super::KeyId;
 use crate::output;
 
 /// A bundle that cannot be believed or read.

@@ -9,45 +9,29 @@ Trust is a type. [`Opened`] has read the head and believes nothing; [`Opened::ve
 [`Verified`], the only thing whose [`Contents`] can be read.
 */
 
-mod canonical;
-mod decompress;
-mod directory;
 mod error;
-mod header;
 mod index;
-mod index_bytes;
-mod key_error;
-mod keys;
-mod open;
-mod passphrase;
-mod path;
-mod random;
-mod sequential;
-mod sums;
+mod reading;
+mod signing;
 mod tape;
 mod unpack;
-mod validate;
-mod verifying;
-mod weight;
-mod writer;
 
-pub use decompress::ZSTD_WINDOW_LOG;
 pub use error::{Blame, Error};
 pub use index::{
-    Assumed, Attached, CREATED_FORMAT, FORMAT, File, Image, Index, Kind, ManifestRecord, Missing,
-    ObjectRecord, Release, UpdateGraph,
+    Assumed, Attached, CREATED_FORMAT, FORMAT, File, FileKind, Image, Index, ManifestRecord,
+    Missing, ObjectRecord, Release, UpdateGraph,
+    checksums::{CHECKSUMS, checksums},
+    path::{BundlePath, ConfigPath, PathError},
 };
-pub use key_error::KeyError;
-pub use keys::{KeyId, PublicKey, Signature, SigningKey, TrustedKeys};
-pub use open::{Contents, INDEX_LIMIT, Opened, Unverified, Verified};
-pub use passphrase::{read_key_file, read_secret_file};
-pub use path::{BundlePath, ConfigPath, PathError};
-pub use random::Random;
-pub use sequential::{Entry, Sequential};
-pub use tape::{Placement, SignError, Tape};
+pub use reading::{
+    Contents, Entry, INDEX_LIMIT, Opened, Random, Sequential, Unverified, Verified, Verifying,
+    ZSTD_WINDOW_LOG,
+};
+pub use signing::{
+    KeyError, KeyId, PublicKey, Signature, SigningKey, TrustedKeys, read_key_file, read_secret_file,
+};
+pub use tape::{Placement, SignError, Tape, TapeWriter};
 pub use unpack::Unpacking;
-pub use verifying::Verifying;
-pub use writer::TapeWriter;
 
 /// The most a file below `config/` may hold: 16 MiB, ten times what a cluster takes as one object.
 pub const CONFIG_LIMIT: u64 = 16 << 20;

@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     Error,
-    index::{File, Index, Kind},
+    index::{File, FileKind, Index},
     tape::Tape,
 };
 use crate::output::Tree;
@@ -95,9 +95,9 @@ impl Unpacking {
     pub fn link(&self, file: &File) -> Result<(), Error> {
         let name = file.path.to_string();
         match file.kind() {
-            Kind::Regular => {}
-            Kind::HardLink(target) => self.tree.hard_link(&target.to_string(), &name)?,
-            Kind::Symlink(digest) => self.tree.symlink(&digest.to_string(), &name)?,
+            FileKind::Regular => {}
+            FileKind::HardLink(target) => self.tree.hard_link(&target.to_string(), &name)?,
+            FileKind::Symlink(digest) => self.tree.symlink(&digest.to_string(), &name)?,
         }
         Ok(())
     }

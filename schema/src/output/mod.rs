@@ -14,33 +14,28 @@ what is there already is looked at by descriptor before it is trusted:
 The directories on the way to an output are the user's word, links included.
 */
 
+mod directory;
 mod error;
-mod fresh;
-mod growing;
+mod file;
 mod input;
-mod journal;
 mod lock;
-mod look;
-mod place;
-mod replace;
+mod partial;
+mod path;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod tree;
 
 use rustix::{
     fs::Mode,
     process::{geteuid, umask},
 };
 
+pub use directory::Tree;
 pub use error::Error;
-pub use fresh::Fresh;
-pub use growing::Growing;
+pub use file::{Fresh, Growing, replace};
 pub use input::is_one_of;
-pub use place::{Destination, Place};
-pub use replace::replace;
+pub use path::{Destination, OutputPath};
 pub use stream::Stream;
-pub use tree::Tree;
 
 /// Whose files are ours.
 fn user() -> u32 {

@@ -111,8 +111,8 @@ fn every_cluster_gets_its_tree_and_whole_files_stay_as_they_are() -> Done {
         .filter(|name| name.starts_with("cluster-default-api.example.com-6443-admin-"));
     assert_eq!(other.count(), 3);
     assert_eq!(tree.len(), 7);
-    let sums = &tree[SUMS];
-    for (name, text) in tree.iter().filter(|(name, _)| *name != SUMS) {
+    let sums = &tree[CHECKSUMS];
+    for (name, text) in tree.iter().filter(|(name, _)| *name != CHECKSUMS) {
         let line = format!("{}  {name}\n", Digest::of(text.as_bytes()).hex());
         assert!(sums.contains(&line), "{line}{sums}");
     }

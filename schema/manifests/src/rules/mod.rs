@@ -5,7 +5,7 @@ Only rules that hold in every release of Kubernetes and for every cluster: whate
 mend it. Schemas and admission are the cluster's own, and not guessed at.
 */
 
-mod bags;
+mod data;
 mod leftovers;
 mod names;
 mod template;
@@ -47,7 +47,7 @@ pub(super) fn check(object: &Object) -> Result<(), Fault> {
     template::check(object)?;
     leftovers::check(object)?;
     names::check(object)?;
-    bags::check(object)
+    data::check(object)
 }
 
 /// The API group: what precedes `/` in `apiVersion`, nothing for the core.

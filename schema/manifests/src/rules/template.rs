@@ -7,7 +7,7 @@ Only what belongs to Helm counts. `{{` alone is the language of alerts, dashboar
 use serde_json::Value;
 
 use super::{Fault, What, group};
-use crate::{Object, ObjectsError, Place, text::line_and_column};
+use crate::{Location, Object, ObjectsError, documents::line_and_column};
 
 /// What stands in the expressions of Helm alone.
 const OBJECTS: [&str; 5] = [
@@ -25,17 +25,17 @@ const CALLS: [&str; 2] = ["include \"", "template \""];
 /// A broken file that is a Helm template is called one, at its first expression.
 pub(crate) fn instead(text: &str, error: ObjectsError) -> ObjectsError {
     let document = match &error {
-        ObjectsError::Malformed { place, .. }
-        | ObjectsError::Missing { place, .. }
-        | ObjectsError::NotAnObject { place, .. }
-        | ObjectsError::NotAString { place, .. }
-        | ObjectsError::Refused { place, .. } => place.document,
+        ObjectsError::Malformed { location, .. }
+        | ObjectsError::Missing { location, .. }
+        | ObjectsError::NotAnObject { location, .. }
+        | ObjectsError::NotAString { location, .. }
+        | ObjectsError::Refused { location, .. } => location.document,
         _ => return error,
     };
     match first(text, true) {
         None => error,
         Some(at) => ObjectsError::Template {
-            place: Place {
+            location: Location {
                 document,
                 line: text.get(..at).map(line_and_column),
             },
