@@ -37,6 +37,7 @@ pub use unpack::Unpacking;
 pub const CONFIG_LIMIT: u64 = 16 << 20;
 
 /// The JSON Schema of `bundle.json`, as `schema/bundle.schema.json` holds it.
+#[cfg(feature = "json-schema")]
 pub fn json_schema() -> schemars::Schema {
     schemars::schema_for!(Index)
 }

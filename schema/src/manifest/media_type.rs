@@ -7,19 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::ManifestError;
 
 /// The media types of manifests that can be carried.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub enum MediaType {
     /// `application/vnd.docker.distribution.manifest.v2+json`
     #[serde(rename = "application/vnd.docker.distribution.manifest.v2+json")]

@@ -7,6 +7,7 @@ differs from the declared one, that mixes `manifests` with `config` or `layers`,
 known ones by case.
 */
 
+mod descriptor;
 mod entry;
 mod error;
 mod media_type;
@@ -15,7 +16,6 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use oci_spec::image::Descriptor as OciDescriptor;
 use serde::Deserialize;
 
 pub use error::ManifestError;
@@ -25,6 +25,7 @@ use crate::{
     Digest, Platform,
     readings::{self, Shape},
 };
+use descriptor::Descriptor;
 use entry::Entry;
 
 /// The most a registry need accept as a manifest (distribution-spec, "Pushing Manifests"), and the most we read: 4 MiB.
@@ -119,9 +120,9 @@ struct Body {
     schema_version: Option<u64>,
     media_type: Option<String>,
     artifact_type: Option<String>,
-    config: Option<OciDescriptor>,
-    layers: Option<Vec<OciDescriptor>>,
-    blobs: Option<Vec<OciDescriptor>>,
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    blobs: Option<Vec<Descriptor>>,
     manifests: Option<Vec<Entry>>,
     subject: Option<Entry>,
     annotations: Option<BTreeMap<String, String>>,
@@ -158,10 +159,7 @@ impl Body {
         if let Some(own) = &self.media_type {
             return MediaType::written(own)?.ok_or_else(|| ManifestError::Unknown(own.clone()));
         }
-        let config = self
-            .config
-            .as_ref()
-            .map(|config| config.media_type().to_string());
+        let config = self.config.as_ref().map(|config| config.media_type.clone());
         Ok(match config.as_deref() {
             Some("application/vnd.docker.container.image.v1+json") => MediaType::DockerManifest,
             Some(_) => MediaType::OciManifest,
@@ -214,10 +212,7 @@ impl Body {
                 }
             }
         }
-        let config_type = self
-            .config
-            .as_ref()
-            .map(|config| config.media_type().to_string());
+        let config_type = self.config.as_ref().map(|config| config.media_type.clone());
         Ok(Manifest {
             media_type,
             children,
@@ -237,37 +232,29 @@ impl Body {
     }
 }
 
-fn blob(entry: &OciDescriptor) -> Result<Blob, ManifestError> {
-    if entry.size() > BLOB_LIMIT {
+fn blob(entry: &Descriptor) -> Result<Blob, ManifestError> {
+    if entry.size > BLOB_LIMIT {
         return Err(ManifestError::Malformed(format!(
             "it names the blob {} of {} bytes, more than any registry holds",
-            entry.digest(),
-            entry.size()
+            entry.digest, entry.size
         )));
     }
     Ok(Blob {
-        digest: digest(entry)?,
-        size: entry.size(),
+        digest: entry.digest.parse()?,
+        size: entry.size,
     })
 }
 
-fn foreign_layer(entry: &OciDescriptor) -> Result<Option<Foreign>, ManifestError> {
-    let kind = entry.media_type().to_string();
+fn foreign_layer(entry: &Descriptor) -> Result<Option<Foreign>, ManifestError> {
     let urls = entry
-        .urls()
+        .urls
         .iter()
         .flatten()
         .filter(|url| url.len() <= URL_LIMIT);
     let urls: Vec<String> = urls.take(URLS_LIMIT).cloned().collect();
-    let named = kind == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
-        || kind.starts_with("application/vnd.oci.image.layer.nondistributable.v1.");
-    if !named && urls.is_empty() {
+    if !entry.is_foreign() && urls.is_empty() {
         return Ok(None);
     }
     let blob = blob(entry)?;
     Ok(Some(Foreign { blob, urls }))
-}
-
-fn digest(entry: &OciDescriptor) -> Result<Digest, ManifestError> {
-    Ok(entry.digest().to_string().parse()?)
 }

@@ -23,13 +23,17 @@ pub const FORMAT: &str = "offline-bundle/v1";
 pub const CREATED_FORMAT: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// The signed list of everything in a bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Index {
     /// Always [`FORMAT`].
     pub format: String,
     /// When it was made: `2026-11-23T00:00:00Z`; `SOURCE_DATE_EPOCH` where that was set.
-    #[schemars(regex(pattern = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"))]
+    #[cfg_attr(
+        feature = "json-schema",
+        schemars(regex(pattern = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"))
+    )]
     pub created: String,
     /// The program and version that made it.
     pub creator: String,
@@ -56,7 +60,8 @@ pub struct Index {
 }
 
 /// A file of the bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct File {
     /// Where it stands.
@@ -137,9 +142,8 @@ impl File {
 }
 
 /// An image, as the user named it.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Image {
     /// Its repository in the bundle, and below the prefix at the target.
@@ -160,9 +164,8 @@ pub struct Image {
 }
 
 /// Something that is about an image.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Attached {
     /// The digest of its manifest, in the same repository.
@@ -173,7 +176,8 @@ pub struct Attached {
 }
 
 /// The media type of a manifest, which its bytes do not always tell.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ManifestRecord {
     /// Digest of the manifest.
@@ -183,7 +187,8 @@ pub struct ManifestRecord {
 }
 
 /// A Kubernetes object below `config/`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ObjectRecord {
     /// The file, as in `files`.
@@ -209,9 +214,8 @@ impl ObjectRecord {
 }
 
 /// A blob that a delta leaves out.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Assumed {
     /// Digest of the blob.
@@ -223,9 +227,8 @@ pub struct Assumed {
 }
 
 /// An OpenShift release: an image whose payload names all others of a cluster version.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Release {
     /// Where the release image and its components are.
@@ -245,7 +248,8 @@ pub struct Release {
 }
 
 /// An image with the data of an OpenShift update service (OSUS), made when the bundle was built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateGraph {
     /// Its repository in the bundle.
@@ -255,9 +259,8 @@ pub struct UpdateGraph {
 }
 
 /// An image that the bundle was to hold and does not, because its source did not have it, or not all of it.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Missing {
     /// The repository it would have in the bundle.
@@ -265,10 +268,10 @@ pub struct Missing {
     /// The tags it would have there, sorted; none if it was named by digest alone.
     pub tags: Vec<Tag>,
     /// The reference by which it was asked for: printable ASCII, at most [`Missing::TEXT_LIMIT`] bytes.
-    #[schemars(regex(pattern = "^[ -~]{1,512}$"))]
+    #[cfg_attr(feature = "json-schema", schemars(regex(pattern = "^[ -~]{1,512}$")))]
     pub source: String,
     /// What the source said: printable ASCII, at most [`Missing::TEXT_LIMIT`] bytes.
-    #[schemars(regex(pattern = "^[ -~]{1,512}$"))]
+    #[cfg_attr(feature = "json-schema", schemars(regex(pattern = "^[ -~]{1,512}$")))]
     pub reason: String,
     /// If it is a component of releases in the same repository: their tags, sorted. Those releases are not whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
