@@ -101,7 +101,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A key file is not usable.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}{}", key_remedy(source))]
     Key {
         /// The file.
         path: PathBuf,
@@ -255,6 +255,17 @@ pub enum Error {
         /// The digest of the bytes.
         found: String,
     },
+}
+
+/// What this program has against an unusable key, reading on from the reason.
+fn key_remedy(error: &KeyError) -> &'static str {
+    match error {
+        KeyError::PassphraseMissing => "; set BUNDLER_KEY_PASSPHRASE or use --passphrase-file",
+        KeyError::Cost(_) | KeyError::Malformed(_) | KeyError::OpenSsh => {
+            "; `bundler keygen` makes one"
+        }
+        _ => "",
+    }
 }
 
 /// A release without a component is another matter than an image less.

@@ -145,7 +145,7 @@ impl OutputPath {
                 }
                 () if kind.is_block_device() => {
                     return refused(
-                        "this is a disk, and a file belongs here; to write to it all the same, pipe the bundle into dd: -o - | dd of=DEVICE",
+                        "this is a disk, and a file belongs here; to write to it all the same, pipe it into dd of=DEVICE",
                     );
                 }
                 () => return refused("this is neither a file nor a pipe; name a file"),

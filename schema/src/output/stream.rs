@@ -102,7 +102,7 @@ impl Stream {
             return Err(Error::refused(
                 &self.path,
                 format!(
-                    "this pipe belongs to user {owner}, who may not be the one you mean it for; make one of your own, or let the shell open it: -o - >PIPE"
+                    "this pipe belongs to user {owner}, who may not be the one you mean it for; make one of your own, or write to standard output and let the shell open it"
                 ),
             ));
         }

@@ -15,12 +15,12 @@ pub enum ReferenceError {
     Malformed(String, String),
     /// It holds a user name, and perhaps a password, which is not repeated.
     #[error(
-        "what stands before the host of an image reference looks like a user name; leave it out, and log in with `skopeo login` or --authfile"
+        "what stands before the host of an image reference looks like a user name; leave it out, and log in with `skopeo login`"
     )]
     Credentials,
     /// Not at a registry.
     #[error(
-        "{0} is no place that images are taken from; name an image at a registry (HOST/REPOSITORY:TAG), or give a directory with --from-dir"
+        "{0} is no place that images are taken from; name an image at a registry (HOST/REPOSITORY:TAG), or a directory that holds it"
     )]
     Transport(&'static str),
     /// Its tag is the version of a Helm chart, with build metadata.

@@ -1,4 +1,4 @@
-/*! Why a key cannot be used. */
+/*! Why a key cannot be used. What a program has against it, a flag or a command, that program adds. */
 
 use std::fmt;
 
@@ -13,19 +13,17 @@ impl KeyError {
 pub enum KeyError {
     /// Opening it would take more memory or time than a key may.
     #[error(
-        "the key is locked with {0}; lock it again with less: openssl pkcs8 -topk8 -iter 1000000, or make one with `bundler keygen`"
+        "the key is locked with {0}; lock it again with less, as with openssl pkcs8 -topk8 -iter 1000000"
     )]
     Cost(String),
     /// Not a key id.
     #[error("{0:?} is not a key id: expected 16 lower-case hex digits")]
     Id(String),
     /// Not an Ed25519 key in PEM.
-    #[error(
-        "not an Ed25519 key in PEM form ({0}); make one with `bundler keygen` or `openssl genpkey -algorithm ed25519`"
-    )]
+    #[error("not an Ed25519 key in PEM form ({0}); `openssl genpkey -algorithm ed25519` makes one")]
     Malformed(String),
     /// Nobody is trusted.
-    #[error("no trusted key was given; name the producer's public key with --key")]
+    #[error("no trusted key was given; the producer's public key is needed")]
     NoKeys,
     /// An OpenPGP key or message.
     #[error(
@@ -33,17 +31,13 @@ pub enum KeyError {
     )]
     OpenPgp,
     /// An OpenSSH key.
-    #[error(
-        "this is an OpenSSH key, and an Ed25519 key in PEM form belongs here; make one with `bundler keygen`"
-    )]
+    #[error("this is an OpenSSH key, and an Ed25519 key in PEM form belongs here")]
     OpenSsh,
     /// It does not open the key.
     #[error("the passphrase does not open the key")]
     Passphrase,
     /// The key is encrypted.
-    #[error(
-        "the key is encrypted and no passphrase was given; set BUNDLER_KEY_PASSPHRASE or use --passphrase-file"
-    )]
+    #[error("the key is encrypted and no passphrase was given")]
     PassphraseMissing,
     /// A secret where everybody may read.
     #[error(
