@@ -4,6 +4,50 @@ The half of the command line that both programs share by contract.
 An operator who knows one program knows the other: the same flags for registries, the same variables, the same logging,
 the same exit codes, data on stdout and everything else on stderr. A program is a [`Program`]; its `main` is
 [`run::<It>()`](run).
+
+```no_run
+use cli::{CommonArgs, Exit, HasExitCode, Program};
+
+/// Greets somebody.
+#[derive(clap::Parser)]
+struct Greeter {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// To whom ($GREETER_NAME)
+    #[arg(long)]
+    name: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("nobody has the name {0:?}")]
+struct Nobody(String);
+
+impl HasExitCode for Nobody {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
+impl Program for Greeter {
+    const PREFIX: &'static str = "GREETER";
+    type Error = Nobody;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    async fn run(self) -> Result<Exit, Nobody> {
+        if self.name.is_empty() {
+            return Err(Nobody(self.name));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    cli::run::<Greeter>()
+}
+```
 */
 
 mod args;

@@ -9,6 +9,16 @@ and it takes only what cannot be read in two ways:
 - `yaml` and `json` make values of them, `scalar` says what a text without quotes means, `libyaml` asks that library for its opinion;
 - `objects` takes lists apart;
 - `rules` are those of the API server that need no cluster: what breaks them, no cluster takes.
+
+```
+let objects = manifests::read(b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: flags}\ndata: {dark: 'yes'}\n")?;
+assert_eq!((objects[0].kind.as_str(), objects[0].name.as_str()), ("ConfigMap", "flags"));
+
+// What two readers could take for two things is refused, with the place: here the last of two keys wins, or the first.
+let error = manifests::read(b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: flags}\ndata: {dark: a, dark: b}\n");
+assert!(error.is_err_and(|error| error.to_string().starts_with("document 1 (line 4")));
+# Ok::<(), manifests::ObjectsError>(())
+```
 */
 
 mod documents;
