@@ -28,7 +28,7 @@ const FLUSH: u64 = 32 << 20;
 
 /// `FILE.tar`, beginning anew or resuming `.FILE.tar.partial`.
 pub(super) fn plain(path: &Path, tape: &Tape, fresh_file: bool) -> Result<Opened, Error> {
-    let mut partial = match Destination::look(path)? {
+    let mut partial = match Destination::resolve(path)? {
         Destination::File(place) => Growing::open(place, TAR_MARK)?,
         Destination::Stream(stream) => return self::stream(&stream, tape),
     };
@@ -78,7 +78,7 @@ pub(super) fn plain(path: &Path, tape: &Tape, fresh_file: bool) -> Result<Opened
 
 /// `FILE.tar.zst`: one frame, always from its beginning.
 pub(super) fn zstd(path: &Path, tape: &Arc<Tape>) -> Result<Opened, Error> {
-    let mut partial = match Destination::look(path)? {
+    let mut partial = match Destination::resolve(path)? {
         Destination::File(place) => Growing::open(place, ZSTD_MARK)?,
         Destination::Stream(stream) => return zstd_stream(&stream, tape),
     };

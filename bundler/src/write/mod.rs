@@ -106,7 +106,7 @@ fn explained(error: Error, output: &Output) -> Error {
 pub fn check(output: &Output, config_to_dir: Option<&Path>) -> Result<(), Error> {
     match output {
         Output::Directory(path) => bundle::Unpacking::check(path)?,
-        Output::File(path) | Output::Zstd(path) => drop(Destination::look(path)?),
+        Output::File(path) | Output::Zstd(path) => drop(Destination::resolve(path)?),
         Output::Stream { .. } => {}
     }
     if let Some(directory) = config_to_dir {

@@ -28,7 +28,7 @@ details{margin:.2em 0}pre{background:#f6f6f6;padding:.6em;overflow:auto}";
 pub(super) fn write<D: Detail>(report: &Report<D>, path: &Path) -> Result<(), Error> {
     let text = page(report);
     Ok(output::replace(
-        &Destination::look(path)?,
+        &Destination::resolve(path)?,
         text.as_bytes(),
         0o600,
     )?)

@@ -112,5 +112,5 @@ impl<'a, D: Detail> Record<'a, D> {
 
 /// Whether it is a file, or nothing yet.
 fn is_file(path: &Path) -> bool {
-    matches!(Destination::look(path), Ok(Destination::File(_)))
+    matches!(Destination::resolve(path), Ok(Destination::File(_)))
 }

@@ -103,7 +103,7 @@ impl<D: Detail> Report<D> {
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         let text = crate::report::json(self)?;
         Ok(output::replace(
-            &Destination::look(path)?,
+            &Destination::resolve(path)?,
             text.as_str().as_bytes(),
             0o600,
         )?)
@@ -168,7 +168,7 @@ pub fn check<'a>(
     path: &Path,
     inputs: impl IntoIterator<Item = &'a PathBuf>,
 ) -> Result<(), Error> {
-    Destination::look(path)?;
+    Destination::resolve(path)?;
     match output::is_one_of(path, inputs) {
         None => Ok(()),
         Some(input) => Err(Error::Usage(format!(

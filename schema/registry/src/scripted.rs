@@ -1,5 +1,5 @@
 /*!
-A server for the tests that says exactly what a test writes down, broken answers included, and remembers what it was
+A server for the tests that answers exactly what a test writes down, broken answers included, and remembers what it was
 asked. Real registries and HTTP libraries are too well-behaved for this.
 */
 
@@ -78,7 +78,7 @@ impl Asked {
     }
 }
 
-/// What to say to it.
+/// What to answer.
 #[derive(Debug, Clone)]
 pub(crate) enum Say {
     /// These bytes, head and all, then the next request.
@@ -176,7 +176,7 @@ async fn converse(
         let Some(mut asked) = request(&mut stream).await? else {
             return Ok(());
         };
-        let said = {
+        let answer = {
             let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
             log.push(asked.clone());
             script(&asked, log.len() - 1)
@@ -186,7 +186,7 @@ async fn converse(
             .and_then(|text| text.parse().ok())
             .unwrap_or(0);
         asked.body.resize(
-            if let Say::Hang(most) = said {
+            if let Say::Hang(most) = answer {
                 length.min(most)
             } else {
                 length
@@ -202,7 +202,7 @@ async fn converse(
         {
             entry.body = asked.body;
         }
-        match said {
+        match answer {
             Say::Raw(bytes) => stream.get_mut().write_all(&bytes).await?,
             Say::Cut(bytes) => return stream.get_mut().write_all(&bytes).await,
             Say::Hang(_) => return Ok(()),

@@ -1,5 +1,5 @@
 /*!
-What can be wrong with a bundle, told so that an operator knows whether to fetch a key, fetch the file again, or free a disk.
+What can be wrong with a bundle, so that an operator knows whether to fetch a key, fetch the file again, or free a disk.
 */
 
 use std::{io, path::PathBuf};
@@ -12,7 +12,7 @@ use crate::output;
 pub enum Error {
     /// A byte is not the byte that the signed index predicts.
     #[error(
-        "{entry}: {what} differs: expected {expected}, found {found}; the bundle was altered or damaged, carry it again"
+        "{entry}: {what} differs: expected {expected}, found {found}; the bundle was altered or damaged, copy it again"
     )]
     Altered {
         /// The path inside the bundle.
@@ -25,7 +25,9 @@ pub enum Error {
         found: String,
     },
     /// It ends early.
-    #[error("{entry}: the bundle ends {missing} bytes too early; it was cut, carry it again")]
+    #[error(
+        "{entry}: the bundle ends {missing} bytes too early; it was cut, copy the bundle again"
+    )]
     Cut {
         /// The path inside the bundle where it ends.
         entry: String,
@@ -34,7 +36,7 @@ pub enum Error {
     },
     /// It goes on after its end, or holds a file the index does not list.
     #[error(
-        "{entry}: {what} that the signed index does not list; the bundle was altered, carry it again"
+        "{entry}: {what} that the signed index does not list; the bundle was altered, copy it again"
     )]
     Extra {
         /// Where.

@@ -1,4 +1,4 @@
-/*! Why something cannot be written, told so that the user knows whether to name another place, free some space or look who else is there. */
+/*! Why something cannot be written, so that the user knows whether to name another place, free some space or look who else is there. */
 
 use std::{io, path::PathBuf};
 
@@ -64,7 +64,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Sorts what the system said of a write.
+    /// Sorts the system's reason for a failed write.
     pub fn of(path: impl Into<PathBuf>, source: io::Error) -> Self {
         let path = path.into();
         match source.kind() {

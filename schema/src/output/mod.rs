@@ -6,7 +6,7 @@ that an output goes into is opened once, what is below it is reached through its
 what is there already is looked at by descriptor before it is trusted:
 
 - a new file is made exclusively; what is unfinished has mode 0600 (directories 0700) until it gets its name by a rename;
-- what an interrupted run left is gone on with only if it belongs to the user who runs the program, nobody else may write
+- what an interrupted run left is resumed only if it belongs to the user who runs the program, nobody else may write
   to it, it has one name, and it carries our mark: an archive begins as its kind does, a directory holds a journal
   of what was written into it. A file that is not in the journal is never removed, and named;
 - where a file is to be, a link, a directory, a socket or a disk is refused; pipes and character devices are written to.
@@ -51,7 +51,7 @@ fn masked(mode: u32) -> u32 {
 }
 
 /// Why something that is there may not be taken for our own.
-fn stranger(owner: u32, mode: u32) -> Option<String> {
+fn why_not_ours(owner: u32, mode: u32) -> Option<String> {
     if owner != user() {
         return Some(format!("it belongs to user {owner}, not to {}", user()));
     }

@@ -38,7 +38,7 @@ pub enum Destination {
 
 impl Destination {
     /// Looks at where a file is to be, and changes nothing.
-    pub fn look(path: &Path) -> Result<Self, Error> {
+    pub fn resolve(path: &Path) -> Result<Self, Error> {
         if let Some(stream) = Stream::at(path)? {
             return Ok(Self::Stream(stream));
         }
@@ -179,7 +179,7 @@ impl OutputPath {
         .map_err(|error| in_directory(&self.shown, error.into()))
     }
 
-    /// The mode of a finished output: what it replaces has already told who may read it. Nobody else may write to it, and
+    /// The mode of a finished output: what it replaces had a mode, and with it its readers. Nobody else may write to it, and
     /// what is private by `default` stays so.
     pub(crate) fn final_mode(&self, default: u32) -> Result<u32, Error> {
         const PRIVATE: u32 = 0o077;

@@ -14,7 +14,7 @@ use crate::Object;
 /// The most data of a ConfigMap or Secret: 1 MiB.
 const BAG_LIMIT: usize = 1 << 20;
 
-/// The most that etcd takes in one request, unless it is told otherwise: 1.5 MiB.
+/// The most that etcd takes in one request, unless it is configured otherwise: 1.5 MiB.
 const OBJECT_LIMIT: usize = 3 << 19;
 
 /// Standard base64 as Go reads it.

@@ -238,7 +238,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_list_is_a_refusal_and_no_list_is_none() -> Outcome {
         let subject = Digest::of(b"subject");
-        for (what, said) in [
+        for (what, answer) in [
             (
                 "a web page",
                 say(200, &[("Content-Type", "text/html")], b"<html>"),
@@ -247,7 +247,7 @@ mod tests {
             ("no index", say(200, &[LIST], b"{}")),
             ("elsewhere", page(1, Some("http://127.0.0.2/next"))),
         ] {
-            let server = Scripted::serve(move |_, _| said.clone()).await?;
+            let server = Scripted::serve(move |_, _| answer.clone()).await?;
             let told = remote(&server)?.referrers(&subject).await;
             assert!(
                 told.as_ref().is_err_and(Error::is_refusal),

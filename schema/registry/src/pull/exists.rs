@@ -21,14 +21,14 @@ impl Remote {
     pub async fn has_blob(&self, blob: &Blob) -> Result<bool, Error> {
         let mut budget = self.retry_budget();
         loop {
-            match self.look(blob).await {
+            match self.probe(blob).await {
                 Err(error) => budget.wait(error).await?,
                 found => return found,
             }
         }
     }
 
-    async fn look(&self, blob: &Blob) -> Result<bool, Error> {
+    async fn probe(&self, blob: &Blob) -> Result<bool, Error> {
         let call = self.blob_call(Traffic::Api, Method::HEAD, blob, None);
         let redirected = match self.call_once(&call, &[400, 401, 403, 404, 405, 501]).await {
             Ok(answer) if confirms(&answer, blob) => return Ok(true),

@@ -152,7 +152,7 @@ impl Opened {
 pub struct Unverified {
     /// The claim.
     pub index: Index,
-    /// The key that is said to have signed it.
+    /// The key by whose id the signature is named.
     pub claimed: KeyId,
 }
 

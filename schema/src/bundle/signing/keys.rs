@@ -51,7 +51,7 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// A raw Ed25519 signature and the id of the key that is said to have made it.
+/// A raw Ed25519 signature and the id of the key that claims to have made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signature {
     /// Whose it claims to be.

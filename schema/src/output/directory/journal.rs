@@ -16,7 +16,7 @@ use std::{
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::fs::{Dir, OpenOptions};
 
-use crate::output::{file::fresh::exclusive, stranger};
+use crate::output::{file::fresh::exclusive, why_not_ours};
 
 /// The name of the list. No path of a bundle can have it: they have no `~`.
 pub(crate) const NAME: &str = ".unfinished~";
@@ -60,7 +60,10 @@ impl Journal {
         }
         let mut file = root.open_with(NAME, &options)?.into_std();
         let found = file.metadata()?;
-        if !found.is_file() || found.nlink() != 1 || stranger(found.uid(), found.mode()).is_some() {
+        if !found.is_file()
+            || found.nlink() != 1
+            || why_not_ours(found.uid(), found.mode()).is_some()
+        {
             return Ok(None);
         }
         let mut text = String::new();

@@ -8,7 +8,7 @@ use cap_std::fs::{Dir, MetadataExt as _};
 use crate::output::{
     Error, OutputPath,
     directory::journal::{self, Made, Noted},
-    stranger,
+    why_not_ours,
 };
 
 /// What stands where the finished directory will be must be empty, and a directory.
@@ -63,7 +63,7 @@ pub(crate) fn open_partial(place: &OutputPath, partial: &OsStr) -> Result<Dir, E
         Err(error) => return Err(failed(error)),
     };
     let found = root.dir_metadata().map_err(failed)?;
-    match stranger(found.uid(), found.mode()) {
+    match why_not_ours(found.uid(), found.mode()) {
         Some(why) => Err(refused(&why)),
         None => Ok(root),
     }

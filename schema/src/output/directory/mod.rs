@@ -302,7 +302,7 @@ impl Tree {
         Ok(Some(directory))
     }
 
-    /// What the system said of a file below it.
+    /// The system's reason, for a file below it.
     pub fn failed(&self, name: &str, error: io::Error) -> Error {
         self.named(Error::of(self.path().join(name), error))
     }
@@ -312,7 +312,7 @@ impl Tree {
         self.named(Error::of_making(self.path().join(name), error))
     }
 
-    /// A full disk is told by what the user named, not by the file that happened not to fit.
+    /// A full disk is reported by what the user named, not by the file that happened not to fit.
     fn named(&self, error: Error) -> Error {
         match error {
             Error::Full { .. } => Error::Full {

@@ -12,7 +12,9 @@ use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::fs::{MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 use rustix::fs::OFlags;
 
-use crate::output::{Error, OutputPath, file::fresh::exclusive, lock::Locked, partial, stranger};
+use crate::output::{
+    Error, OutputPath, file::fresh::exclusive, lock::Locked, partial, why_not_ours,
+};
 
 /// How often a file may vanish between two looks before something else must be wrong.
 const LOOKS: usize = 32;
@@ -111,7 +113,7 @@ fn existing(place: &OutputPath, name: &OsStr) -> Result<Option<fs::File>, Error>
     if !named.is_file() {
         return Err(refused("this is no regular file"));
     }
-    if let Some(why) = stranger(named.uid(), named.mode()) {
+    if let Some(why) = why_not_ours(named.uid(), named.mode()) {
         return Err(refused(&why));
     }
     let mut options = OpenOptions::new();
@@ -128,7 +130,7 @@ fn existing(place: &OutputPath, name: &OsStr) -> Result<Option<fs::File>, Error>
     };
     // What was opened counts, not what had the name a moment before.
     let opened = file.metadata().map_err(|error| Error::of(shown(), error))?;
-    match stranger(opened.uid(), opened.mode()) {
+    match why_not_ours(opened.uid(), opened.mode()) {
         Some(why) => Err(refused(&why)),
         None if !opened.is_file() => Err(refused("this is no regular file")),
         None if opened.nlink() > 1 => Err(refused("it has another name elsewhere (a hard link)")),

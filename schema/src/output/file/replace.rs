@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use crate::output::{Destination, Error, OutputPath, file::fresh::exclusive, partial};
 
-/// Puts bytes where [`Destination::look`] found room for them. A file that is there already keeps its mode, else it gets
+/// Puts bytes where [`Destination::resolve`] found room for them. A file that is there already keeps its mode, else it gets
 /// `mode`; on failure it is what it was.
 pub fn replace(destination: &Destination, bytes: &[u8], mode: u32) -> Result<(), Error> {
     match destination {

@@ -68,7 +68,7 @@ fn what_grows_is_closed_to_others_and_open_when_it_is_whole() -> Result<()> {
     Tree::open(&target)?.finish()?;
     assert_eq!(mode("d")?, super::masked(0o755));
     let path = desk.path().join("x.tar");
-    let Destination::File(place) = Destination::look(&path)? else {
+    let Destination::File(place) = Destination::resolve(&path)? else {
         return Err("a free name is a file".into());
     };
     let mut growing = Growing::open(place, b"bundle.json\0")?;
@@ -83,7 +83,7 @@ fn what_grows_is_closed_to_others_and_open_when_it_is_whole() -> Result<()> {
         (0o640, 0o600, 0o600),
     ] {
         fs::set_permissions(&path, fs::Permissions::from_mode(found))?;
-        replace(&Destination::look(&path)?, b"short", default)?;
+        replace(&Destination::resolve(&path)?, b"short", default)?;
         assert_eq!(
             (mode("x.tar")?, fs::read(&path)?),
             (kept, b"short".to_vec())

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// A release, and a graph image, is one of the images; what is said of it, and of what is missing, can be printed.
+/// A release, and a graph image, is one of the images; the texts about it, and about what is missing, can be printed.
 pub(super) fn check(index: &Index) -> Result<(), Error> {
     let mut images: HashSet<(&Repository, Digest, Option<&Tag>)> = HashSet::new();
     for image in &index.images {
