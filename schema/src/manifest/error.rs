@@ -32,7 +32,7 @@ pub enum ManifestError {
         "the manifest has Docker schema 1, which no current registry accepts; rebuild or re-push the image"
     )]
     SchemaOne,
-    /// More than [`MANIFEST_LIMIT`].
+    /// More than [`super::MANIFEST_LIMIT`].
     #[error("the manifest has {0} bytes, more than the 4 MiB that registries accept")]
     TooLarge(u64),
     /// Programs would see different things in it.
