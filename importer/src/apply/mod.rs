@@ -45,7 +45,6 @@ pub(crate) mod status;
 #[cfg(test)]
 mod tests;
 pub mod waves;
-mod yaml;
 
 use std::time::Duration;
 

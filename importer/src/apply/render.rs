@@ -26,7 +26,7 @@ use schema::{
 };
 use serde_json::{Value, json};
 
-use super::{fleet::Fleet, manifest::Manifest, select::Selection, yaml};
+use super::{fleet::Fleet, manifest::Manifest, select::Selection};
 
 /// The checksums of all other files.
 const SUMS: &str = "SHA256SUMS";
@@ -109,7 +109,7 @@ fn by_file(manifests: &[Manifest]) -> BTreeMap<&str, Vec<&Value>> {
 /// A file with these objects, in the format that its name promises.
 fn anew(path: &str, objects: &[&Value]) -> String {
     if !path.to_ascii_lowercase().ends_with(".json") {
-        return yaml::documents(objects.iter().copied());
+        return manifests::write::documents(objects.iter().copied());
     }
     match objects {
         [object] => format!("{object:#}\n"),

@@ -8,7 +8,8 @@ and it takes only what cannot be read in two ways:
 - `text` cuts a file into documents as `kubectl` does;
 - `yaml` and `json` make values of them, `scalar` says what a text without quotes means, `second` asks libyaml for its opinion;
 - `gather` takes lists apart;
-- `rules` are those of the API server that need no cluster: what breaks them, no cluster takes.
+- `rules` are those of the API server that need no cluster: what breaks them, no cluster takes;
+- [`write`] is the way back: one writer for all YAML that is made of values.
 */
 
 mod error;
@@ -19,6 +20,7 @@ mod rules;
 mod scalar;
 mod second;
 mod text;
+pub mod write;
 mod yaml;
 
 use serde_json::Value;
