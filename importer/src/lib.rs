@@ -23,6 +23,7 @@ pub mod inspect;
 pub mod open;
 pub mod push;
 mod report;
+pub mod target;
 pub mod upgrade;
 pub mod verify;
 

@@ -4,7 +4,7 @@ use schema::bundle::Index;
 use serde_json::json;
 
 use super::Rendered;
-use crate::{Error, push::Target};
+use crate::{Error, target::Target};
 
 /// The object, where the bundle brings the graph data that it needs.
 pub fn object(index: &Index, target: &Target) -> Result<Option<Rendered>, Error> {

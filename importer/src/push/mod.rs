@@ -10,23 +10,15 @@ after every byte they rest on was verified. Configuration is handed on as it pas
 a tag, and keeps nothing from its tag that does not rest on it.
 */
 
-mod change;
-mod doubles;
-mod file;
-mod kept;
-mod lists;
-mod pipe;
+mod inventory;
 mod plan;
 mod referrers;
-mod release_step;
 mod releases;
 mod report;
-mod source;
-mod survey;
+mod tag_change;
 mod tags;
-mod target;
+mod transfer;
 mod upload;
-mod window;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -40,15 +32,14 @@ use schema::{
     bundle::{self, BundlePath, Contents, Entry, Verified},
 };
 
-pub use change::TagChange;
-pub use plan::{BlobStep, ManifestStep, Plan, TagStep};
-pub use release_step::ReleaseStep;
+pub use plan::{BlobStep, ManifestStep, Plan, ReleaseStep, TagStep};
 pub use report::{ReleaseReport, Report};
-pub use target::{ReleaseImage, Target};
+pub use tag_change::TagChange;
 
-use lists::Lists;
-use referrers::{Foreseen, Referrer};
+use referrers::{Foreseen, Referrer, lists::Lists};
+use transfer::{file, pipe};
 
+pub use crate::target::{ReleaseImage, Target};
 use crate::{Error, audit};
 
 /// Takes the configuration of a bundle while its images are pushed; from a pipe it can be had only then.
@@ -144,7 +135,7 @@ pub async fn bundle(
     if dry_run {
         // What is left of an interrupted push is told truly where nothing else is done.
         let unasked = HashSet::new();
-        let survey = survey::ask(&plan, &registry, &unasked, options.concurrency).await?;
+        let survey = inventory::ask(&plan, &registry, &unasked, options.concurrency).await?;
         let lists = foresee(dry(&plan, contents, config.as_ref())?).await;
         keep(&lists, "nothing was pushed")?;
         return Ok(Report::of_dry_run(&plan, &target, &survey, changes, lists));
@@ -155,7 +146,7 @@ pub async fn bundle(
         let lists = foresee(Foreseen::of(&plan, random)?).await;
         keep(&lists, "nothing was pushed")?;
     }
-    let survey = survey::ask(&plan, &registry, &absent, options.concurrency).await?;
+    let survey = inventory::ask(&plan, &registry, &absent, options.concurrency).await?;
     progress.begin("Pushing", survey.bytes_missing(&plan));
     let upload = Arc::new(upload::Upload::new(
         plan,

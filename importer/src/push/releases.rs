@@ -13,7 +13,7 @@ use futures_util::{TryStreamExt, stream};
 use registry::Mount;
 use schema::{Digest, Manifest, MediaType, Selector, bundle, manifest::Blob};
 
-use super::{release_step::ReleaseStep, source::FromTarget, upload::Upload};
+use super::{plan::ReleaseStep, transfer::source::FromTarget, upload::Upload};
 use crate::Error;
 
 /// Copies each release that is at the target whole, then what is about it. What fails is written down.

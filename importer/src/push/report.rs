@@ -11,15 +11,13 @@ use schema::{
 use serde::Serialize;
 
 use super::{
-    change::{TagAction, TagChange},
-    lists::Lists,
-    plan::Plan,
-    release_step::ReleaseStep,
-    survey::Survey,
-    target::Target,
+    inventory::Survey,
+    plan::{Plan, ReleaseStep},
+    referrers::lists::Lists,
+    tag_change::{TagAction, TagChange},
     upload::Upload,
 };
-use crate::{Error, args::Format, report};
+use crate::{Error, args::Format, report, target::Target};
 
 /// The account of a push.
 #[derive(Debug, Serialize)]

@@ -15,8 +15,8 @@ use registry::{Registry, Remote, TagList};
 use schema::{Digest, Repository, Selector};
 
 use super::{
-    change::{TagAction, TagChange},
     plan::{Plan, TagStep},
+    tag_change::{TagAction, TagChange},
     upload::Upload,
 };
 use crate::Error;

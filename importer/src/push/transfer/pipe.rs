@@ -20,13 +20,17 @@ use tokio::{
 };
 
 use super::{
-    ConfigSink,
-    plan::{BlobStep, ManifestStep},
+    replay_window::{LIMIT, Window},
     source::{FromTarget, read_chunk},
-    upload::Upload,
-    window::{LIMIT, Window},
 };
-use crate::{Error, audit};
+use crate::{
+    Error, audit,
+    push::{
+        ConfigSink,
+        plan::{BlobStep, ManifestStep},
+        upload::Upload,
+    },
+};
 
 /// Blobs up to this size are held whole: 4 MiB.
 const SMALL: u64 = 4 << 20;

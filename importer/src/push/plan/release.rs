@@ -5,8 +5,7 @@ use schema::{
     bundle::{Image, Index, Release},
 };
 
-use super::target::Target;
-use crate::Error;
+use crate::{Error, target::Target};
 
 /// A release, where it is pushed, and where it is published.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use schema::{
 use serde_json::json;
 
 use super::*;
-use crate::push::ReleaseImage;
+use crate::target::ReleaseImage;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

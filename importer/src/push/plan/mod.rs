@@ -4,6 +4,8 @@ What a push will do, as a value: where each repository goes, which blobs and man
 Pure: the signed index and the operator's wishes in, steps out.
 */
 
+mod release;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use schema::{
@@ -12,11 +14,9 @@ use schema::{
     manifest::Blob,
 };
 
-use super::{
-    release_step::{self, ReleaseStep},
-    target::Target,
-};
-use crate::Error;
+pub use release::ReleaseStep;
+
+use crate::{Error, target::Target};
 
 /// Everything a push does, in the order it is done.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ impl Plan {
                 tags.add(repository, tag, image.digest, true)?;
             }
         }
-        let (releases, incomplete) = release_step::steps(index, target)?
+        let (releases, incomplete) = release::steps(index, target)?
             .into_iter()
             .partition::<Vec<_>, _>(|step| step.whole);
         for step in &releases {

@@ -9,8 +9,11 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use schema::{Progress, bundle::Random};
 
-use super::{ConfigSink, plan::ManifestStep, source::FromFile, upload::Upload};
-use crate::{Error, audit};
+use super::source::FromFile;
+use crate::{
+    Error, audit,
+    push::{ConfigSink, plan::ManifestStep, upload::Upload},
+};
 
 /// Pushes blobs, then manifests. Returns an error only if the bundle is altered.
 pub async fn push(
@@ -79,7 +82,7 @@ pub async fn push(
 
 /// Everything but blobs and manifests: headers, links, checksums, configuration. Nothing is pushed from a bundle in
 /// which any of it is wrong.
-pub(super) fn frame(bundle: &Random, config: &dyn ConfigSink) -> Result<(), Error> {
+pub fn frame(bundle: &Random, config: &dyn ConfigSink) -> Result<(), Error> {
     bundle.check_frame()?;
     for (position, file) in bundle.index().files.iter().enumerate() {
         if audit::concerns(file) {

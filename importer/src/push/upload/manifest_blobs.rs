@@ -8,8 +8,8 @@ wherever it is, so what it is in which repository follows from what it needs and
 use bytes::Bytes;
 use schema::{Digest, Manifest, Repository, Selector, manifest::Blob};
 
-use super::{plan::ManifestStep, upload::Upload};
-use crate::Error;
+use super::Upload;
+use crate::{Error, push::plan::ManifestStep};
 
 impl Upload {
     /// Whether a manifest is no more than somebody's blob in a repository, since what it needs goes elsewhere. Of an index

@@ -5,6 +5,8 @@ The index does not say what a referrer is about; its manifest does. A file is as
 tells as it passes.
 */
 
+pub mod lists;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
@@ -13,8 +15,10 @@ use schema::{
     bundle::{self, Random},
 };
 
-use super::plan::{ManifestStep, Plan};
-use crate::Error;
+use crate::{
+    Error,
+    push::plan::{ManifestStep, Plan},
+};
 
 /// A manifest that is about another.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,10 +16,10 @@ use registry::{Registry, Remote};
 use schema::{Digest, MediaType, Repository, Selector, Tag};
 use serde_json::{Value, json};
 
-use super::{
-    change::{TagAction, TagChange},
+use super::Referrer;
+use crate::push::{
     plan::Plan,
-    referrers::Referrer,
+    tag_change::{TagAction, TagChange},
     upload::Upload,
 };
 

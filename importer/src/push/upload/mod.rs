@@ -5,6 +5,9 @@ A blob is sent once and mounted into the other repositories. What fails is writt
 too, the rest goes on.
 */
 
+mod held_manifests;
+mod manifest_blobs;
+
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,15 +17,17 @@ use bytes::Bytes;
 use registry::{BlobSource, Mount, Registry, Remote};
 use schema::{Digest, Manifest, MediaType, Repository, Selector, bundle, manifest::Blob};
 
-use super::{
-    change::TagChange,
-    kept::Kept,
-    plan::{BlobStep, ManifestStep, Plan, TagStep},
-    referrers::Referrer,
-    release_step::ReleaseStep,
-    survey::Survey,
+use held_manifests::Kept;
+
+use crate::{
+    Error,
+    push::{
+        inventory::Survey,
+        plan::{BlobStep, ManifestStep, Plan, ReleaseStep, TagStep},
+        referrers::Referrer,
+        tag_change::TagChange,
+    },
 };
-use crate::Error;
 
 /// A push under way, shared by all its tasks.
 #[derive(Debug)]

@@ -17,9 +17,9 @@ use std::{
 use bytes::Bytes;
 use schema::{Digest, Manifest, MediaType, Repository};
 
-use super::{
-    change::{TagAction, TagChange},
+use crate::push::{
     plan::{ManifestStep, Plan},
+    tag_change::{TagAction, TagChange},
 };
 
 /// Bytes kept at most: 8 MiB.
