@@ -74,10 +74,7 @@ pub async fn push(
         })?;
         passing.settle()
     });
-    reading.await.map_err(|error| Error::Io {
-        path: "reader thread".into(),
-        source: error.into(),
-    })?
+    reading.await.map_err(|error| Error::Task(error.into()))?
 }
 
 /// The state between entries.
@@ -189,10 +186,7 @@ impl Passing {
         let permit = self
             .runtime
             .block_on(Arc::clone(&self.held).acquire_many_owned(permits));
-        permit.map_err(|error| Error::Io {
-            path: "pipe".into(),
-            source: io::Error::other(error),
-        })
+        permit.map_err(|error| Error::Task(error.into()))
     }
 
     /// Starts a task, and waits for one first if too many are under way.
@@ -209,10 +203,7 @@ impl Passing {
 
     fn next(&mut self) -> Result<(), Error> {
         match self.runtime.block_on(self.tasks.join_next()) {
-            Some(joined) => joined.map_err(|error| Error::Io {
-                path: "upload".into(),
-                source: error.into(),
-            })?,
+            Some(joined) => joined.map_err(|error| Error::Task(error.into()))?,
             None => Ok(()),
         }
     }
