@@ -21,6 +21,7 @@ pub mod extract;
 pub mod import;
 pub mod inspect;
 pub mod open;
+pub mod options;
 pub mod push;
 mod report;
 pub mod target;

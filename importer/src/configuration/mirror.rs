@@ -16,7 +16,7 @@ use schema::{
 use serde_json::{Value, json};
 
 use super::Rendered;
-use crate::{Error, args::MirrorConfig, target::Target};
+use crate::{Error, options::MirrorConfig, target::Target};
 
 /// Characters of a source that a name keeps; a name has at most 253 (RFC 1123).
 const READABLE: usize = 200;

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 pub use directory::ConfigDirectory;
 
-use crate::{Error, args::MirrorConfig, target::Target};
+use crate::{Error, options::MirrorConfig, target::Target};
 
 /// The snippet for `install-config.yaml`, beside the manifests; `kubectl` passes over it.
 const INSTALL_CONFIG: &str = "install-config.txt";

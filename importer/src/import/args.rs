@@ -1,13 +1,19 @@
-/*! Flags of `import`. */
+/*! Flags of `import`, and the options that they become. */
 
 use std::path::PathBuf;
 
 use clap::Args;
 use cli::RegistryArgs;
 
+use super::ImportOptions;
 use crate::{
-    apply::args::{ClusterArgs, RolloutArgs},
-    args::{BundleArgs, DryRun, Format, MirrorConfig, TargetArgs},
+    Error,
+    apply::{
+        args::{ClusterArgs, RolloutArgs},
+        command::Job,
+    },
+    args::{BundleArgs, TargetArgs},
+    options::{DryRun, Format, MirrorConfig},
 };
 
 /// Flags of `import`.
@@ -17,8 +23,8 @@ pub struct ImportArgs {
     pub(crate) bundle: BundleArgs,
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// An empty or new directory for everything a cluster needs to be told, as `kubectl apply -Rf` takes it: the
-    /// bundle's manifests and the mirror configuration
+    /// An empty or new directory for everything that clusters need, as `kubectl apply -Rf` takes it: the bundle's
+    /// manifests and the mirror configuration
     #[arg(long, value_name = "DIR")]
     pub config_to_dir: Option<PathBuf>,
     /// How clusters are told where the images are now
@@ -49,4 +55,28 @@ pub struct ImportArgs {
     pub format: Format,
     #[command(flatten)]
     pub(crate) registry: RegistryArgs,
+}
+
+impl ImportArgs {
+    /// What they ask for. Reads the files that they name, so that nothing is pushed where one of them is wrong.
+    pub(crate) fn options(&self) -> Result<ImportOptions, Error> {
+        let push = self
+            .target
+            .options(&self.registry, self.dry_run.is_some())?;
+        let idle = self.clusters.given().or(self.rollout.given());
+        if let Some(flag) = idle.filter(|_| !self.apply_config) {
+            return Err(Error::Usage(format!(
+                "{flag} does nothing without --apply-config; add that, or leave {flag} out"
+            )));
+        }
+        let prepare = || Job::prepare(&self.bundle, &self.clusters, &self.rollout, self.dry_run);
+        Ok(ImportOptions {
+            push,
+            mirror_config: self.mirror_config,
+            mirror_tags: self.mirror_tags,
+            config_to_dir: self.config_to_dir.clone(),
+            apply: self.apply_config.then(prepare).transpose()?,
+            format: self.format,
+        })
+    }
 }

@@ -26,7 +26,7 @@ use std::{
     sync::Arc,
 };
 
-use registry::{Options, RegistriesConf, Registry};
+use registry::{RegistriesConf, Registry};
 use schema::{
     Progress,
     bundle::{self, BundlePath, Contents, Entry, Verified},
@@ -41,6 +41,19 @@ use transfer::{file, pipe};
 
 pub use crate::target::{ReleaseImage, Target};
 use crate::{Error, audit};
+
+/// How a bundle is pushed.
+#[derive(Debug, Clone)]
+pub struct PushOptions {
+    /// Where images go, and what they are called there.
+    pub target: Target,
+    /// How the registry is reached.
+    pub registry: registry::Options,
+    /// Refuse to push at all if a tag that exists would get other content.
+    pub keep_tags: bool,
+    /// Find out what a push would do, and push nothing.
+    pub dry_run: bool,
+}
 
 /// Takes the configuration of a bundle while its images are pushed; from a pipe it can be had only then.
 pub trait ConfigSink: fmt::Debug + Send + Sync {
@@ -97,7 +110,8 @@ fn dry(plan: &Plan, bundle: Contents, config: &dyn ConfigSink) -> Result<Vec<Ref
 }
 
 /// The target as `registries.conf` has it: blocked repositories are refused, and an insecure registry need not have TLS.
-async fn open(plan: &Plan, target: &Target, options: &Options) -> Result<Registry, Error> {
+async fn open(plan: &Plan, options: &PushOptions) -> Result<Registry, Error> {
+    let (target, options) = (&options.target, &options.registry);
     let conf = RegistriesConf::read(options.registries_conf.as_deref())?;
     let mut insecure = false;
     for step in &plan.tags {
@@ -109,51 +123,51 @@ async fn open(plan: &Plan, target: &Target, options: &Options) -> Result<Registr
     })
 }
 
-/// Pushes a bundle, or with `dry_run` finds out what that would do.
+/// Pushes a bundle, or with `dry_run` finds out what that would do. What single images or tags fail for stands in the report;
+/// an error is what ends the push of all.
 pub async fn bundle(
     bundle: Verified,
-    target: Target,
-    options: &Options,
-    dry_run: bool,
+    options: &PushOptions,
     config: Arc<dyn ConfigSink>,
     progress: &Arc<dyn Progress>,
 ) -> Result<Report, Error> {
-    let plan = Plan::new(bundle.index(), &target)?;
-    let registry = open(&plan, &target, options).await?;
-    if !dry_run {
+    let (target, keep_tags) = (&options.target, options.keep_tags);
+    let concurrency = options.registry.concurrency;
+    let plan = Plan::new(bundle.index(), target)?;
+    let registry = open(&plan, options).await?;
+    if !options.dry_run {
         registry.will_write();
     }
-    let tags::Standing { changes, absent } =
-        tags::standing(&plan, &registry, options.concurrency).await?;
-    let foresee = |referrers| Lists::foresee(&plan, &registry, referrers, options.concurrency);
-    let keep = |lists: &Lists, so_far| match target.keep_tags {
+    let tags::Standing { changes, absent } = tags::standing(&plan, &registry, concurrency).await?;
+    let foresee = |referrers| Lists::foresee(&plan, &registry, referrers, concurrency);
+    let keep = |lists: &Lists, so_far| match keep_tags {
         true => tags::refuse_moves(changes.iter().chain(&lists.changes), so_far),
         false => Ok(()),
     };
     keep(&Lists::default(), "nothing was pushed")?;
     let contents = bundle.into_contents();
-    if dry_run {
+    if options.dry_run {
         // What is left of an interrupted push is told truly where nothing else is done.
         let unasked = HashSet::new();
-        let survey = inventory::ask(&plan, &registry, &unasked, options.concurrency).await?;
+        let survey = inventory::ask(&plan, &registry, &unasked, concurrency).await?;
         let lists = foresee(dry(&plan, contents, config.as_ref())?).await;
         keep(&lists, "nothing was pushed")?;
-        return Ok(Report::of_dry_run(&plan, &target, &survey, changes, lists));
+        return Ok(Report::of_dry_run(&plan, target, &survey, changes, lists));
     }
     if let Contents::Random(random) = &contents
-        && target.keep_tags
+        && keep_tags
     {
         let lists = foresee(Foreseen::of(&plan, random)?).await;
         keep(&lists, "nothing was pushed")?;
     }
-    let survey = inventory::ask(&plan, &registry, &absent, options.concurrency).await?;
+    let survey = inventory::ask(&plan, &registry, &absent, concurrency).await?;
     progress.begin("Pushing", survey.bytes_missing(&plan));
     let upload = Arc::new(upload::Upload::new(
         plan,
         registry,
         survey,
         &changes,
-        options.concurrency,
+        concurrency,
     ));
     let result = match contents {
         Contents::Random(random) => file::push(&upload, random, config.as_ref(), progress).await,
@@ -162,12 +176,12 @@ pub async fn bundle(
     progress.end();
     result?;
     releases::publish(&upload).await;
-    if target.keep_tags {
+    if keep_tags {
         // A pipe has told only now what its referrers are about, and somebody else may have moved a list meanwhile.
         let lists = Lists::foresee_arrived(&upload).await;
         tags::refuse_moves(&lists.changes, "no tag was set")?;
     }
     let lists = Lists::publish(&upload).await;
     let changes = tags::publish(&upload, changes).await;
-    Ok(Report::of_push(&upload, &target, changes, lists))
+    Ok(Report::of_push(&upload, target, changes, lists))
 }

@@ -17,9 +17,9 @@ use super::{
     tag_change::{TagAction, TagChange},
     upload::Upload,
 };
-use crate::{Error, args::Format, report, target::Target};
+use crate::{Error, options::Format, report, target::Target};
 
-/// The account of a push.
+/// What became of a push.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// `HOST[:PORT]`.
@@ -56,7 +56,7 @@ pub struct Report {
     first_failure: Option<String>,
 }
 
-/// A release as a cluster is to be told of it.
+/// A release as clusters refer to it.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReleaseReport {
     /// As people call it.
@@ -154,6 +154,19 @@ impl Report {
             releases,
             total: total(&upload.plan),
             first_failure: account.first_failure,
+        }
+    }
+
+    /// The same with a command before those that come next, and further warnings.
+    pub fn followed_by(
+        self,
+        command: Option<String>,
+        warnings: impl IntoIterator<Item = String>,
+    ) -> Self {
+        Self {
+            next_commands: command.into_iter().chain(self.next_commands).collect(),
+            warnings: self.warnings.into_iter().chain(warnings).collect(),
+            ..self
         }
     }
 

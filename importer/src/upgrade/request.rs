@@ -229,7 +229,6 @@ mod tests {
             prefix: Some("ocp".parse()?),
             map: Vec::new(),
             max_nested_paths: None,
-            keep_tags: false,
             release_image: None,
         })
     }

@@ -68,7 +68,6 @@ fn target(map: &[(&str, &str)]) -> Result<Target, NameError> {
         prefix: Some("mirror".parse()?),
         map: map.collect::<Result<Vec<(Repository, Repository)>, _>>()?,
         max_nested_paths: None,
-        keep_tags: false,
         release_image: None,
     })
 }
