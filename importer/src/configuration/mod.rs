@@ -1,5 +1,5 @@
 /*!
-What clusters must be told besides the bundle's own manifests: where images are now, and where updates are offered.
+What clusters need besides the bundle's own manifests: where images are now, and where updates are offered.
 
 Only the importer knows the target registry, so it is rendered here. Pure: the signed index and the operator's wishes in,
 files out.
@@ -7,6 +7,7 @@ files out.
 
 mod directory;
 mod mirror;
+pub mod passing;
 #[cfg(test)]
 mod tests;
 mod update_service;
@@ -21,6 +22,7 @@ use schema::{
 use serde_json::Value;
 
 pub use directory::ConfigDirectory;
+pub use passing::ConfigSink;
 
 use crate::{Error, options::MirrorConfig, target::Target};
 

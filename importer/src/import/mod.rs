@@ -32,9 +32,9 @@ use crate::{
         collect::{Both, Collected},
         command::{self, Job},
     },
-    configuration::{ConfigDirectory, Configuration},
+    configuration::{ConfigDirectory, ConfigSink, Configuration},
     options::{Format, MirrorConfig},
-    push::{self, ConfigSink, PushOptions},
+    push::{self, PushOptions},
 };
 
 /// How a bundle is imported.

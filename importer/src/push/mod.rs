@@ -22,14 +22,13 @@ mod upload;
 
 use std::{
     collections::{HashMap, HashSet},
-    fmt,
     sync::Arc,
 };
 
 use registry::{RegistriesConf, Registry};
 use schema::{
     Progress,
-    bundle::{self, BundlePath, Contents, Entry, Verified},
+    bundle::{Contents, Verified},
 };
 
 pub use plan::{BlobStep, ManifestStep, Plan, ReleaseStep, TagStep};
@@ -39,8 +38,9 @@ pub use tag_change::TagChange;
 use referrers::{Foreseen, Referrer, lists::Lists};
 use transfer::{file, pipe};
 
+pub use crate::configuration::{ConfigSink, passing::all as configuration};
 pub use crate::target::{ReleaseImage, Target};
-use crate::{Error, audit};
+use crate::{Error, configuration::passing};
 
 /// How a bundle is pushed.
 #[derive(Debug, Clone)]
@@ -55,54 +55,16 @@ pub struct PushOptions {
     pub dry_run: bool,
 }
 
-/// Takes the configuration of a bundle while its images are pushed; from a pipe it can be had only then.
-pub trait ConfigSink: fmt::Debug + Send + Sync {
-    /// The next file, whole, verified and [audited](crate::audit). The bundle may still turn out altered after it.
-    fn file(&self, path: &BundlePath, bytes: &[u8]) -> Result<(), bundle::Error>;
-}
-
-/// For those who want none of it.
-impl ConfigSink for () {
-    fn file(&self, _: &BundlePath, _: &[u8]) -> Result<(), bundle::Error> {
-        Ok(())
-    }
-}
-
-/// Hands on the configuration of a bundle of which nothing else is wanted. A pipe is read to its verified end.
-pub fn configuration(bundle: Verified, config: &dyn ConfigSink) -> Result<(), Error> {
-    match bundle.into_contents() {
-        Contents::Random(random) => file::frame(&random, config),
-        sequential @ Contents::Sequential(_) => passing(sequential, config, |_| Ok(())),
-    }
-}
-
-/// The configuration of a pipe, and whatever else passes.
-fn passing(
-    bundle: Contents,
-    config: &dyn ConfigSink,
-    mut other: impl FnMut(&mut Entry<'_>) -> Result<(), bundle::Error>,
-) -> Result<(), Error> {
-    let tape = bundle.share();
-    bundle.visit(|entry| {
-        if audit::concerns(entry.file) {
-            let bytes = entry.body.read_whole()?;
-            audit::check(tape.index(), &entry.file.path, &bytes)?;
-            config.file(&entry.file.path, &bytes)?;
-        }
-        Ok(other(entry)?)
-    })
-}
-
 /// The configuration of a bundle of which nothing is pushed, and the referrers that a push would bring.
 fn dry(plan: &Plan, bundle: Contents, config: &dyn ConfigSink) -> Result<Vec<Referrer>, Error> {
     if let Contents::Random(random) = &bundle {
-        file::frame(random, config)?;
+        passing::beside_images(random, config)?;
         return Foreseen::of(plan, random);
     }
     let steps = plan.manifests.iter().map(|step| (step.position, step));
     let steps: HashMap<usize, &ManifestStep> = steps.collect();
     let mut foreseen = Foreseen::default();
-    passing(bundle, config, |entry| match steps.get(&entry.position) {
+    passing::with_images(bundle, config, |entry| match steps.get(&entry.position) {
         Some(step) => foreseen.add(step, entry.body.read_whole()?),
         None => Ok(()),
     })?;

@@ -11,8 +11,9 @@ use schema::{Progress, bundle::Random};
 
 use super::source::FromFile;
 use crate::{
-    Error, audit,
-    push::{ConfigSink, plan::ManifestStep, upload::Upload},
+    Error,
+    configuration::{ConfigSink, passing},
+    push::{plan::ManifestStep, upload::Upload},
 };
 
 /// Pushes blobs, then manifests. Returns an error only if the bundle is altered.
@@ -22,7 +23,7 @@ pub async fn push(
     config: &dyn ConfigSink,
     progress: &Arc<dyn Progress>,
 ) -> Result<(), Error> {
-    frame(&bundle, config)?;
+    passing::beside_images(&bundle, config)?;
     let missing = &upload.survey.missing_blobs;
     let mut steps: Vec<_> = upload
         .plan
@@ -75,22 +76,6 @@ pub async fn push(
     for step in &upload.plan.manifests {
         if later.contains(&step.position) {
             upload.manifest(step, read(step)?).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Everything but blobs and manifests: headers, links, checksums, configuration. Nothing is pushed from a bundle in
-/// which any of it is wrong.
-pub fn frame(bundle: &Random, config: &dyn ConfigSink) -> Result<(), Error> {
-    bundle.check_frame()?;
-    for (position, file) in bundle.index().files.iter().enumerate() {
-        if audit::concerns(file) {
-            let bytes = bundle.open(position)?.read_whole()?;
-            audit::check(bundle.index(), &file.path, &bytes)?;
-            config.file(&file.path, &bytes)?;
-        } else if file.path.repository().is_none() {
-            bundle.open(position)?.drain()?;
         }
     }
     Ok(())

@@ -24,9 +24,9 @@ use super::{
     source::{FromTarget, read_chunk},
 };
 use crate::{
-    Error, audit,
+    Error,
+    configuration::{ConfigSink, passing},
     push::{
-        ConfigSink,
         plan::{BlobStep, ManifestStep},
         upload::Upload,
     },
@@ -42,7 +42,7 @@ pub async fn push(
     config: Arc<dyn ConfigSink>,
     progress: &Arc<dyn Progress>,
 ) -> Result<(), Error> {
-    let mut passing = Passing {
+    let mut uploads = Uploads {
         upload: Arc::clone(upload),
         progress: Arc::clone(progress),
         runtime: Handle::current(),
@@ -65,20 +65,16 @@ pub async fn push(
     let tape = bundle.share();
     let reading = tokio::task::spawn_blocking(move || {
         bundle.visit(|entry| {
-            if audit::concerns(entry.file) {
-                let bytes = entry.body.read_whole()?;
-                audit::check(tape.index(), &entry.file.path, &bytes)?;
-                config.file(&entry.file.path, &bytes)?;
-            }
-            passing.entry(entry)
+            passing::entry_of(tape.index(), entry, config.as_ref())?;
+            uploads.entry(entry)
         })?;
-        passing.settle()
+        uploads.settle()
     });
     reading.await.map_err(|error| Error::Task(error.into()))?
 }
 
-/// The state between entries.
-struct Passing {
+/// What is under way between entries.
+struct Uploads {
     upload: Arc<Upload>,
     progress: Arc<dyn Progress>,
     runtime: Handle,
@@ -91,7 +87,7 @@ struct Passing {
     tasks: JoinSet<Result<(), Error>>,
 }
 
-impl Passing {
+impl Uploads {
     /// Takes what an entry is needed for; what is not needed is verified and forgotten by the reader.
     fn entry(&mut self, entry: &mut Entry<'_>) -> Result<(), Error> {
         if let Some(step) = self.blobs.remove(&entry.position) {
