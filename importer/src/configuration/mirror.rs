@@ -90,7 +90,7 @@ fn mirrored(
         };
         pairs.insert(Mirrored {
             source: format!("{}/{}", source.host, source.repository),
-            mirror: target.named(&target.place(&image.repository)?),
+            mirror: target.named(&target.map_repository(&image.repository)?),
         });
     }
     pairs.retain(|pair| pair.source != pair.mirror);

@@ -11,7 +11,7 @@ pub fn object(index: &Index, target: &Target) -> Result<Option<Rendered>, Error>
     let Some(graph) = &index.update_graph else {
         return Ok(None);
     };
-    let data = target.named(&target.place(&graph.repository)?);
+    let data = target.named(&target.map_repository(&graph.repository)?);
     let object = json!({
         "apiVersion": "updateservice.operator.openshift.io/v1",
         "kind": "UpdateService",

@@ -152,17 +152,17 @@ impl ImportReport {
     fn configuration(&self) -> Page {
         let mut text = Page::new();
         if let Some(directory) = &self.config_directory {
-            let place = directory.display();
+            let path = directory.display();
             text.gap();
             match self.config_written {
-                Written::Done | Written::NotAsked => text.line(format_args!("Written to {place}:")),
-                Written::DryRun => text.line(format_args!("Would write to {place}:")),
+                Written::Done | Written::NotAsked => text.line(format_args!("Written to {path}:")),
+                Written::DryRun => text.line(format_args!("Would write to {path}:")),
                 Written::Withheld => text.line(format_args!(
-                    "Not written to {place}, since not everything could be pushed:"
+                    "Not written to {path}, since not everything could be pushed:"
                 )),
             }
-            for path in &self.config_files {
-                text.line(format_args!("  {path}"));
+            for file in &self.config_files {
+                text.line(format_args!("  {file}"));
             }
         }
         if !self.documents.is_empty() {

@@ -2,7 +2,7 @@
 Brings the images of a verified bundle into a registry.
 
 ```text
-plan → survey → blobs → manifests → releases → lists of referrers → tags
+plan → inventory → blobs → manifests → releases → lists of referrers → tags
 ```
 
 The registry is asked first what it has; blobs go in parallel; a manifest follows what it refers to; tags come last,
@@ -35,7 +35,7 @@ pub use plan::{BlobStep, ManifestStep, Plan, ReleaseStep, TagStep};
 pub use report::{ReleaseReport, Report};
 pub use tag_change::TagChange;
 
-use referrers::{Foreseen, Referrer, lists::Lists};
+use referrers::{Referrer, ReferrerScan, lists::ReferrerLists};
 use transfer::{file, pipe};
 
 pub use crate::configuration::{ConfigSink, passing::all as configuration};
@@ -55,24 +55,74 @@ pub struct PushOptions {
     pub dry_run: bool,
 }
 
-/// The configuration of a bundle of which nothing is pushed, and the referrers that a push would bring.
-fn dry(plan: &Plan, bundle: Contents, config: &dyn ConfigSink) -> Result<Vec<Referrer>, Error> {
-    if let Contents::Random(random) = &bundle {
-        passing::beside_images(random, config)?;
-        return Foreseen::of(plan, random);
+/// Pushes a bundle, or with `dry_run` finds out what that would do. What single images or tags fail for stands in the report;
+/// an error is what ends the push of all.
+pub async fn bundle(
+    bundle: Verified,
+    options: &PushOptions,
+    config: Arc<dyn ConfigSink>,
+    progress: &Arc<dyn Progress>,
+) -> Result<Report, Error> {
+    let (target, keep_tags) = (&options.target, options.keep_tags);
+    let concurrency = options.registry.concurrency;
+    let plan = Plan::new(bundle.index(), target)?;
+    let registry = connect(&plan, options).await?;
+    if !options.dry_run {
+        registry.will_write();
     }
-    let steps = plan.manifests.iter().map(|step| (step.position, step));
-    let steps: HashMap<usize, &ManifestStep> = steps.collect();
-    let mut foreseen = Foreseen::default();
-    passing::with_images(bundle, config, |entry| match steps.get(&entry.position) {
-        Some(step) => foreseen.add(step, entry.body.read_whole()?),
-        None => Ok(()),
-    })?;
-    Ok(foreseen.all(plan))
+    let tags::CurrentTags { changes, absent } =
+        tags::current(&plan, &registry, concurrency).await?;
+    let predict = |referrers| ReferrerLists::predict(&plan, &registry, referrers, concurrency);
+    let keep = |lists: &ReferrerLists, so_far| match keep_tags {
+        true => tags::refuse_moves(changes.iter().chain(&lists.changes), so_far),
+        false => Ok(()),
+    };
+    keep(&ReferrerLists::default(), "nothing was pushed")?;
+    let contents = bundle.into_contents();
+    if options.dry_run {
+        // Everything is asked for, so that what an interrupted push left is counted too.
+        let unasked = HashSet::new();
+        let inventory = inventory::query(&plan, &registry, &unasked, concurrency).await?;
+        let lists = predict(read_only(&plan, contents, config.as_ref())?).await;
+        keep(&lists, "nothing was pushed")?;
+        return Ok(Report::of_dry_run(
+            &plan, target, &inventory, changes, lists,
+        ));
+    }
+    if let Contents::Random(random) = &contents
+        && keep_tags
+    {
+        let lists = predict(ReferrerScan::of_bundle(&plan, random)?).await;
+        keep(&lists, "nothing was pushed")?;
+    }
+    let inventory = inventory::query(&plan, &registry, &absent, concurrency).await?;
+    progress.begin("Pushing", inventory.bytes_missing(&plan));
+    let upload = Arc::new(upload::Upload::new(
+        plan,
+        registry,
+        inventory,
+        &changes,
+        concurrency,
+    ));
+    let result = match contents {
+        Contents::Random(random) => file::push(&upload, random, config.as_ref(), progress).await,
+        Contents::Sequential(sequential) => pipe::push(&upload, sequential, config, progress).await,
+    };
+    progress.end();
+    result?;
+    releases::publish(&upload).await;
+    if keep_tags {
+        // Only now is it known what the referrers from a pipe are about, and somebody else may have moved a list meanwhile.
+        let lists = ReferrerLists::predict_pushed(&upload).await;
+        tags::refuse_moves(&lists.changes, "no tag was set")?;
+    }
+    let lists = ReferrerLists::publish(&upload).await;
+    let changes = tags::publish(&upload, changes).await;
+    Ok(Report::of_push(&upload, target, changes, lists))
 }
 
-/// The target as `registries.conf` has it: blocked repositories are refused, and an insecure registry need not have TLS.
-async fn open(plan: &Plan, options: &PushOptions) -> Result<Registry, Error> {
+/// The target registry, as `registries.conf` says: blocked repositories are refused, and an insecure registry need not have TLS.
+async fn connect(plan: &Plan, options: &PushOptions) -> Result<Registry, Error> {
     let (target, options) = (&options.target, &options.registry);
     let conf = RegistriesConf::read(options.registries_conf.as_deref())?;
     let mut insecure = false;
@@ -85,65 +135,22 @@ async fn open(plan: &Plan, options: &PushOptions) -> Result<Registry, Error> {
     })
 }
 
-/// Pushes a bundle, or with `dry_run` finds out what that would do. What single images or tags fail for stands in the report;
-/// an error is what ends the push of all.
-pub async fn bundle(
-    bundle: Verified,
-    options: &PushOptions,
-    config: Arc<dyn ConfigSink>,
-    progress: &Arc<dyn Progress>,
-) -> Result<Report, Error> {
-    let (target, keep_tags) = (&options.target, options.keep_tags);
-    let concurrency = options.registry.concurrency;
-    let plan = Plan::new(bundle.index(), target)?;
-    let registry = open(&plan, options).await?;
-    if !options.dry_run {
-        registry.will_write();
+/// The configuration of a bundle of which nothing is pushed, and the referrers that a push would bring.
+fn read_only(
+    plan: &Plan,
+    bundle: Contents,
+    config: &dyn ConfigSink,
+) -> Result<Vec<Referrer>, Error> {
+    if let Contents::Random(random) = &bundle {
+        passing::beside_images(random, config)?;
+        return ReferrerScan::of_bundle(plan, random);
     }
-    let tags::Standing { changes, absent } = tags::standing(&plan, &registry, concurrency).await?;
-    let foresee = |referrers| Lists::foresee(&plan, &registry, referrers, concurrency);
-    let keep = |lists: &Lists, so_far| match keep_tags {
-        true => tags::refuse_moves(changes.iter().chain(&lists.changes), so_far),
-        false => Ok(()),
-    };
-    keep(&Lists::default(), "nothing was pushed")?;
-    let contents = bundle.into_contents();
-    if options.dry_run {
-        // What is left of an interrupted push is told truly where nothing else is done.
-        let unasked = HashSet::new();
-        let survey = inventory::ask(&plan, &registry, &unasked, concurrency).await?;
-        let lists = foresee(dry(&plan, contents, config.as_ref())?).await;
-        keep(&lists, "nothing was pushed")?;
-        return Ok(Report::of_dry_run(&plan, target, &survey, changes, lists));
-    }
-    if let Contents::Random(random) = &contents
-        && keep_tags
-    {
-        let lists = foresee(Foreseen::of(&plan, random)?).await;
-        keep(&lists, "nothing was pushed")?;
-    }
-    let survey = inventory::ask(&plan, &registry, &absent, concurrency).await?;
-    progress.begin("Pushing", survey.bytes_missing(&plan));
-    let upload = Arc::new(upload::Upload::new(
-        plan,
-        registry,
-        survey,
-        &changes,
-        concurrency,
-    ));
-    let result = match contents {
-        Contents::Random(random) => file::push(&upload, random, config.as_ref(), progress).await,
-        Contents::Sequential(sequential) => pipe::push(&upload, sequential, config, progress).await,
-    };
-    progress.end();
-    result?;
-    releases::publish(&upload).await;
-    if keep_tags {
-        // A pipe has told only now what its referrers are about, and somebody else may have moved a list meanwhile.
-        let lists = Lists::foresee_arrived(&upload).await;
-        tags::refuse_moves(&lists.changes, "no tag was set")?;
-    }
-    let lists = Lists::publish(&upload).await;
-    let changes = tags::publish(&upload, changes).await;
-    Ok(Report::of_push(&upload, target, changes, lists))
+    let steps = plan.manifests.iter().map(|step| (step.position, step));
+    let steps: HashMap<usize, &ManifestStep> = steps.collect();
+    let mut scan = ReferrerScan::default();
+    passing::with_images(bundle, config, |entry| match steps.get(&entry.position) {
+        Some(step) => scan.add(step, entry.body.read_whole()?),
+        None => Ok(()),
+    })?;
+    Ok(scan.finish(plan))
 }

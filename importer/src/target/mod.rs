@@ -1,7 +1,7 @@
 /*!
 Where things go at the target: one registry, a prefix, and the names that repositories of the bundle get there.
 
-Whatever names a repository at the target goes through [`Target::place`], so that pushed images, mirror configuration and
+Whatever names a repository at the target goes through [`Target::map_repository`], so that pushed images, mirror configuration and
 printed commands cannot disagree.
 */
 
@@ -50,7 +50,7 @@ pub struct ReleaseImage {
 
 impl Target {
     /// The repository at the target for one of the bundle: mapped, prefixed, flattened.
-    pub fn place(&self, repository: &Repository) -> Result<Repository, Error> {
+    pub fn map_repository(&self, repository: &Repository) -> Result<Repository, Error> {
         let usage = |error| {
             Error::Usage(format!(
                 "repository {repository} has no valid name at {}: {error}",
@@ -98,7 +98,7 @@ impl Target {
         let repository = RELEASE_IMAGES
             .parse()
             .map_err(|error| Error::Usage(format!("{error}")))?;
-        self.place(&repository)
+        self.map_repository(&repository)
     }
 
     /// The tag a release gets there.

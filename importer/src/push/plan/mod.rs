@@ -96,8 +96,8 @@ impl Plan {
         for image in &index.images {
             let named = image.attached.iter().filter_map(|other| other.tag.as_ref());
             for tag in named {
-                let place = target.place(&image.repository)?;
-                tags.attached.insert((place, tag.clone()));
+                let repository = target.map_repository(&image.repository)?;
+                tags.attached.insert((repository, tag.clone()));
             }
         }
         for (position, file) in index.files.iter().enumerate() {
@@ -110,16 +110,19 @@ impl Plan {
                     if matches!(file.kind(), Kind::Regular) {
                         entry.0 = position;
                     }
-                    entry.2.insert(target.place(repository)?);
+                    entry.2.insert(target.map_repository(repository)?);
                 }
-                BundlePath::Tag(repository, tag) => {
-                    tags.add(target.place(repository)?, tag.clone(), file.digest, false)?
-                }
+                BundlePath::Tag(repository, tag) => tags.add(
+                    target.map_repository(repository)?,
+                    tag.clone(),
+                    file.digest,
+                    false,
+                )?,
                 BundlePath::Sums | BundlePath::Manifest(..) | BundlePath::Config(_) => {}
             }
         }
         for image in index.images.iter().filter(|image| image.tags.is_empty()) {
-            let repository = target.place(&image.repository)?;
+            let repository = target.map_repository(&image.repository)?;
             // Not `sha256-<hex>`: that is where referrers are looked for.
             let tag = format!("digest-{}", &image.digest.hex()[..16]);
             let tag = tag
@@ -212,9 +215,9 @@ impl Tags {
         let Self { named, attached } = self;
         let steps = named.into_iter();
         steps
-            .map(|(place, (digest, added))| {
-                let attached = attached.contains(&place);
-                let (repository, tag) = place;
+            .map(|(name, (digest, added))| {
+                let attached = attached.contains(&name);
+                let (repository, tag) = name;
                 TagStep {
                     repository,
                     tag,

@@ -59,7 +59,7 @@ fn step(index: &Index, target: &Target, release: &Release) -> Result<ReleaseStep
     Ok(ReleaseStep {
         version: release.version.clone(),
         digest: release.digest,
-        from: target.place(&release.repository)?,
+        from: target.map_repository(&release.repository)?,
         to: target.release_images()?,
         rests_on: rests_on.chain([release.digest]).collect(),
         tags,

@@ -24,7 +24,7 @@ pub async fn push(
     progress: &Arc<dyn Progress>,
 ) -> Result<(), Error> {
     passing::beside_images(&bundle, config)?;
-    let missing = &upload.survey.missing_blobs;
+    let missing = &upload.inventory.missing_blobs;
     let mut steps: Vec<_> = upload
         .plan
         .blobs
@@ -63,7 +63,7 @@ pub async fn push(
             let (bytes, later) = (read(step), &later);
             async move {
                 let bytes = bytes?;
-                if step.media_type.is_index() || upload.needs_doubles(step, &bytes)? {
+                if step.media_type.is_index() || upload.needs_manifest_blobs(step, &bytes)? {
                     let mut later = later.lock().unwrap_or_else(PoisonError::into_inner);
                     later.insert(step.position);
                     return Ok::<_, Error>(());

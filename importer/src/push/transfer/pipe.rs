@@ -1,7 +1,7 @@
 /*!
 A push from a pipe: each byte passes once, is verified as it passes, and goes to the registry meanwhile.
 
-Small blobs are held, several at once, and can be sent again; a large one streams through a [`Window`]. Together they
+Small blobs are held, several at once, and can be sent again; a large one streams through a [`ReplayWindow`]. Together they
 never hold more than 16 MiB. The pipe is read to its verified end whatever becomes of the uploads.
 */
 
@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    replay_window::{LIMIT, Window},
+    replay_window::{LIMIT, ReplayWindow},
     source::{FromTarget, read_chunk},
 };
 use crate::{
@@ -93,7 +93,7 @@ impl Uploads {
         if let Some(step) = self.blobs.remove(&entry.position) {
             if !self
                 .upload
-                .survey
+                .inventory
                 .missing_blobs
                 .contains_key(&step.blob.digest)
             {
@@ -127,7 +127,7 @@ impl Uploads {
 
     fn large(&mut self, step: BlobStep, entry: &mut Entry<'_>) -> Result<(), Error> {
         let permit = self.hold(LIMIT)?;
-        let (upload, window) = (Arc::clone(&self.upload), Window::default());
+        let (upload, window) = (Arc::clone(&self.upload), ReplayWindow::default());
         let (blob, sending) = (step.blob, window.clone());
         self.start(async move {
             let again =
@@ -165,7 +165,7 @@ impl Uploads {
         }
         let permit = self.hold(entry.file.size)?;
         let bytes = Bytes::from(entry.body.read_whole()?);
-        if self.upload.needs_doubles(&step, &bytes)? {
+        if self.upload.needs_manifest_blobs(&step, &bytes)? {
             self.settle()?;
         }
         let upload = Arc::clone(&self.upload);
