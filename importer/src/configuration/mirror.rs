@@ -3,7 +3,7 @@ Where clusters find images that they know by their source: mirror configuration.
 
 One object for each source repository and place at the target. Creating an ImageDigestMirrorSet or an
 ImageContentSourcePolicy drains no node, changing one does (and so does anything about an ImageTagMirrorSet): an object
-that says only one thing, under a name made of that thing, is created once and never changed.
+with a single pair in it, under a name made of that pair, is created once and never changed.
 */
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,7 +157,7 @@ fn object(kind: Kind, pair: &Mirrored, comment: &str) -> Rendered {
     Rendered::new(format!("mirror/{name}.yaml"), comment, object)
 }
 
-/// A DNS-1123 subdomain that tells the source to people, and source and mirror from all others.
+/// A DNS-1123 subdomain in which people recognise the source, and which no other pair of source and mirror gets.
 fn name(kind: Kind, pair: &Mirrored) -> String {
     let lower = pair.source.to_ascii_lowercase();
     let parts = lower.split(|c: char| !c.is_ascii_alphanumeric());

@@ -27,7 +27,7 @@ pub struct ImportArgs {
     /// manifests and the mirror configuration
     #[arg(long, value_name = "DIR")]
     pub config_to_dir: Option<PathBuf>,
-    /// How clusters are told where the images are now
+    /// The kind of the mirror configuration, which makes clusters pull from the registry
     #[arg(long, value_enum, value_name = "KIND", default_value = "idms")]
     pub mirror_config: MirrorConfig,
     /// Mirror pulls by tag too; applying that drains nodes

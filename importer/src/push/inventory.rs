@@ -86,7 +86,7 @@ pub async fn query(
             .await;
         let there = match found {
             Ok(found) => found.is_some(),
-            // Putting it will tell, and concern nothing else.
+            // Putting it shows whether it may, and fails for nothing else.
             Err(error) if error.is_refusal() => false,
             Err(error) => return Err(error.into()),
         };

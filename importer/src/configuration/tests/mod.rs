@@ -335,10 +335,10 @@ fn files_of_the_bundle_keep_their_names_or_nothing_is_done() -> Outcome {
         "config/install-config.txt/a.yaml",
     ] {
         let refused = rendered(&with(&[path])?, &[]);
-        let told = refused.map_or_else(|error| error.to_string(), |_| String::new());
+        let message = refused.map_or_else(|error| error.to_string(), |_| String::new());
         assert!(
-            told.starts_with(&format!("{path} of the bundle stands where")),
-            "{path}: {told}"
+            message.starts_with(&format!("{path} of the bundle stands where")),
+            "{path}: {message}"
         );
     }
     Ok(())
