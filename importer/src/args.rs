@@ -7,9 +7,9 @@ use cli::RegistryArgs;
 use registry::HostName;
 use schema::bundle::{TrustedKeys, Verified};
 
-pub(crate) use crate::options::{DryRun, Format, MirrorConfig};
 use crate::{
     Error, open,
+    options::{DryRun, Format, MirrorConfig},
     push::PushOptions,
     target::{ReleaseImage, Target, repository_map},
 };

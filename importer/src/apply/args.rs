@@ -8,7 +8,8 @@ use schema::text::counted;
 use super::fleet::Fleet;
 use crate::{
     Error,
-    args::{BundleArgs, DryRun, Format, MirrorConfig, NameArgs},
+    args::{BundleArgs, NameArgs},
+    options::{DryRun, Format, MirrorConfig},
 };
 
 /// Which clusters.

@@ -31,10 +31,11 @@ use super::{
 };
 use crate::{
     Error,
-    args::{BundleArgs, DryRun, Format, MirrorConfig},
+    args::BundleArgs,
     configuration::Configuration,
-    push::Target,
+    options::{DryRun, Format, MirrorConfig},
     report,
+    target::Target,
 };
 
 /// What is said at the end, and the exit code.

@@ -9,7 +9,7 @@ use super::{
     overlay::Overlays,
     select::Selection,
 };
-use crate::{Error, args::MirrorConfig, configuration::Configuration};
+use crate::{Error, configuration::Configuration, options::MirrorConfig};
 
 /// The objects of a bundle, and the mirror configuration in each form that a cluster may take.
 #[derive(Debug, Clone, Default)]

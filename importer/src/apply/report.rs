@@ -13,7 +13,7 @@ use schema::text::{Align, Page, Table, counted};
 use serde::{Deserialize, Serialize};
 
 use super::outcome::{self, Action, ClusterOutcome, ObjectOutcome, State};
-use crate::{Error, args::Format};
+use crate::{Error, options::Format};
 
 /// Names the file as ours, and its version.
 const FORMAT: &str = "offline-bundle-apply/v1";

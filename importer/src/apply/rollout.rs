@@ -26,7 +26,7 @@ use super::{
     skew::{self, Seen},
     waves::{self, Approval, Driven, Event, Pause, Rollout, Turn},
 };
-use crate::args::MirrorConfig;
+use crate::options::MirrorConfig;
 
 /// What is brought to which clusters, and how.
 #[derive(Debug)]

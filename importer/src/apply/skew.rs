@@ -18,7 +18,7 @@ use super::{
     manifest::{Manifest, Phase},
     status::{desired_version, digest_of, items, reached_version, text},
 };
-use crate::args::MirrorConfig;
+use crate::options::MirrorConfig;
 
 /// The newest OpenShift whose rules are known here: major and minor.
 const NEWEST_KNOWN: (u64, u64) = (4, 22);

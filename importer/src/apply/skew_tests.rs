@@ -7,7 +7,7 @@ use super::{
     manifest::Manifest,
     skew::{Seen, mirror_kind, warnings},
 };
-use crate::args::MirrorConfig;
+use crate::options::MirrorConfig;
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 

@@ -38,9 +38,11 @@ pub use tag_change::TagChange;
 use referrers::{Referrer, ReferrerScan, lists::ReferrerLists};
 use transfer::{file, pipe};
 
-pub use crate::configuration::{ConfigSink, passing::all as configuration};
-pub use crate::target::{ReleaseImage, Target};
-use crate::{Error, configuration::passing};
+use crate::{
+    Error,
+    configuration::{ConfigSink, passing},
+    target::Target,
+};
 
 /// How a bundle is pushed.
 #[derive(Debug, Clone)]

@@ -5,12 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 
 use super::limits::Limits;
-use crate::{
-    Error,
-    apply::args::duration,
-    args::{Format, NameArgs},
-    push::Target,
-};
+use crate::{Error, apply::args::duration, args::NameArgs, options::Format, target::Target};
 
 /// Flags of `upgrade`, without those that name clusters.
 #[derive(Debug, Args)]

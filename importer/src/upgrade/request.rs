@@ -10,7 +10,7 @@ use schema::{
 use serde::{Serialize, Serializer};
 
 use super::args::UpgradeArgs;
-use crate::{Error, open, push::Target, report};
+use crate::{Error, open, report, target::Target};
 
 /// What one cluster, or each of many, is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

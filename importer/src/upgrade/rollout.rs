@@ -15,7 +15,7 @@ use crate::{
         fleet::Fleet,
         waves::{self, Approval, Rollout, Turn},
     },
-    args::Format,
+    options::Format,
     report,
 };
 
