@@ -34,14 +34,6 @@ pub enum Error {
         /// The first reason.
         first: String,
     },
-    /// A file cannot be read or written.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
     /// A key file is not usable.
     #[error("{path}: {source}")]
     Key {
@@ -104,11 +96,7 @@ impl HasExitCode for Error {
             },
             Self::Incomplete { .. } => Exit::Target,
             Self::Output(output::Error::Refused { .. }) => Exit::Usage,
-            Self::Io { .. }
-            | Self::Output(_)
-            | Self::Report(_)
-            | Self::Stdout(_)
-            | Self::Task(_) => Exit::Failed,
+            Self::Output(_) | Self::Report(_) | Self::Stdout(_) | Self::Task(_) => Exit::Failed,
             Self::KeepTags(..) => Exit::Refused,
             Self::Approval(_)
             | Self::Fleet(_)
