@@ -1,10 +1,18 @@
-/*! What was typed, flag by flag. */
+/*! What was typed, flag by flag, and the plain [options](crate::options) that it becomes. */
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::PossibleValue};
 use cli::RegistryArgs;
-use registry::{HostName, Options};
+use registry::HostName;
+use schema::bundle::{TrustedKeys, Verified};
+
+use crate::{
+    Error, open,
+    options::{DryRun, Format, MirrorConfig},
+    push::PushOptions,
+    target::{ReleaseImage, Target, repository_map},
+};
 
 /// Who is trusted.
 #[derive(Debug, Args)]
@@ -62,16 +70,6 @@ pub struct TargetArgs {
     pub allow_upload_host: Vec<HostName>,
 }
 
-impl TargetArgs {
-    /// How to reach the target.
-    pub(crate) fn options(&self, registry: &RegistryArgs) -> Options {
-        Options {
-            allow_upload_host: self.allow_upload_host.iter().cloned().collect(),
-            ..registry.options()
-        }
-    }
-}
-
 /// How repositories are named at the registry.
 #[derive(Debug, Clone, Default, Args)]
 pub struct NameArgs {
@@ -104,31 +102,108 @@ pub struct PushArgs {
     pub(crate) registry: RegistryArgs,
 }
 
-/// How far a dry run goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DryRun {
-    /// Nothing is sent that could change anything; clusters are not asked.
-    Client,
-    /// Clusters are asked what they would do, and do nothing.
-    Server,
+impl BundleArgs {
+    /// The bundle, believed if one of the keys signed it.
+    pub(crate) fn verified(&self) -> Result<Verified, Error> {
+        open::verified(&self.bundle, &open::keys(&self.trust.keys)?)
+    }
 }
 
-/// The kind of the mirror configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum MirrorConfig {
-    /// ImageDigestMirrorSet, since OpenShift 4.13
-    Idms,
-    /// ImageContentSourcePolicy, for what is older
-    Icsp,
-    /// None
-    None,
+impl InspectArgs {
+    /// The keys that are trusted; none with `--unverified`.
+    pub(crate) fn trusted(&self) -> Result<Option<TrustedKeys>, Error> {
+        let keys = (!self.unverified).then(|| open::keys(&self.keys));
+        keys.transpose()
+    }
 }
 
-/// How results are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Table,
-    /// For programs.
-    Json,
+impl TargetArgs {
+    /// How a bundle is pushed there.
+    pub(crate) fn options(
+        &self,
+        registry: &RegistryArgs,
+        dry_run: bool,
+    ) -> Result<PushOptions, Error> {
+        Ok(PushOptions {
+            target: Target::named_by(&self.to, &self.names)?,
+            registry: registry::Options {
+                allow_upload_host: self.allow_upload_host.iter().cloned().collect(),
+                ..registry.options()
+            },
+            keep_tags: self.keep_tags,
+            dry_run,
+        })
+    }
+}
+
+impl PushArgs {
+    /// What they ask for.
+    pub(crate) fn options(&self) -> Result<PushOptions, Error> {
+        self.target.options(&self.registry, self.dry_run)
+    }
+}
+
+impl Target {
+    /// What `--to` and the flags about names say.
+    pub(crate) fn named_by(to: &str, names: &NameArgs) -> Result<Self, Error> {
+        let target = Self::parse(to)?;
+        let map = names.map.iter().map(|text| repository_map(text));
+        let map = map.collect::<Result<_, _>>()?;
+        let release_image = names.to_release_image.as_deref();
+        let release_image = release_image.map(|text| ReleaseImage::parse(text, &target.host));
+        Ok(Self {
+            release_image: release_image.transpose()?,
+            max_nested_paths: names.max_nested_paths.map(usize::from),
+            ..target.with_map(map)
+        })
+    }
+}
+
+impl ValueEnum for DryRun {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Client, Self::Server]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Self::Client => (
+                "client",
+                "Nothing is sent that could change anything; clusters are not asked",
+            ),
+            Self::Server => (
+                "server",
+                "Clusters are asked what they would do, and do nothing",
+            ),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Table, Self::Json]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Self::Table => ("table", "For people"),
+            Self::Json => ("json", "For programs"),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
+}
+
+impl ValueEnum for MirrorConfig {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Idms, Self::Icsp, Self::None]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Self::Idms => ("idms", "ImageDigestMirrorSet, since OpenShift 4.13"),
+            Self::Icsp => ("icsp", "ImageContentSourcePolicy, for what is older"),
+            Self::None => ("none", "None"),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
 }

@@ -98,12 +98,12 @@ mod tests {
                 return Err(format!("taken: {rest}").into());
             };
             assert_eq!(error.blame(), Blame::Integrity, "{rest}");
-            let said = error.to_string();
+            let message = error.to_string();
             assert!(
-                said.starts_with("config/a.yaml: document 1 (line "),
-                "{said}"
+                message.starts_with("config/a.yaml: document 1 (line "),
+                "{message}"
             );
-            assert!(said.ends_with("build the bundle again"), "{said}");
+            assert!(message.ends_with("build the bundle again"), "{message}");
         }
         let renamed = head.replace("harmless", "other");
         assert!(check(&index, &path, renamed.as_bytes()).is_err());

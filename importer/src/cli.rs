@@ -1,8 +1,12 @@
 /*! The command line of `importer`: its subcommands, and what each of them does. */
 
-use std::{io::Write as _, path::PathBuf, sync::Arc};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    sync::Arc,
+};
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, Parser};
 use cli::{CommonArgs, Exit, Program, Raw, completions, man};
 use schema::Progress;
 
@@ -23,13 +27,13 @@ use crate::{
 #[command(name = "importer", version = cli::VERSION)]
 pub struct Importer {
     #[command(subcommand)]
-    command: Command,
+    subcommand: Subcommand,
     #[command(flatten)]
     common: CommonArgs,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
     /// Check the signature and every byte of bundles
     Verify {
         /// A bundle file, an unpacked directory, or - for standard input; repeatable
@@ -50,8 +54,8 @@ enum Command {
     },
     /// Push the images into a registry
     Push(Box<PushArgs>),
-    /// Push the images into a registry, and say or write down what clusters must be told: the bundle's manifests, and
-    /// where the images are now
+    /// Push the images into a registry, and show, write down or apply what clusters need besides: the bundle's manifests,
+    /// and the mirror configuration
     Import(Box<ImportArgs>),
     /// Apply the manifests of a bundle, and the mirror configuration, to clusters
     Apply(Box<ApplyArgs>),
@@ -87,55 +91,44 @@ impl Program for Importer {
     async fn run(self) -> Result<Exit, Error> {
         let bars: Arc<dyn Progress> = Arc::new(self.common.bars());
         let mut out = Raw;
-        match self.command {
-            Command::Verify { bundles, trust } => {
+        match self.subcommand {
+            Subcommand::Verify { bundles, trust } => {
                 let keys = open::keys(&trust.keys)?;
                 for path in bundles {
-                    let said = verify::whole(open::verified(&path, &keys)?, &path, bars.as_ref())?;
-                    print(cli::print(&said))?;
+                    let verified = open::verified(&path, &keys)?;
+                    let page = verify::whole(verified, &path, bars.as_ref())?;
+                    print(cli::print(&page))?;
                 }
             }
-            Command::Inspect(args) => {
-                let mut out = cli::stdout();
-                inspect::show(&args, &mut out)?;
+            Subcommand::Inspect(args) => {
+                let (keys, mut out) = (args.trusted()?, cli::stdout());
+                let opened = open::opened(&args.bundle)?;
+                inspect::show(opened, keys.as_ref(), args.format, &mut out)?;
                 print(out.flush())?;
             }
-            Command::Extract { bundle, to_dir } => {
-                let verified = open::verified(&bundle.bundle, &open::keys(&bundle.trust.keys)?)?;
-                let said = extract::into_directory(verified, &to_dir, bars.as_ref())?;
-                print(cli::print(&said))?;
+            Subcommand::Extract { bundle, to_dir } => {
+                let page = extract::into_directory(bundle.verified()?, &to_dir, bars.as_ref())?;
+                print(cli::print(&page))?;
             }
-            Command::Push(args) => {
-                let verified =
-                    open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
-                let target = push::Target::from_args(&args.target)?;
-                let report = push::bundle(
-                    verified,
-                    target,
-                    &args.target.options(&args.registry),
-                    args.dry_run,
-                    Arc::new(()),
-                    &bars,
-                )
-                .await?;
+            Subcommand::Push(args) => {
+                let (options, bundle) = (args.options()?, args.bundle.verified()?);
+                let report = push::bundle(bundle, &options, Arc::new(()), &bars).await?;
                 print(cli::print(&report.shown(args.format)?))?;
                 report.verdict()?;
             }
-            Command::Import(args) => {
-                let verified =
-                    open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
-                let report = import::bundle(verified, &args, &bars, self.common.status()).await?;
+            Subcommand::Import(args) => {
+                let (options, bundle) = (args.options()?, args.bundle.verified()?);
+                let report = import::bundle(bundle, options, &bars, self.common.status()).await?;
                 print(cli::print(&report.shown(args.format)?))?;
                 return report.verdict();
             }
-            Command::Apply(args) => {
-                let verified =
-                    open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
-                let output = command::apply(verified, &args, self.common.status()).await?;
+            Subcommand::Apply(args) => {
+                let bundle = args.bundle.verified()?;
+                let output = command::apply(bundle, &args, self.common.status()).await?;
                 print(cli::print(&output.text))?;
                 return Ok(output.exit);
             }
-            Command::Upgrade {
+            Subcommand::Upgrade {
                 upgrade,
                 clusters,
                 rollout,
@@ -145,22 +138,19 @@ impl Program for Importer {
                 print(cli::print(&output.text))?;
                 return Ok(output.exit);
             }
-            Command::Completions { shell } => {
+            Subcommand::Completions { shell } => {
                 print(completions(&mut Self::command(), shell, &mut out))?
             }
-            Command::Man { subcommand } => print(man(&Self::command(), &subcommand, &mut out))?,
+            Subcommand::Man { subcommand } => print(man(&Self::command(), &subcommand, &mut out))?,
         }
         Ok(Exit::Done)
     }
 }
 
-fn print(result: std::io::Result<()>) -> Result<(), Error> {
-    result.map_err(|source| match source.kind() {
+fn print(result: io::Result<()>) -> Result<(), Error> {
+    result.map_err(|error| match error.kind() {
         // Nothing was written yet: what was to be printed does not exist.
-        std::io::ErrorKind::InvalidInput => Error::Usage(source.to_string()),
-        _ => Error::Io {
-            path: "standard output".into(),
-            source,
-        },
+        io::ErrorKind::InvalidInput => Error::Usage(error.to_string()),
+        _ => Error::Stdout(error),
     })
 }

@@ -34,14 +34,6 @@ pub enum Error {
         /// The first reason.
         first: String,
     },
-    /// A file cannot be read or written.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
     /// A key file is not usable.
     #[error("{path}: {source}")]
     Key {
@@ -50,6 +42,9 @@ pub enum Error {
         /// What is wrong with it.
         source: KeyError,
     },
+    /// The keys together are not usable.
+    #[error("--key: {0}")]
+    Keys(#[source] KeyError),
     /// `--keep-tags`, and a tag would move.
     #[error("--keep-tags: {0} tags exist with other content and would move, first {1}; {2}")]
     KeepTags(usize, String, &'static str),
@@ -59,9 +54,18 @@ pub enum Error {
     /// The target registry's fault, or the way to it.
     #[error(transparent)]
     Registry(registry::Error),
+    /// A report cannot be written as JSON.
+    #[error("the report: {0}")]
+    Report(#[source] io::Error),
     /// `--only` or `--exclude`.
     #[error(transparent)]
     Select(#[from] SelectError),
+    /// Standard output takes no more.
+    #[error("standard output: {0}")]
+    Stdout(#[source] io::Error),
+    /// A task of the push ended early, for no reason that lies outside this program.
+    #[error("a part of the push ended early: {0}; run the same command again")]
+    Task(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The command line.
     #[error("{0}")]
     Usage(String),
@@ -92,11 +96,12 @@ impl HasExitCode for Error {
             },
             Self::Incomplete { .. } => Exit::Target,
             Self::Output(output::Error::Refused { .. }) => Exit::Usage,
-            Self::Io { .. } | Self::Output(_) => Exit::Failed,
+            Self::Output(_) | Self::Report(_) | Self::Stdout(_) | Self::Task(_) => Exit::Failed,
             Self::KeepTags(..) => Exit::Refused,
             Self::Approval(_)
             | Self::Fleet(_)
             | Self::Key { .. }
+            | Self::Keys(_)
             | Self::Select(_)
             | Self::Usage(_)
             | Self::Registry(registry::Error::Config(_)) => Exit::Usage,

@@ -11,7 +11,7 @@ use schema::{
 
 use crate::{Error, audit, report};
 
-/// Writes every file, and says what can be done with them.
+/// Writes every file below `directory`, which must be absent or empty. Returns what can be done with them.
 pub fn into_directory(
     bundle: Verified,
     directory: &Path,
@@ -44,21 +44,21 @@ pub fn into_directory(
     progress.end();
     result?;
     target.finish()?;
-    Ok(said(index, directory))
+    Ok(summary(index, directory))
 }
 
 /// What was done, and what can be done next.
-fn said(index: &Index, directory: &Path) -> Page {
-    let mut said = Page::new();
-    said.line(format_args!(
+fn summary(index: &Index, directory: &Path) -> Page {
+    let mut page = Page::new();
+    page.line(format_args!(
         "Extracted to {}, every byte verified.",
         directory.display()
     ));
     for warning in report::warnings(index) {
-        said.line(format_args!("warning: {warning}"));
+        page.line(format_args!("warning: {warning}"));
     }
     let config = directory.join("config");
     let config = (!index.objects.is_empty()).then_some(config.as_path());
-    said.append(&next_commands(index, directory, config));
-    said
+    page.append(&next_commands(index, directory, config));
+    page
 }

@@ -7,33 +7,34 @@ use std::{
 };
 
 use schema::{
-    bundle::{Index, KeyId},
+    bundle::{Index, KeyId, Opened, TrustedKeys},
     text::{self, Align, Table, escape, human_bytes, joined, missing, objects},
 };
 use serde::Serialize;
 
-use crate::{
-    Error,
-    args::{Format, InspectArgs},
-    open, report,
-};
+use crate::{Error, options::Format, report};
 
-/// Writes it as it is made: what a large index comes to is never held whole.
-pub fn show(args: &InspectArgs, out: &mut impl Write) -> Result<(), Error> {
-    let opened = open::opened(&args.bundle)?;
-    let written = if args.unverified {
-        let claim = opened.unverified()?;
-        let vouched = Vouched::Unverified(claim.claimed);
-        shown(&claim.index, vouched, args.format, out)
-    } else {
-        let verified = opened.verify(&open::keys(&args.keys)?)?;
-        let vouched = Vouched::Verified(verified.signer());
-        shown(verified.index(), vouched, args.format, out)
+/// Writes the index of a bundle to standard output, as it is made: what a large index comes to is never held whole. Without
+/// keys nothing is verified, and each line says so.
+pub fn show(
+    opened: Opened,
+    keys: Option<&TrustedKeys>,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<(), Error> {
+    let written = match keys {
+        None => {
+            let claim = opened.unverified()?;
+            let vouched = Vouched::Unverified(claim.claimed);
+            shown(&claim.index, vouched, format, out)
+        }
+        Some(keys) => {
+            let verified = opened.verify(keys)?;
+            let vouched = Vouched::Verified(verified.signer());
+            shown(verified.index(), vouched, format, out)
+        }
     };
-    written.map_err(|source| Error::Io {
-        path: "standard output".into(),
-        source,
-    })
+    written.map_err(Error::Stdout)
 }
 
 /// Whether the signature was checked, and with which key.

@@ -1,5 +1,5 @@
 /*!
-The air-gapped side: verifies a bundle and brings it into a registry.
+The air-gapped side: verifies a bundle and brings it into a registry, and what is in it onto clusters.
 
 ```text
 open → verify → push → report
@@ -7,25 +7,61 @@ open → verify → push → report
 ```
 
 [`open`] finds the bundle and the keys; only what they verify together can be [checked whole](verify), [extracted](extract),
-[pushed](push), [applied](apply) to clusters or [imported](import), which is a push and the [configuration] that clusters need
-after it. [`upgrade`] asks clusters to become a release that was imported. [`inspect`] shows what the index says.
+[pushed](push) to a [`target`], [applied](apply) to clusters or [imported](import), which is a push and the [configuration] that
+clusters need after it. [`upgrade`] asks clusters to become a release that was imported. [`inspect`] shows the index.
+
+[`cli`] is the command line. It turns what was typed ([`args`]) into plain values ([`options`]), and nothing below it knows flags.
+
+# Example
+
+A bundle is verified, and a push planned; [`push::bundle`] would do it.
+
+```no_run
+use std::path::Path;
+
+use importer::{open, push::Plan, target::Target, verify};
+use schema::progress::Silent;
+
+fn main() -> Result<(), importer::Error> {
+    let path = Path::new("site.tar");
+    let keys = open::keys(&["producer.pub.pem".into()])?;
+    // The signature, then every byte of the bundle.
+    let summary = verify::whole(open::verified(path, &keys)?, path, &Silent)?;
+    print!("{}", summary.as_str());
+
+    let target = Target::parse("registry.site:5000/mirror")?;
+    let plan = Plan::new(open::verified(path, &keys)?.index(), &target)?;
+    for step in &plan.tags {
+        println!("{}:{} -> {}", step.repository, step.tag, step.digest);
+    }
+    Ok(())
+}
+```
 */
 
-pub mod apply;
-pub mod args;
-pub mod audit;
 pub mod cli;
-pub mod configuration;
-mod error;
+
+pub mod args;
+pub mod options;
+
+pub mod audit;
 pub mod extract;
-pub mod fleet;
-pub mod import;
 pub mod inspect;
 pub mod open;
-pub mod push;
-mod report;
-pub mod rollout;
-pub mod upgrade;
 pub mod verify;
+
+pub mod configuration;
+pub mod import;
+pub mod push;
+pub mod target;
+
+pub mod fleet;
+pub mod rollout;
+
+pub mod apply;
+pub mod upgrade;
+
+mod error;
+mod report;
 
 pub use error::Error;

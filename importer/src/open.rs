@@ -34,8 +34,5 @@ pub fn keys(paths: &[PathBuf]) -> Result<TrustedKeys, Error> {
         })
     };
     let keys = paths.iter().map(read).collect::<Result<_, _>>()?;
-    TrustedKeys::new(keys).map_err(|source| Error::Key {
-        path: "--key".into(),
-        source,
-    })
+    TrustedKeys::new(keys).map_err(Error::Keys)
 }

@@ -7,10 +7,7 @@ use crate::Error;
 
 /// A report as one JSON value, harmless for a terminal.
 pub fn json(report: &impl Serialize) -> Result<Page, Error> {
-    Page::json(report).map_err(|source| Error::Io {
-        path: "the report".into(),
-        source,
-    })
+    Page::json(report).map_err(Error::Report)
 }
 
 /// Says of a release that nobody vouches for it.

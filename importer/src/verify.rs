@@ -20,7 +20,7 @@ use schema::{
 
 use crate::{Error, audit, report};
 
-/// Checks the whole bundle and says so.
+/// Checks the whole bundle; what is returned says so.
 pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<Page, Error> {
     let (signer, length) = (bundle.signer(), bundle.length());
     let images = counted(bundle.index().images.len(), "image");
@@ -36,16 +36,16 @@ pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<P
     };
     progress.end();
     result?;
-    let mut said = Page::new();
-    said.line(format_args!(
+    let mut page = Page::new();
+    page.line(format_args!(
         "{}: VERIFIED, signed by {signer}, {images}, {objects}, {}",
         path.display(),
         human_bytes(length)
     ));
     for warning in warnings {
-        said.line(format_args!("warning: {warning}"));
+        page.line(format_args!("warning: {warning}"));
     }
-    Ok(said)
+    Ok(page)
 }
 
 fn in_order(contents: Contents, progress: &dyn Progress) -> Result<(), bundle::Error> {
@@ -81,7 +81,7 @@ fn in_parallel(random: &Random, progress: &dyn Progress) -> Result<(), bundle::E
             scope.spawn(|| {
                 while let Some(&(size, position)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if let Err(error) = one(random, position) {
-                        // Among several, the first in the bundle is told, whichever thread was faster.
+                        // Of several errors the first in the bundle is returned, whichever thread was faster.
                         let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
                         if failure.as_ref().is_none_or(|(first, _)| position < *first) {
                             *failure = Some((position, error));

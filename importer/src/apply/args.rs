@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     Error,
-    args::{BundleArgs, DryRun, Format, MirrorConfig, NameArgs},
+    args::{BundleArgs, NameArgs},
+    options::{DryRun, Format, MirrorConfig},
     rollout::args::{ClusterArgs, RolloutArgs},
 };
 

@@ -30,11 +30,11 @@ use super::{
 };
 use crate::{
     Error,
-    args::{Format, MirrorConfig},
     configuration::Configuration,
-    push::Target,
+    options::{Format, MirrorConfig},
     report,
     rollout::Rollout,
+    target::Target,
 };
 
 /// What a command prints, and the exit code.

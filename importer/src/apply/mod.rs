@@ -26,7 +26,6 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod turn;
-mod yaml;
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use super::{
     manifests::{Manifest, Manifests},
     skew::{self, Seen},
 };
-use crate::{args::MirrorConfig, fleet::Overlays};
+use crate::{fleet::Overlays, options::MirrorConfig};
 
 /// What is brought to the clusters of a fleet, and how.
 #[derive(Debug, Clone, Copy)]

@@ -26,10 +26,7 @@ use schema::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    manifests::{Manifest, Selection},
-    yaml,
-};
+use super::manifests::{Manifest, Selection};
 use crate::fleet::Fleet;
 
 /// Most bytes of a cluster's name that its directory keeps; file systems allow 255.
@@ -108,7 +105,7 @@ fn by_file(manifests: &[Manifest]) -> BTreeMap<&str, Vec<&Value>> {
 /// A file with these objects, in the format that its name promises.
 fn anew(path: &str, objects: &[&Value]) -> String {
     if !path.to_ascii_lowercase().ends_with(".json") {
-        return yaml::documents(objects.iter().copied());
+        return manifests::write::documents(objects.iter().copied());
     }
     match objects {
         [object] => format!("{object:#}\n"),

@@ -16,7 +16,7 @@ use semver::Version;
 use serde_json::Value;
 
 use super::manifests::Manifest;
-use crate::args::MirrorConfig;
+use crate::options::MirrorConfig;
 
 /// The newest OpenShift whose rules are known here: major and minor.
 const NEWEST_KNOWN: (u64, u64) = (4, 22);

@@ -1,5 +1,5 @@
 /*!
-The configuration directory: what a cluster is told, and nothing that `kubectl apply -Rf` would stumble over.
+The configuration directory: everything that clusters need, and nothing that `kubectl apply -Rf` would stumble over.
 
 It fills as `DIR.partial` while the bundle passes and gets its name after the push: manifests for images that are not
 there are not left lying about.
@@ -9,8 +9,8 @@ use std::path::Path;
 
 use schema::bundle::{self, BundlePath, Index, Unpacking};
 
-use super::{Configuration, below_config};
-use crate::{Error, push::ConfigSink};
+use super::{ConfigSink, Configuration, below_config};
+use crate::Error;
 
 /// A directory that is being filled.
 #[derive(Debug)]

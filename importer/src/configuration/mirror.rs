@@ -3,19 +3,20 @@ Where clusters find images that they know by their source: mirror configuration.
 
 One object for each source repository and place at the target. Creating an ImageDigestMirrorSet or an
 ImageContentSourcePolicy drains no node, changing one does (and so does anything about an ImageTagMirrorSet): an object
-that says only one thing, under a name made of that thing, is created once and never changed.
+with a single pair in it, under a name made of that pair, is created once and never changed.
 */
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use manifests::write;
 use schema::{
     Digest, Reference,
     bundle::{Image, Index},
 };
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::Rendered;
-use crate::{Error, args::MirrorConfig, push::Target};
+use crate::{Error, options::MirrorConfig, target::Target};
 
 /// Characters of a source that a name keeps; a name has at most 253 (RFC 1123).
 const READABLE: usize = 200;
@@ -89,7 +90,7 @@ fn mirrored(
         };
         pairs.insert(Mirrored {
             source: format!("{}/{}", source.host, source.repository),
-            mirror: target.named(&target.place(&image.repository)?),
+            mirror: target.named(&target.map_repository(&image.repository)?),
         });
     }
     pairs.retain(|pair| pair.source != pair.mirror);
@@ -106,20 +107,17 @@ fn at_registry(source: &str) -> Option<Reference> {
 }
 
 /// The objects for pulls by digest: none, or one for each pair.
-pub fn digest_objects(pairs: &[Mirrored], choice: MirrorConfig) -> Result<Vec<Rendered>, Error> {
-    let Some(kind) = kind(choice) else {
-        return Ok(Vec::new());
-    };
-    pairs.iter().map(|pair| object(kind, pair, "")).collect()
+pub fn digest_objects(pairs: &[Mirrored], choice: MirrorConfig) -> Vec<Rendered> {
+    let kind = kind(choice).into_iter();
+    kind.flat_map(|kind| pairs.iter().map(move |pair| object(kind, pair, "")))
+        .collect()
 }
 
 /// The objects for pulls by tag.
-pub fn tag_objects(pairs: &[Mirrored]) -> Result<Vec<Rendered>, Error> {
+pub fn tag_objects(pairs: &[Mirrored]) -> Vec<Rendered> {
     let warning = "# Applying, changing or deleting this drains nodes.\n";
-    pairs
-        .iter()
-        .map(|pair| object(ITMS, pair, warning))
-        .collect()
+    let pairs = pairs.iter();
+    pairs.map(|pair| object(ITMS, pair, warning)).collect()
 }
 
 fn kind(choice: MirrorConfig) -> Option<Kind> {
@@ -131,62 +129,35 @@ fn kind(choice: MirrorConfig) -> Option<Kind> {
 }
 
 /// What `install-config.yaml` of a new cluster says; none where there is nothing to say.
-pub fn install_config(pairs: &[Mirrored], choice: MirrorConfig) -> Result<Option<String>, Error> {
-    let Some(field) = kind(choice).and_then(|kind| kind.install) else {
-        return Ok(None);
-    };
-    let mut sources: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+pub fn install_config(pairs: &[Mirrored], choice: MirrorConfig) -> Option<String> {
+    let field = kind(choice)?.install?;
+    let mut sources: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for pair in pairs {
         let mirrors = sources.entry(&pair.source).or_default();
-        mirrors.push(pair.mirror.clone());
+        mirrors.push(&pair.mirror);
     }
     if sources.is_empty() {
-        return Ok(None);
+        return None;
     }
-    let mirrors = |(source, mirrors): (&str, Vec<String>)| Mirrors {
-        mirrors,
-        source: source.to_owned(),
-    };
-    let entries: Vec<Mirrors> = sources.into_iter().map(mirrors).collect();
-    super::yaml(&BTreeMap::from([(field, entries)])).map(Some)
+    let entries = sources.into_iter();
+    let entries = entries.map(|(source, mirrors)| json!({"mirrors": mirrors, "source": source}));
+    let entries: Vec<Value> = entries.collect();
+    Some(write::document(&json!({field: entries})))
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Object {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: Metadata,
-    spec: BTreeMap<&'static str, [Mirrors; 1]>,
+fn object(kind: Kind, pair: &Mirrored, comment: &str) -> Rendered {
+    let Mirrored { source, mirror } = pair;
+    let (name, field) = (name(kind, pair), kind.field);
+    let object = json!({
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": {"name": name},
+        "spec": {field: [{"mirrors": [mirror], "source": source}]},
+    });
+    Rendered::new(format!("mirror/{name}.yaml"), comment, object)
 }
 
-#[derive(Debug, Serialize)]
-struct Metadata {
-    name: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Mirrors {
-    mirrors: Vec<String>,
-    source: String,
-}
-
-fn object(kind: Kind, pair: &Mirrored, comment: &str) -> Result<Rendered, Error> {
-    let name = name(kind, pair);
-    let mirrors = Mirrors {
-        mirrors: vec![pair.mirror.clone()],
-        source: pair.source.clone(),
-    };
-    let object = Object {
-        api_version: kind.api_version,
-        kind: kind.kind,
-        metadata: Metadata { name: name.clone() },
-        spec: BTreeMap::from([(kind.field, [mirrors])]),
-    };
-    Rendered::new(format!("mirror/{name}.yaml"), comment, &object)
-}
-
-/// A DNS-1123 subdomain that tells the source to people, and source and mirror from all others.
+/// A DNS-1123 subdomain in which people recognise the source, and which no other pair of source and mirror gets.
 fn name(kind: Kind, pair: &Mirrored) -> String {
     let lower = pair.source.to_ascii_lowercase();
     let parts = lower.split(|c: char| !c.is_ascii_alphanumeric());

@@ -1,5 +1,5 @@
 /*!
-What clusters must be told besides the bundle's own manifests: where images are now, and where updates are offered.
+What clusters need besides the bundle's own manifests: where images are now, and where updates are offered.
 
 Only the importer knows the target registry, so it is rendered here. Pure: the signed index and the operator's wishes in,
 files out.
@@ -7,22 +7,24 @@ files out.
 
 mod directory;
 mod mirror;
+pub mod passing;
 #[cfg(test)]
 mod tests;
 mod update_service;
 
 use std::collections::BTreeMap;
 
+use manifests::write;
 use schema::{
     Digest,
     bundle::{BundlePath, CHECKSUMS, Index, checksums},
 };
-use serde::Serialize;
 use serde_json::Value;
 
 pub use directory::ConfigDirectory;
+pub use passing::ConfigSink;
 
-use crate::{Error, args::MirrorConfig, push::Target};
+use crate::{Error, options::MirrorConfig, target::Target};
 
 /// The snippet for `install-config.yaml`, beside the manifests; `kubectl` passes over it.
 const INSTALL_CONFIG: &str = "install-config.txt";
@@ -39,14 +41,12 @@ pub struct Rendered {
 }
 
 impl Rendered {
-    fn new(path: String, comment: &str, object: &impl Serialize) -> Result<Self, Error> {
-        let value =
-            serde_json::to_value(object).map_err(|error| unwritable(&path, error.into()))?;
-        Ok(Self {
-            text: format!("{comment}{}", yaml(object)?),
-            object: value,
+    fn new(path: String, comment: &str, object: Value) -> Self {
+        Self {
+            text: format!("{comment}{}", write::document(&object)),
+            object,
             path,
-        })
+        }
     }
 }
 
@@ -79,10 +79,10 @@ impl Configuration {
             ));
         }
         let pairs = mirror::by_digest(index, target)?;
-        let mut mirror = mirror::digest_objects(&pairs, choice)?;
+        let mut mirror = mirror::digest_objects(&pairs, choice);
         let mut warnings = Vec::new();
         if mirror_tags {
-            let objects = mirror::tag_objects(&mirror::by_tag(index, target)?)?;
+            let objects = mirror::tag_objects(&mirror::by_tag(index, target)?);
             warnings.extend(
                 objects.iter().map(|object| {
                     format!("applying {} drains the nodes of a cluster", object.path)
@@ -95,7 +95,7 @@ impl Configuration {
             warnings.push("the UpdateService needs the OpenShift Update Service operator: clusters without it refuse the object, and take it once the operator is installed".to_owned());
         }
         let mut configuration = Self {
-            install_config: mirror::install_config(&pairs, choice)?,
+            install_config: mirror::install_config(&pairs, choice),
             mirror,
             update_service,
             warnings,
@@ -166,17 +166,5 @@ fn below_config(path: &BundlePath) -> Option<&str> {
     match path {
         BundlePath::Config(path) => Some(path.as_str()),
         _ => None,
-    }
-}
-
-fn yaml(value: &impl Serialize) -> Result<String, Error> {
-    serde_yaml::to_string(value)
-        .map_err(|error| unwritable("the mirror configuration", std::io::Error::other(error)))
-}
-
-fn unwritable(path: &str, source: std::io::Error) -> Error {
-    Error::Io {
-        path: path.into(),
-        source,
     }
 }

@@ -1,17 +1,19 @@
-/*! Flags of `import`. */
+/*! Flags of `import`, and the options that they become. */
 
 use std::path::PathBuf;
 
 use clap::Args;
 use cli::RegistryArgs;
 
+use super::ImportOptions;
 use crate::{
     Error,
     apply::{
         args::{ObjectArgs, request},
-        request::ApplyRequest,
+        command::PreparedApply,
     },
-    args::{BundleArgs, DryRun, Format, MirrorConfig, TargetArgs},
+    args::{BundleArgs, TargetArgs},
+    options::{DryRun, Format, MirrorConfig},
     rollout::args::{ClusterArgs, RolloutArgs},
 };
 
@@ -25,11 +27,11 @@ pub struct ImportArgs {
     pub(crate) bundle: BundleArgs,
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// An empty or new directory for everything a cluster needs to be told, as `kubectl apply -Rf` takes it: the
-    /// bundle's manifests and the mirror configuration
+    /// An empty or new directory for everything that clusters need, as `kubectl apply -Rf` takes it: the bundle's
+    /// manifests and the mirror configuration
     #[arg(long, value_name = "DIR")]
     pub config_to_dir: Option<PathBuf>,
-    /// How clusters are told where the images are now
+    /// The kind of the mirror configuration, which makes clusters pull from the registry
     #[arg(long, value_enum, value_name = "KIND", default_value = "idms")]
     pub mirror_config: MirrorConfig,
     /// Mirror pulls by tag too; applying that drains nodes
@@ -62,13 +64,27 @@ pub struct ImportArgs {
 }
 
 impl ImportArgs {
-    pub(super) fn request(&self) -> Result<ApplyRequest, Error> {
-        request(
-            &self.bundle,
-            &self.clusters,
-            &self.rollout,
-            &self.objects,
-            self.dry_run,
-        )
+    /// What they ask for. Reads the files that they name, so that nothing is pushed where one of them is wrong.
+    pub(crate) fn options(&self) -> Result<ImportOptions, Error> {
+        let push = self
+            .target
+            .options(&self.registry, self.dry_run.is_some())?;
+        let apply = self.apply_config.then(|| {
+            PreparedApply::new(request(
+                &self.bundle,
+                &self.clusters,
+                &self.rollout,
+                &self.objects,
+                self.dry_run,
+            )?)
+        });
+        Ok(ImportOptions {
+            push,
+            mirror_config: self.mirror_config,
+            mirror_tags: self.mirror_tags,
+            config_to_dir: self.config_to_dir.clone(),
+            apply: apply.transpose()?,
+            format: self.format,
+        })
     }
 }

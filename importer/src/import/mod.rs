@@ -1,5 +1,5 @@
 /*!
-The whole import: images into the registry, and what clusters must be told into a directory, onto clusters and into the report.
+The whole import: images into the registry, and configuration into a directory, onto clusters and into the report.
 
 ```text
 render → push → write → apply → report
@@ -12,7 +12,10 @@ touched only with `--apply-config`, and only after the last image is there; else
 pub mod args;
 mod report;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use cli::StatusTable;
 use schema::{
@@ -29,61 +32,73 @@ use crate::{
         command::{self, PreparedApply},
         manifests::collect::{Both, Collected},
     },
-    configuration::{ConfigDirectory, Configuration},
-    push::{self, ConfigSink, Target},
+    configuration::{ConfigDirectory, ConfigSink, Configuration},
+    options::{Format, MirrorConfig},
+    push::{self, PushOptions},
 };
 
-/// Imports a bundle, or with `--dry-run` finds out what that would do.
+/// How a bundle is imported.
+#[derive(Debug)]
+pub struct ImportOptions {
+    /// How its images are pushed; with `dry_run` nothing else is done either.
+    pub push: PushOptions,
+    /// How clusters learn where the images are now.
+    pub mirror_config: MirrorConfig,
+    /// Mirror pulls by tag too.
+    pub mirror_tags: bool,
+    /// An empty or new directory for everything that clusters need.
+    pub config_to_dir: Option<PathBuf>,
+    /// What becomes of clusters once the images are there.
+    pub apply: Option<PreparedApply>,
+    /// How the report on clusters is shown.
+    pub format: Format,
+}
+
+/// Imports a bundle, or with `dry_run` finds out what that would do.
 pub async fn bundle(
     bundle: Verified,
-    args: &ImportArgs,
+    options: ImportOptions,
     progress: &Arc<dyn Progress>,
     status: StatusTable,
 ) -> Result<ImportReport, Error> {
-    let target = Target::from_args(&args.target)?;
+    let ImportOptions {
+        push: ref pushing,
+        mirror_config,
+        mirror_tags,
+        ..
+    } = options;
     let index = bundle.index().clone();
-    let configuration = Configuration::new(&index, &target, args.mirror_config, args.mirror_tags)?;
-    let job = args
-        .apply_config
-        .then(|| PreparedApply::new(args.request()?))
-        .transpose()?;
-    let rendered = match &job {
-        Some(_) => {
-            command::with_fallback(&index, &target, args.mirror_config, configuration.clone())?
-        }
-        None => Vec::new(),
+    let target = &pushing.target;
+    let configuration = Configuration::new(&index, target, mirror_config, mirror_tags)?;
+    let applied = options.apply.is_some();
+    let rendered = match applied {
+        true => command::with_fallback(&index, target, mirror_config, configuration.clone())?,
+        false => Vec::new(),
     };
-    let (options, place) = (
-        args.target.options(&args.registry),
-        args.config_to_dir.as_deref(),
-    );
-    let dry_run = args.dry_run.is_some();
-    place.map_or(Ok(()), ConfigDirectory::check)?;
-    let directory = begin(place.filter(|_| !dry_run), &index, &configuration)?;
+    let path = options.config_to_dir.as_deref();
+    path.map_or(Ok(()), ConfigDirectory::check)?;
+    let directory = begin(path.filter(|_| !pushing.dry_run), &index, &configuration)?;
     let collected = Arc::new(Collected::default());
-    let sink = sink(
-        directory.clone(),
-        job.is_some().then(|| Arc::clone(&collected)),
-    );
-    let pushed = push::bundle(bundle, target, &options, dry_run, sink, progress).await?;
-    let (whole, arrived) = (pushed.verdict().is_ok(), pushed.images_arrived());
-    let written = match (place, directory.and_then(Arc::into_inner)) {
+    let sink = sink(directory.clone(), applied.then(|| Arc::clone(&collected)));
+    let pushed = push::bundle(bundle, pushing, sink, progress).await?;
+    let complete = pushed.verdict().is_ok();
+    let written = match (path, directory.and_then(Arc::into_inner)) {
         (None, _) => Written::NotAsked,
-        (Some(_), _) if dry_run => Written::DryRun,
-        // What it says of images is true; clusters are left alone until all is there.
-        (Some(_), Some(directory)) if arrived => {
+        (Some(_), _) if pushing.dry_run => Written::DryRun,
+        // Its images are there, whatever else failed; clusters are left alone until all is there.
+        (Some(_), Some(directory)) if pushed.images_arrived() => {
             directory.finish()?;
             Written::Done
         }
         (Some(_), _) => Written::Withheld,
     };
-    let report = ImportReport::new(pushed, &index, configuration, place, written, job.is_some());
-    match (job, Arc::into_inner(collected)) {
-        (Some(job), Some(collected)) if whole => {
-            let said = job
-                .run(&index, collected, &rendered, args.format, status)
+    let report = ImportReport::new(pushed, &index, configuration, path, written, applied);
+    match (options.apply, Arc::into_inner(collected)) {
+        (Some(job), Some(collected)) if complete => {
+            let outcome = job
+                .run(&index, collected, &rendered, options.format, status)
                 .await;
-            Ok(report.with_clusters(said))
+            Ok(report.with_clusters(outcome))
         }
         _ => Ok(report),
     }
@@ -103,10 +118,10 @@ fn sink(
 }
 
 fn begin(
-    place: Option<&Path>,
+    path: Option<&Path>,
     index: &Index,
     configuration: &Configuration,
 ) -> Result<Option<Arc<ConfigDirectory>>, Error> {
-    let directory = place.map(|place| ConfigDirectory::begin(place, index, configuration));
+    let directory = path.map(|path| ConfigDirectory::begin(path, index, configuration));
     Ok(directory.transpose()?.map(Arc::new))
 }

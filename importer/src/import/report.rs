@@ -1,4 +1,4 @@
-/*! What an import did, or would do: the push, and what clusters are to be told. */
+/*! What an import did, or would do: the push, the configuration, and the clusters. */
 
 use std::path::{Path, PathBuf};
 
@@ -13,13 +13,13 @@ use serde_json::Value;
 use crate::{
     Error,
     apply::command::{CommandOutput, Details},
-    args::Format,
     configuration::{Configuration, Rendered},
+    options::Format,
     push::Report,
     report,
 };
 
-/// The account of an import.
+/// What became of an import.
 #[derive(Debug, Serialize)]
 pub struct ImportReport {
     /// What became of images and tags; its warnings and next commands are those of the whole import.
@@ -42,9 +42,12 @@ pub struct ImportReport {
     pub clusters: Option<Details>,
     #[serde(skip)]
     documents: Vec<Rendered>,
-    /// What is to be said of the clusters.
+    /// The same for people.
     #[serde(skip)]
-    said: Option<Result<CommandOutput, Error>>,
+    clusters_text: Page,
+    /// How it ended on clusters; an error if nothing could be done there.
+    #[serde(skip)]
+    clusters_exit: Result<Exit, Error>,
 }
 
 /// What became of the configuration directory.
@@ -64,37 +67,30 @@ pub enum Written {
 impl ImportReport {
     /// Puts together what is known.
     pub fn new(
-        mut push: Report,
+        pushed: Report,
         index: &Index,
         configuration: Configuration,
-        place: Option<&Path>,
+        path: Option<&Path>,
         written: Written,
         applied: bool,
     ) -> Self {
         let config_files = configuration.paths().map(str::to_owned).collect();
-        let applicable = configuration.has_objects();
-        if let Some(place) =
-            place.filter(|_| applicable && !applied && written != Written::Withheld)
-        {
-            let program = if index.releases.is_empty() {
-                "kubectl"
-            } else {
-                "oc"
-            };
-            push.next_commands.insert(0, shell::apply(program, place));
-        }
-        push.warnings.extend(configuration.warnings);
-        if place.is_none() && !applied && !index.objects.is_empty() {
-            push.warnings.push(format!(
+        let apply = path
+            .filter(|_| configuration.has_objects() && !applied && written != Written::Withheld)
+            .map(|path| shell::apply(program(index), path));
+        let unused = path.is_none() && !applied && !index.objects.is_empty();
+        let unused = unused.then(|| {
+            format!(
                 "the bundle's manifests ({}) are neither written down nor applied; --config-to-dir DIR does the one, --apply-config the other",
                 counted(index.objects.len(), "Kubernetes object")
-            ));
-        }
+            )
+        });
+        let warnings = configuration.warnings.into_iter().chain(unused);
         let values =
             |objects: &[Rendered]| objects.iter().map(|made| made.object.clone()).collect();
         Self {
-            push,
-            config_directory: place.map(Path::to_owned),
+            push: pushed.followed_by(apply, warnings),
+            config_directory: path.map(Path::to_owned),
             config_written: written,
             config_files,
             mirror_configuration: values(&configuration.mirror),
@@ -104,7 +100,8 @@ impl ImportReport {
                 .map(|made| made.object.clone()),
             install_config: configuration.install_config,
             clusters: None,
-            said: None,
+            clusters_text: Page::new(),
+            clusters_exit: Ok(Exit::Done),
             documents: configuration
                 .mirror
                 .into_iter()
@@ -118,47 +115,54 @@ impl ImportReport {
         match format {
             Format::Json => report::json(self),
             Format::Table => {
-                let said = self.said.as_ref().and_then(|said| said.as_ref().ok());
                 let mut text = self.push.summary();
                 text.append(&self.configuration());
                 text.append(&self.push.ending());
-                if let Some(clusters) = said.map(|said| &said.text).filter(|text| !text.is_empty())
-                {
+                if !self.clusters_text.is_empty() {
                     text.gap();
-                    text.append(clusters);
+                    text.append(&self.clusters_text);
                 }
                 Ok(text)
             }
         }
     }
 
-    /// Adds what was done to clusters, or why nothing could be: what was pushed is told in any case.
-    pub fn with_clusters(mut self, mut said: Result<CommandOutput, Error>) -> Self {
-        self.clusters = said.as_mut().ok().and_then(|said| said.details.take());
-        self.said = Some(said);
-        self
+    /// Adds what was done to clusters, or why nothing could be: what was pushed is shown in any case.
+    pub fn with_clusters(self, outcome: Result<CommandOutput, Error>) -> Self {
+        match outcome {
+            Ok(output) => Self {
+                clusters: output.details,
+                clusters_text: output.text,
+                clusters_exit: Ok(output.exit),
+                ..self
+            },
+            Err(error) => Self {
+                clusters_exit: Err(error),
+                ..self
+            },
+        }
     }
 
     /// With which code the program ends; an error if anything failed on the way to the registry, or before clusters.
     pub fn verdict(self) -> Result<Exit, Error> {
         self.push.verdict()?;
-        Ok(self.said.transpose()?.map_or(Exit::Done, |said| said.exit))
+        self.clusters_exit
     }
 
     fn configuration(&self) -> Page {
         let mut text = Page::new();
         if let Some(directory) = &self.config_directory {
-            let place = directory.display();
+            let path = directory.display();
             text.gap();
             match self.config_written {
-                Written::Done | Written::NotAsked => text.line(format_args!("Written to {place}:")),
-                Written::DryRun => text.line(format_args!("Would write to {place}:")),
+                Written::Done | Written::NotAsked => text.line(format_args!("Written to {path}:")),
+                Written::DryRun => text.line(format_args!("Would write to {path}:")),
                 Written::Withheld => text.line(format_args!(
-                    "Not written to {place}, since not everything could be pushed:"
+                    "Not written to {path}, since not everything could be pushed:"
                 )),
             }
-            for path in &self.config_files {
-                text.line(format_args!("  {path}"));
+            for file in &self.config_files {
+                text.line(format_args!("  {file}"));
             }
         }
         if !self.documents.is_empty() {
@@ -180,5 +184,14 @@ impl ImportReport {
             text.gap();
         }
         text
+    }
+}
+
+/// With which program the configuration is applied.
+fn program(index: &Index) -> &'static str {
+    if index.releases.is_empty() {
+        "kubectl"
+    } else {
+        "oc"
     }
 }

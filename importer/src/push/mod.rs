@@ -2,7 +2,7 @@
 Brings the images of a verified bundle into a registry.
 
 ```text
-plan → survey → blobs → manifests → releases → lists of referrers → tags
+plan → inventory → blobs → manifests → releases → lists of referrers → tags
 ```
 
 The registry is asked first what it has; blobs go in parallel; a manifest follows what it refers to; tags come last,
@@ -10,103 +10,122 @@ after every byte they rest on was verified. Configuration is handed on as it pas
 a tag, and keeps nothing from its tag that does not rest on it.
 */
 
-mod change;
-mod doubles;
-mod file;
-mod kept;
-mod lists;
-mod pipe;
+mod inventory;
 mod plan;
 mod referrers;
-mod release_step;
 mod releases;
 mod report;
-mod source;
-mod survey;
+mod tag_change;
 mod tags;
-mod target;
+mod transfer;
 mod upload;
-mod window;
 
 use std::{
     collections::{HashMap, HashSet},
-    fmt,
     sync::Arc,
 };
 
-use registry::{Options, RegistriesConf, Registry};
+use registry::{RegistriesConf, Registry};
 use schema::{
     Progress,
-    bundle::{self, BundlePath, Contents, Entry, Verified},
+    bundle::{Contents, Verified},
 };
 
-pub use change::TagChange;
-pub use plan::{BlobStep, ManifestStep, Plan, TagStep};
-pub use release_step::ReleaseStep;
+pub use plan::{BlobStep, ManifestStep, Plan, ReleaseStep, TagStep};
 pub use report::{ReleaseReport, Report};
-pub use target::{ReleaseImage, Target};
+pub use tag_change::TagChange;
 
-use lists::Lists;
-use referrers::{Foreseen, Referrer};
+use referrers::{Referrer, ReferrerScan, lists::ReferrerLists};
+use transfer::{file, pipe};
 
-use crate::{Error, audit};
+use crate::{
+    Error,
+    configuration::{ConfigSink, passing},
+    target::Target,
+};
 
-/// Takes the configuration of a bundle while its images are pushed; from a pipe it can be had only then.
-pub trait ConfigSink: fmt::Debug + Send + Sync {
-    /// The next file, whole, verified and [audited](crate::audit). The bundle may still turn out altered after it.
-    fn file(&self, path: &BundlePath, bytes: &[u8]) -> Result<(), bundle::Error>;
+/// How a bundle is pushed.
+#[derive(Debug, Clone)]
+pub struct PushOptions {
+    /// Where images go, and what they are called there.
+    pub target: Target,
+    /// How the registry is reached.
+    pub registry: registry::Options,
+    /// Refuse to push at all if a tag that exists would get other content.
+    pub keep_tags: bool,
+    /// Find out what a push would do, and push nothing.
+    pub dry_run: bool,
 }
 
-/// For those who want none of it.
-impl ConfigSink for () {
-    fn file(&self, _: &BundlePath, _: &[u8]) -> Result<(), bundle::Error> {
-        Ok(())
+/// Pushes a bundle, or with `dry_run` finds out what that would do. What single images or tags fail for stands in the report;
+/// an error is what ends the push of all.
+pub async fn bundle(
+    bundle: Verified,
+    options: &PushOptions,
+    config: Arc<dyn ConfigSink>,
+    progress: &Arc<dyn Progress>,
+) -> Result<Report, Error> {
+    let (target, keep_tags) = (&options.target, options.keep_tags);
+    let concurrency = options.registry.concurrency;
+    let plan = Plan::new(bundle.index(), target)?;
+    let registry = connect(&plan, options).await?;
+    if !options.dry_run {
+        registry.will_write();
     }
-}
-
-/// Hands on the configuration of a bundle of which nothing else is wanted. A pipe is read to its verified end.
-pub fn configuration(bundle: Verified, config: &dyn ConfigSink) -> Result<(), Error> {
-    match bundle.into_contents() {
-        Contents::Random(random) => file::frame(&random, config),
-        sequential @ Contents::Sequential(_) => passing(sequential, config, |_| Ok(())),
+    let tags::CurrentTags { changes, absent } =
+        tags::current(&plan, &registry, concurrency).await?;
+    let predict = |referrers| ReferrerLists::predict(&plan, &registry, referrers, concurrency);
+    let keep = |lists: &ReferrerLists, so_far| match keep_tags {
+        true => tags::refuse_moves(changes.iter().chain(&lists.changes), so_far),
+        false => Ok(()),
+    };
+    keep(&ReferrerLists::default(), "nothing was pushed")?;
+    let contents = bundle.into_contents();
+    if options.dry_run {
+        // Everything is asked for, so that what an interrupted push left is counted too.
+        let unasked = HashSet::new();
+        let inventory = inventory::query(&plan, &registry, &unasked, concurrency).await?;
+        let lists = predict(read_only(&plan, contents, config.as_ref())?).await;
+        keep(&lists, "nothing was pushed")?;
+        return Ok(Report::of_dry_run(
+            &plan, target, &inventory, changes, lists,
+        ));
     }
-}
-
-/// The configuration of a pipe, and whatever else passes.
-fn passing(
-    bundle: Contents,
-    config: &dyn ConfigSink,
-    mut other: impl FnMut(&mut Entry<'_>) -> Result<(), bundle::Error>,
-) -> Result<(), Error> {
-    let tape = bundle.share();
-    bundle.visit(|entry| {
-        if audit::concerns(entry.file) {
-            let bytes = entry.body.read_whole()?;
-            audit::check(tape.index(), &entry.file.path, &bytes)?;
-            config.file(&entry.file.path, &bytes)?;
-        }
-        Ok(other(entry)?)
-    })
-}
-
-/// The configuration of a bundle of which nothing is pushed, and the referrers that a push would bring.
-fn dry(plan: &Plan, bundle: Contents, config: &dyn ConfigSink) -> Result<Vec<Referrer>, Error> {
-    if let Contents::Random(random) = &bundle {
-        file::frame(random, config)?;
-        return Foreseen::of(plan, random);
+    if let Contents::Random(random) = &contents
+        && keep_tags
+    {
+        let lists = predict(ReferrerScan::of_bundle(&plan, random)?).await;
+        keep(&lists, "nothing was pushed")?;
     }
-    let steps = plan.manifests.iter().map(|step| (step.position, step));
-    let steps: HashMap<usize, &ManifestStep> = steps.collect();
-    let mut foreseen = Foreseen::default();
-    passing(bundle, config, |entry| match steps.get(&entry.position) {
-        Some(step) => foreseen.add(step, entry.body.read_whole()?),
-        None => Ok(()),
-    })?;
-    Ok(foreseen.all(plan))
+    let inventory = inventory::query(&plan, &registry, &absent, concurrency).await?;
+    progress.begin("Pushing", inventory.bytes_missing(&plan));
+    let upload = Arc::new(upload::Upload::new(
+        plan,
+        registry,
+        inventory,
+        &changes,
+        concurrency,
+    ));
+    let result = match contents {
+        Contents::Random(random) => file::push(&upload, random, config.as_ref(), progress).await,
+        Contents::Sequential(sequential) => pipe::push(&upload, sequential, config, progress).await,
+    };
+    progress.end();
+    result?;
+    releases::publish(&upload).await;
+    if keep_tags {
+        // Only now is it known what the referrers from a pipe are about, and somebody else may have moved a list meanwhile.
+        let lists = ReferrerLists::predict_pushed(&upload).await;
+        tags::refuse_moves(&lists.changes, "no tag was set")?;
+    }
+    let lists = ReferrerLists::publish(&upload).await;
+    let changes = tags::publish(&upload, changes).await;
+    Ok(Report::of_push(&upload, target, changes, lists))
 }
 
-/// The target as `registries.conf` has it: blocked repositories are refused, and an insecure registry need not have TLS.
-async fn open(plan: &Plan, target: &Target, options: &Options) -> Result<Registry, Error> {
+/// The target registry, as `registries.conf` says: blocked repositories are refused, and an insecure registry need not have TLS.
+async fn connect(plan: &Plan, options: &PushOptions) -> Result<Registry, Error> {
+    let (target, options) = (&options.target, &options.registry);
     let conf = RegistriesConf::read(options.registries_conf.as_deref())?;
     let mut insecure = false;
     for step in &plan.tags {
@@ -118,65 +137,22 @@ async fn open(plan: &Plan, target: &Target, options: &Options) -> Result<Registr
     })
 }
 
-/// Pushes a bundle, or with `dry_run` finds out what that would do.
-pub async fn bundle(
-    bundle: Verified,
-    target: Target,
-    options: &Options,
-    dry_run: bool,
-    config: Arc<dyn ConfigSink>,
-    progress: &Arc<dyn Progress>,
-) -> Result<Report, Error> {
-    let plan = Plan::new(bundle.index(), &target)?;
-    let registry = open(&plan, &target, options).await?;
-    if !dry_run {
-        registry.will_write();
+/// The configuration of a bundle of which nothing is pushed, and the referrers that a push would bring.
+fn read_only(
+    plan: &Plan,
+    bundle: Contents,
+    config: &dyn ConfigSink,
+) -> Result<Vec<Referrer>, Error> {
+    if let Contents::Random(random) = &bundle {
+        passing::beside_images(random, config)?;
+        return ReferrerScan::of_bundle(plan, random);
     }
-    let tags::Standing { changes, absent } =
-        tags::standing(&plan, &registry, options.concurrency).await?;
-    let foresee = |referrers| Lists::foresee(&plan, &registry, referrers, options.concurrency);
-    let keep = |lists: &Lists, so_far| match target.keep_tags {
-        true => tags::refuse_moves(changes.iter().chain(&lists.changes), so_far),
-        false => Ok(()),
-    };
-    keep(&Lists::default(), "nothing was pushed")?;
-    let contents = bundle.into_contents();
-    if dry_run {
-        // What is left of an interrupted push is told truly where nothing else is done.
-        let unasked = HashSet::new();
-        let survey = survey::ask(&plan, &registry, &unasked, options.concurrency).await?;
-        let lists = foresee(dry(&plan, contents, config.as_ref())?).await;
-        keep(&lists, "nothing was pushed")?;
-        return Ok(Report::of_dry_run(&plan, &target, &survey, changes, lists));
-    }
-    if let Contents::Random(random) = &contents
-        && target.keep_tags
-    {
-        let lists = foresee(Foreseen::of(&plan, random)?).await;
-        keep(&lists, "nothing was pushed")?;
-    }
-    let survey = survey::ask(&plan, &registry, &absent, options.concurrency).await?;
-    progress.begin("Pushing", survey.bytes_missing(&plan));
-    let upload = Arc::new(upload::Upload::new(
-        plan,
-        registry,
-        survey,
-        &changes,
-        options.concurrency,
-    ));
-    let result = match contents {
-        Contents::Random(random) => file::push(&upload, random, config.as_ref(), progress).await,
-        Contents::Sequential(sequential) => pipe::push(&upload, sequential, config, progress).await,
-    };
-    progress.end();
-    result?;
-    releases::publish(&upload).await;
-    if target.keep_tags {
-        // A pipe has told only now what its referrers are about, and somebody else may have moved a list meanwhile.
-        let lists = Lists::foresee_arrived(&upload).await;
-        tags::refuse_moves(&lists.changes, "no tag was set")?;
-    }
-    let lists = Lists::publish(&upload).await;
-    let changes = tags::publish(&upload, changes).await;
-    Ok(Report::of_push(&upload, &target, changes, lists))
+    let steps = plan.manifests.iter().map(|step| (step.position, step));
+    let steps: HashMap<usize, &ManifestStep> = steps.collect();
+    let mut scan = ReferrerScan::default();
+    passing::with_images(bundle, config, |entry| match steps.get(&entry.position) {
+        Some(step) => scan.add(step, entry.body.read_whole()?),
+        None => Ok(()),
+    })?;
+    Ok(scan.finish(plan))
 }

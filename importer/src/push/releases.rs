@@ -13,16 +13,16 @@ use futures_util::{TryStreamExt, stream};
 use registry::Mount;
 use schema::{Digest, Manifest, MediaType, Selector, bundle, manifest::Blob};
 
-use super::{release_step::ReleaseStep, source::FromTarget, upload::Upload};
+use super::{plan::ReleaseStep, transfer::source::FromTarget, upload::Upload};
 use crate::Error;
 
 /// Copies each release that is at the target whole, then what is about it. What fails is written down.
 pub async fn publish(upload: &Upload) {
     for step in &upload.plan.releases {
         let missing = {
-            let account = upload.account();
+            let stats = upload.stats();
             let mut needed = step.rests_on.iter();
-            needed.find_map(|digest| account.forbids(&step.from, digest))
+            needed.find_map(|digest| stats.obstacle(&step.from, digest))
         };
         let outcome = match missing {
             Some(reason) => Err(reason),
@@ -42,7 +42,7 @@ pub async fn publish(upload: &Upload) {
 /// Whatever of it cannot be copied, the release stays published.
 async fn attachments(upload: &Upload, step: &ReleaseStep) {
     for root in step.roots.iter().filter(|root| **root != step.digest) {
-        let missing = upload.account().forbids(&step.from, root);
+        let missing = upload.stats().obstacle(&step.from, root);
         let outcome = match missing {
             Some(reason) => Err(reason),
             None => copy(upload, step, *root)
@@ -75,7 +75,7 @@ async fn copy(upload: &Upload, step: &ReleaseStep, root: Digest) -> Result<(), E
         if to.find_manifest(&selector).await?.is_none() {
             to.put_manifest(&selector, planned.media_type, bytes.clone())
                 .await?;
-            upload.account().manifests += 1;
+            upload.stats().manifests += 1;
         }
         upload.note_referrer(&step.to, manifest, planned.media_type, bytes);
     }
@@ -109,11 +109,11 @@ async fn gather(
 
 async fn copy_blob(upload: &Upload, step: &ReleaseStep, blob: Blob) -> Result<(), Error> {
     let to = upload.remote(&step.to);
-    if !upload.survey.unasked.contains(&step.to) && to.has_blob(&blob).await? {
+    if !upload.inventory.unasked.contains(&step.to) && to.has_blob(&blob).await? {
         return Ok(());
     }
     match to.mount(&blob, &step.from).await? {
-        Mount::Done => upload.account().mounted += 1,
+        Mount::Done => upload.stats().mounted += 1,
         Mount::Refused(session) => {
             let holder = upload.remote(&step.from);
             let source = FromTarget { holder, blob };

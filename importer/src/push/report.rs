@@ -11,17 +11,15 @@ use schema::{
 use serde::Serialize;
 
 use super::{
-    change::{TagAction, TagChange},
-    lists::Lists,
-    plan::Plan,
-    release_step::ReleaseStep,
-    survey::Survey,
-    target::Target,
+    inventory::Inventory,
+    plan::{Plan, ReleaseStep},
+    referrers::lists::ReferrerLists,
+    tag_change::{TagAction, TagChange},
     upload::Upload,
 };
-use crate::{Error, args::Format, report};
+use crate::{Error, options::Format, report, target::Target};
 
-/// The account of a push.
+/// What became of a push.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// `HOST[:PORT]`.
@@ -58,7 +56,7 @@ pub struct Report {
     first_failure: Option<String>,
 }
 
-/// A release as a cluster is to be told of it.
+/// A release as clusters refer to it.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReleaseReport {
     /// As people call it.
@@ -76,9 +74,9 @@ impl Report {
     pub fn of_dry_run(
         plan: &Plan,
         target: &Target,
-        survey: &Survey,
+        inventory: &Inventory,
         mut tags: Vec<TagChange>,
-        lists: Lists,
+        lists: ReferrerLists,
     ) -> Self {
         let failures: Vec<String> = tags
             .iter()
@@ -92,18 +90,18 @@ impl Report {
         let absent = plan
             .blobs
             .iter()
-            .filter(|step| !survey.holders.contains_key(&step.blob.digest))
+            .filter(|step| !inventory.holders.contains_key(&step.blob.digest))
             .count();
         let releases = releases(plan, target, |_| true);
-        let wanted: usize = survey.missing_blobs.values().map(Vec::len).sum();
+        let wanted: usize = inventory.missing_blobs.values().map(Vec::len).sum();
         Self {
             registry: target.host.clone(),
             dry_run: true,
             blobs: plan.blobs.len(),
             blobs_uploaded: absent,
-            bytes_uploaded: survey.bytes_missing(plan),
+            bytes_uploaded: inventory.bytes_missing(plan),
             blobs_mounted: wanted - absent,
-            manifests_pushed: survey.missing_manifests.values().map(Vec::len).sum(),
+            manifests_pushed: inventory.missing_manifests.values().map(Vec::len).sum(),
             referrers_lists,
             tags,
             missing: plan.missing.clone(),
@@ -121,9 +119,9 @@ impl Report {
         upload: &Upload,
         target: &Target,
         mut tags: Vec<TagChange>,
-        lists: Lists,
+        lists: ReferrerLists,
     ) -> Self {
-        let account = upload.account().clone();
+        let stats = upload.stats().clone();
         let releases = releases(&upload.plan, target, |step| {
             let tag = |change: &&TagChange| {
                 let named =
@@ -133,8 +131,8 @@ impl Report {
             let mut own = tags.iter().filter(tag);
             own.all(|change| change.action != TagAction::Failed)
         });
-        let reasons = account.failed.into_values().chain(account.refused);
-        let failures: BTreeSet<String> = reasons.chain(account.withheld.into_values()).collect();
+        let reasons = stats.failed.into_values().chain(stats.refused);
+        let failures: BTreeSet<String> = reasons.chain(stats.withheld.into_values()).collect();
         let referrers_lists = lists.changed();
         let mut warnings = warnings(&upload.plan, target);
         warnings.extend(lists.warnings);
@@ -143,10 +141,10 @@ impl Report {
             registry: target.host.clone(),
             dry_run: false,
             blobs: upload.plan.blobs.len(),
-            blobs_uploaded: account.uploaded,
-            bytes_uploaded: account.bytes,
-            blobs_mounted: account.mounted,
-            manifests_pushed: account.manifests,
+            blobs_uploaded: stats.uploaded,
+            bytes_uploaded: stats.bytes,
+            blobs_mounted: stats.mounted,
+            manifests_pushed: stats.manifests,
             referrers_lists,
             tags,
             missing: upload.plan.missing.clone(),
@@ -155,7 +153,20 @@ impl Report {
             next_commands: upgrades(&releases),
             releases,
             total: total(&upload.plan),
-            first_failure: account.first_failure,
+            first_failure: stats.first_failure,
+        }
+    }
+
+    /// The same with a command before those that come next, and further warnings.
+    pub fn followed_by(
+        self,
+        command: Option<String>,
+        warnings: impl IntoIterator<Item = String>,
+    ) -> Self {
+        Self {
+            next_commands: command.into_iter().chain(self.next_commands).collect(),
+            warnings: self.warnings.into_iter().chain(warnings).collect(),
+            ..self
         }
     }
 

@@ -15,15 +15,15 @@ use registry::{Registry, Remote, TagList};
 use schema::{Digest, Repository, Selector};
 
 use super::{
-    change::{TagAction, TagChange},
     plan::{Plan, TagStep},
+    tag_change::{TagAction, TagChange},
     upload::Upload,
 };
 use crate::Error;
 
-/// How the target stands before anything is done.
+/// The tags at the target before anything is done.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct CurrentTags {
     /// What each tag points to now, and so what would happen to it.
     pub changes: Vec<TagChange>,
     /// Repositories that do not exist: nothing in them need be asked for.
@@ -31,19 +31,19 @@ pub struct Standing {
 }
 
 /// Asks for every tag of the plan. A repository that is new needs one question, whatever number of tags it gets.
-pub async fn standing(
+pub async fn current(
     plan: &Plan,
     registry: &Registry,
     concurrency: usize,
-) -> Result<Standing, Error> {
-    let mut standing = Standing::default();
+) -> Result<CurrentTags, Error> {
+    let mut current = CurrentTags::default();
     // Bundles mostly come to registries that have all of their repositories, or none.
     let new = AtomicBool::new(false);
     let mut repositories = plan
         .tags
         .chunk_by(|one, next| one.repository == next.repository);
     if let Some(first) = repositories.next() {
-        standing.add(
+        current.add(
             first,
             one_repository(first, registry, concurrency, &new).await?,
         );
@@ -59,12 +59,12 @@ pub async fn standing(
     });
     let mut answers = stream::iter(asked.collect::<Vec<_>>()).buffered(concurrency * 2);
     while let Some((steps, found)) = answers.try_next().await? {
-        standing.add(steps, found);
+        current.add(steps, found);
     }
-    Ok(standing)
+    Ok(current)
 }
 
-impl Standing {
+impl CurrentTags {
     /// `found` is what the tags point to, or nothing where the repository does not exist.
     fn add(&mut self, steps: &[TagStep], found: Option<Vec<Found>>) {
         if let (None, Some(first)) = (&found, steps.first()) {
@@ -174,8 +174,8 @@ pub fn refuse_moves<'c>(
 /// Sets the tags whose manifests are there, with all they rest on. One that is refused is written down.
 pub async fn publish(upload: &Upload, changes: Vec<TagChange>) -> Vec<TagChange> {
     let done = stream::iter(changes).map(|mut change| async move {
-        let forbidden = upload.account().forbids(&change.repository, &change.new);
-        if let Some(reason) = forbidden {
+        let obstacle = upload.stats().obstacle(&change.repository, &change.new);
+        if let Some(reason) = obstacle {
             change.fail(reason);
         } else if let Some(reason) = &change.reason {
             upload.refused(reason.clone());
@@ -195,8 +195,8 @@ pub async fn publish(upload: &Upload, changes: Vec<TagChange>) -> Vec<TagChange>
 /// digest: then that is checked again.
 async fn publish_one(upload: &Upload, change: &TagChange) -> Result<(), Error> {
     let remote = upload.remote(&change.repository);
-    let (media_type, bytes) = match upload.kept(&change.new) {
-        Some(kept) => kept,
+    let (media_type, bytes) = match upload.held(&change.new) {
+        Some(held) => held,
         None => {
             let manifest = remote.manifest(&Selector::Digest(change.new)).await?;
             let mut steps = upload.plan.manifests.iter();

@@ -16,7 +16,7 @@ use schema::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::outcome::ClusterOutcome;
-use crate::{Error, args::Format};
+use crate::{Error, options::Format};
 
 /// What is reported of one kind of work.
 pub trait Detail: Clone + Default + Serialize + DeserializeOwned {

@@ -11,10 +11,11 @@ use super::{
 };
 use crate::{
     Error,
-    args::{Format, NameArgs},
+    args::NameArgs,
     open,
-    push::Target,
+    options::Format,
     rollout::args::{ClusterArgs, RolloutArgs, duration},
+    target::Target,
 };
 
 /// Flags of `upgrade`, without those that name clusters.

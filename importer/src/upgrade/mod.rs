@@ -40,7 +40,7 @@ pub use task::UpgradeTask;
 use crate::{
     Error,
     apply::command::CommandOutput,
-    args::Format,
+    options::Format,
     rollout::{Rollout, RolloutOptions},
 };
 

@@ -9,7 +9,7 @@ use schema::{
 };
 use serde::{Serialize, Serializer};
 
-use crate::{Error, push::Target, report};
+use crate::{Error, report, target::Target};
 
 /// What one cluster, or each of many, is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,7 +200,6 @@ mod tests {
             prefix: Some("ocp".parse()?),
             map: Vec::new(),
             max_nested_paths: None,
-            keep_tags: false,
             release_image: None,
         })
     }

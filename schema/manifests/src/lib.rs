@@ -8,7 +8,8 @@ and it takes only what cannot be read in two ways:
 - `documents` cuts a file into documents as `kubectl` does;
 - `yaml` and `json` make values of them, `scalar` says what a text without quotes means, `libyaml` asks that library for its opinion;
 - `objects` takes lists apart;
-- `rules` are those of the API server that need no cluster: what breaks them, no cluster takes.
+- `rules` are those of the API server that need no cluster: what breaks them, no cluster takes;
+- [`mod@write`] is the way back: one writer for all YAML that is made of values.
 
 ```
 let objects = manifests::read(b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: flags}\ndata: {dark: 'yes'}\n")?;
@@ -29,6 +30,7 @@ mod node;
 mod objects;
 mod rules;
 mod scalar;
+pub mod write;
 mod yaml;
 
 use serde_json::Value;

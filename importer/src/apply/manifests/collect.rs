@@ -10,7 +10,7 @@ use schema::bundle::{self, BundlePath, Verified};
 use super::manifest::Manifest;
 use crate::{
     Error,
-    push::{self, ConfigSink},
+    configuration::{ConfigSink, passing},
 };
 
 /// Takes the configuration of a bundle as it passes.
@@ -30,7 +30,7 @@ impl Collected {
     /// Those of a bundle of which nothing else is wanted. From a pipe it is read to its verified end.
     pub fn of(bundle: Verified) -> Result<Self, Error> {
         let collected = Self::default();
-        push::configuration(bundle, &collected)?;
+        passing::all(bundle, &collected)?;
         Ok(collected)
     }
 

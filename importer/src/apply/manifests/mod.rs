@@ -11,7 +11,7 @@ use cluster::Cluster;
 pub use manifest::{Manifest, Phase};
 pub use select::Selection;
 
-use crate::{Error, args::MirrorConfig, configuration::Configuration, fleet::Overlays};
+use crate::{Error, configuration::Configuration, fleet::Overlays, options::MirrorConfig};
 
 /// The objects of a bundle, and the mirror configuration in each form that a cluster may take.
 #[derive(Debug, Clone, Default)]

@@ -7,11 +7,10 @@ What the server keeps for itself is left out, and what a Secret holds is never s
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use manifests::write;
 use schema::text::escape;
 use serde_json::{Map, Value};
 use similar::TextDiff;
-
-use crate::apply::yaml;
 
 /// Longest search for the shortest diff; after it a longer one will do.
 const SEARCH: Duration = Duration::from_secs(1);
@@ -45,8 +44,8 @@ pub fn unified(old: Option<&Value>, new: &Value, name: &str) -> String {
         Some(_) => format!("live/{name}"),
         None => "/dev/null".to_owned(),
     };
-    let old = old.map_or(String::new(), |old| yaml::document(&old));
-    let new = yaml::document(&new);
+    let old = old.map_or(String::new(), |old| write::document(&old));
+    let new = write::document(&new);
     if old == new {
         return String::new();
     }

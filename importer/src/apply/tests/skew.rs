@@ -8,7 +8,7 @@ use crate::{
         manifests::Manifest,
         skew::{Seen, mirror_kind, warnings},
     },
-    args::MirrorConfig,
+    options::MirrorConfig,
 };
 
 type Tested = Result<(), Box<dyn std::error::Error>>;

@@ -14,7 +14,7 @@ use super::{
     underway, up, upgraded,
 };
 use crate::{
-    args::Format,
+    options::Format,
     rollout::ClusterOutcome,
     upgrade::{Limits, Stage, UpgradeReport, UpgradeState, watch::watch},
 };

@@ -11,7 +11,7 @@ use crate::Error;
 
 /// What is missing where.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct Inventory {
     /// Blobs: the repositories that lack them, in order.
     pub missing_blobs: HashMap<Digest, Vec<Repository>>,
     /// Manifests: likewise.
@@ -23,7 +23,7 @@ pub struct Survey {
     pub unasked: HashSet<Repository>,
 }
 
-impl Survey {
+impl Inventory {
     /// Bytes that no repository of ours holds, so that they must be sent.
     pub fn bytes_missing(&self, plan: &Plan) -> u64 {
         let absent = plan
@@ -35,15 +35,15 @@ impl Survey {
 }
 
 /// One HEAD for each blob and manifest in each repository, but for those that are `absent`.
-pub async fn ask(
+pub async fn query(
     plan: &Plan,
     registry: &Registry,
     absent: &HashSet<Repository>,
     concurrency: usize,
-) -> Result<Survey, Error> {
-    let mut survey = Survey {
+) -> Result<Inventory, Error> {
+    let mut inventory = Inventory {
         unasked: absent.clone(),
-        ..Survey::default()
+        ..Inventory::default()
     };
     let blobs = plan.blobs.iter().flat_map(|step| {
         step.repositories
@@ -58,12 +58,12 @@ pub async fn ask(
     let mut answers = asked.buffered(concurrency * 2);
     while let Some((digest, repository, there)) = answers.try_next().await? {
         if there {
-            survey
+            inventory
                 .holders
                 .entry(digest)
                 .or_insert_with(|| repository.clone());
         } else {
-            survey
+            inventory
                 .missing_blobs
                 .entry(digest)
                 .or_default()
@@ -86,7 +86,7 @@ pub async fn ask(
             .await;
         let there = match found {
             Ok(found) => found.is_some(),
-            // Putting it will tell, and concern nothing else.
+            // Putting it shows whether it may, and fails for nothing else.
             Err(error) if error.is_refusal() => false,
             Err(error) => return Err(error.into()),
         };
@@ -95,12 +95,12 @@ pub async fn ask(
     let mut answers = asked.buffered(concurrency * 2);
     while let Some((digest, repository, there)) = answers.try_next().await? {
         if !there {
-            survey
+            inventory
                 .missing_manifests
                 .entry(digest)
                 .or_default()
                 .push(repository.clone());
         }
     }
-    Ok(survey)
+    Ok(inventory)
 }

@@ -5,8 +5,7 @@ use schema::{
     bundle::{Image, Index, Release},
 };
 
-use super::target::Target;
-use crate::Error;
+use crate::{Error, target::Target};
 
 /// A release, where it is pushed, and where it is published.
 #[derive(Debug, Clone)]
@@ -60,7 +59,7 @@ fn step(index: &Index, target: &Target, release: &Release) -> Result<ReleaseStep
     Ok(ReleaseStep {
         version: release.version.clone(),
         digest: release.digest,
-        from: target.place(&release.repository)?,
+        from: target.map_repository(&release.repository)?,
         to: target.release_images()?,
         rests_on: rests_on.chain([release.digest]).collect(),
         tags,

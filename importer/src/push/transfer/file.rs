@@ -9,8 +9,12 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use schema::{Progress, bundle::Random};
 
-use super::{ConfigSink, plan::ManifestStep, source::FromFile, upload::Upload};
-use crate::{Error, audit};
+use super::source::FromFile;
+use crate::{
+    Error,
+    configuration::{ConfigSink, passing},
+    push::{plan::ManifestStep, upload::Upload},
+};
 
 /// Pushes blobs, then manifests. Returns an error only if the bundle is altered.
 pub async fn push(
@@ -19,8 +23,8 @@ pub async fn push(
     config: &dyn ConfigSink,
     progress: &Arc<dyn Progress>,
 ) -> Result<(), Error> {
-    frame(&bundle, config)?;
-    let missing = &upload.survey.missing_blobs;
+    passing::beside_images(&bundle, config)?;
+    let missing = &upload.inventory.missing_blobs;
     let mut steps: Vec<_> = upload
         .plan
         .blobs
@@ -59,7 +63,7 @@ pub async fn push(
             let (bytes, later) = (read(step), &later);
             async move {
                 let bytes = bytes?;
-                if step.media_type.is_index() || upload.needs_doubles(step, &bytes)? {
+                if step.media_type.is_index() || upload.needs_manifest_blobs(step, &bytes)? {
                     let mut later = later.lock().unwrap_or_else(PoisonError::into_inner);
                     later.insert(step.position);
                     return Ok::<_, Error>(());
@@ -72,22 +76,6 @@ pub async fn push(
     for step in &upload.plan.manifests {
         if later.contains(&step.position) {
             upload.manifest(step, read(step)?).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Everything but blobs and manifests: headers, links, checksums, configuration. Nothing is pushed from a bundle in
-/// which any of it is wrong.
-pub(super) fn frame(bundle: &Random, config: &dyn ConfigSink) -> Result<(), Error> {
-    bundle.check_frame()?;
-    for (position, file) in bundle.index().files.iter().enumerate() {
-        if audit::concerns(file) {
-            let bytes = bundle.open(position)?.read_whole()?;
-            audit::check(bundle.index(), &file.path, &bytes)?;
-            config.file(&file.path, &bytes)?;
-        } else if file.path.repository().is_none() {
-            bundle.open(position)?.drain()?;
         }
     }
     Ok(())

@@ -1,13 +1,12 @@
 use std::error::Error;
 
 use proptest::prelude::*;
-
 use serde_json::json;
 
 use super::*;
 
-fn read(text: &str) -> Result<Vec<Value>, manifests::ObjectsError> {
-    let objects = manifests::read(text.as_bytes())?.into_iter();
+fn read(text: &str) -> Result<Vec<Value>, crate::ObjectsError> {
+    let objects = crate::read(text.as_bytes())?.into_iter();
     Ok(objects.map(|object| object.value).collect())
 }
 
@@ -134,8 +133,19 @@ fn what_readers_of_yaml_1_1_take_for_something_else_is_quoted() -> Result<(), Bo
         "é",
         "\u{10ffff}",
         "\u{7f}",
+        "0o7",
+        "12:30",
+        "1E3",
+        ".5",
+        "a ",
+        "a\nb ",
+        "\ta\nb\n",
+        "\n",
+        "\u{202e}a\nb",
+        &"long ".repeat(200),
+        &format!("{}\nb\n", "long line".repeat(100)),
     ] {
-        let object = json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "data": {"k": trap, "l": [trap]}});
+        let object = json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "data": {"k": trap, "l": [trap]}, "empty": [[], {}, [[]], [{}]]});
         let text = document(&object);
         assert_eq!(read(&text)?, [object], "{trap:?}: {text}");
     }
@@ -174,7 +184,7 @@ fn text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn kubectl_would_read_the_same(fields in proptest::collection::vec(value(), 1..3)) {
+    fn what_is_written_is_read_back_the_same(fields in proptest::collection::vec(value(), 1..3)) {
         let object = |field| json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "on"}, "field": field});
         let objects: Vec<Value> = fields.into_iter().map(object).collect();
         let text = documents(&objects);

@@ -1,8 +1,12 @@
 /*!
-YAML that means the same to everybody.
+YAML that means the same to every reader.
 
-Whatever a reader of YAML 1.1 could take for something else (`on`, `0644`, `1_000`, `~`) stands in quotes, keys are sorted, and
-texts of several lines stay texts of several lines: the same object is the same bytes, for people and for Git.
+Whatever a reader of YAML 1.1 could take for something else (`on`, `0644`, `1_000`, `~`) is quoted, keys are sorted, and
+texts of several lines stay texts of several lines: the same value always gives the same bytes, for people and for Git.
+
+No serializer of a library does all of that. yaml_serde leaves `on` and `1_000` without quotes, which `kubectl` reads as a
+boolean and a number. serde-saphyr 2.1 quotes them, but begins a block with a line that starts with a tab, which libyaml and
+`kubectl` refuse, and leaves characters as they are that reorder or hide what people review (U+202E).
 */
 
 #[cfg(test)]
@@ -13,14 +17,14 @@ use std::fmt::Write as _;
 use schema::text;
 use serde_json::Value;
 
-/// Documents of one file, in order.
-pub(super) fn documents<'a>(objects: impl IntoIterator<Item = &'a Value>) -> String {
+/// The text of a file with these documents, in order, `---` between them.
+pub fn documents<'a>(objects: impl IntoIterator<Item = &'a Value>) -> String {
     let documents: Vec<String> = objects.into_iter().map(document).collect();
     documents.join("---\n")
 }
 
-/// One document, ending with a line break.
-pub(super) fn document(object: &Value) -> String {
+/// The text of one document, with a line break at its end.
+pub fn document(object: &Value) -> String {
     let mut out = String::new();
     match object {
         Value::Object(fields) if !fields.is_empty() => mapping(object, 0, &mut out),

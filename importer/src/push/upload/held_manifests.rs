@@ -2,7 +2,7 @@
 Manifests from the moment they are verified until their tag is set.
 
 A manifest that gets a tag is put once, under the tag and last of all, instead of by digest first and under the tag later:
-as soon as the registry has taken one by digest and called it what it is. Its bytes are kept meanwhile; what there is no
+as soon as the registry has taken one by digest and called it what it is. Its bytes are held meanwhile; what there is no
 room for is put by digest, and read back for its tag.
 */
 
@@ -17,17 +17,17 @@ use std::{
 use bytes::Bytes;
 use schema::{Digest, Manifest, MediaType, Repository};
 
-use super::{
-    change::{TagAction, TagChange},
+use crate::push::{
     plan::{ManifestStep, Plan},
+    tag_change::{TagAction, TagChange},
 };
 
-/// Bytes kept at most: 8 MiB.
+/// Bytes held at most: 8 MiB.
 const LIMIT: usize = 8 << 20;
 
 /// What gets a tag, and what of it is at hand.
 #[derive(Debug)]
-pub struct Kept {
+pub struct HeldManifests {
     /// What will get a tag, and where.
     tagged: HashSet<(Repository, Digest)>,
     /// What must be there before any tag: releases rest on it, or it is about others.
@@ -44,12 +44,12 @@ struct State {
     waiting: HashSet<(Repository, Digest)>,
 }
 
-impl Kept {
+impl HeldManifests {
     /// Nothing is at hand yet.
     pub fn new(plan: &Plan, changes: &[TagChange]) -> Self {
         let set =
             |change: &&TagChange| matches!(change.action, TagAction::Created | TagAction::Moved);
-        // What is about others stays findable by digest, and is told of by it.
+        // What is about others must be found by digest: lists of referrers name it so.
         let attached = plan.tags.iter().filter(|step| step.attached);
         let attached = attached.map(|step| step.digest);
         let tagged = changes.iter().filter(set);
@@ -67,15 +67,15 @@ impl Kept {
         }
     }
 
-    /// Keeps the verified bytes of a manifest that gets a tag, if there is room.
+    /// Holds the verified bytes of a manifest that gets a tag, if there is room.
     pub fn add(&self, step: &ManifestStep, bytes: &Bytes) {
         let mut repositories = step.repositories.iter();
         let tagged = repositories.any(|one| self.tagged.contains(&(one.clone(), step.digest)));
         let mut state = self.state();
         if tagged && state.bytes + bytes.len() <= LIMIT {
             state.bytes += bytes.len();
-            let kept = (step.media_type, bytes.clone());
-            state.manifests.insert(step.digest, kept);
+            let held = (step.media_type, bytes.clone());
+            state.manifests.insert(step.digest, held);
         }
     }
 
@@ -92,15 +92,15 @@ impl Kept {
         step: &ManifestStep,
         manifest: &Manifest,
     ) -> bool {
-        let place = (repository.clone(), step.digest);
+        let key = (repository.clone(), step.digest);
         let mut state = self.state();
         let waits = self.proved.load(Ordering::Relaxed)
-            && self.tagged.contains(&place)
+            && self.tagged.contains(&key)
             && !self.early.contains(&step.digest)
             && manifest.subject.is_none()
             && state.manifests.contains_key(&step.digest);
         if waits {
-            state.waiting.insert(place);
+            state.waiting.insert(key);
         }
         waits
     }
@@ -111,13 +111,18 @@ impl Kept {
     }
 
     /// Whether a manifest was waiting there; it is no longer.
-    pub fn put_now(&self, repository: &Repository, digest: &Digest) -> bool {
+    pub fn stop_waiting(&self, repository: &Repository, digest: &Digest) -> bool {
         self.state().waiting.remove(&(repository.clone(), *digest))
     }
 
     /// A manifest that waits there and has to be put now.
-    pub fn taken(&self, repository: &Repository, digest: &Digest) -> Option<(MediaType, Bytes)> {
-        self.put_now(repository, digest).then(|| self.get(digest))?
+    pub fn take_waiting(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Option<(MediaType, Bytes)> {
+        self.stop_waiting(repository, digest)
+            .then(|| self.get(digest))?
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -2,7 +2,7 @@
 Keeps referrers findable at registries without a referrers API: the list under the tag `sha256-<hex>` of their subject
 (distribution-spec, "Referrers Tag Schema"), merged with what is there.
 
-Such a tag moves like any other: it is foreseen, shown old → new, and left where tags are to be kept.
+Such a tag moves like any other: a dry run predicts it, it is shown old → new, and left where tags are to be kept.
 */
 
 use std::{
@@ -16,16 +16,16 @@ use registry::{Registry, Remote};
 use schema::{Digest, MediaType, Repository, Selector, Tag};
 use serde_json::{Value, json};
 
-use super::{
-    change::{TagAction, TagChange},
+use super::Referrer;
+use crate::push::{
     plan::Plan,
-    referrers::Referrer,
+    tag_change::{TagAction, TagChange},
     upload::Upload,
 };
 
 /// What becomes of the lists that the registry does not keep itself.
 #[derive(Debug, Default)]
-pub struct Lists {
+pub struct ReferrerLists {
     /// The tags of the lists.
     pub changes: Vec<TagChange>,
     /// Lists that cannot be where they would be looked for.
@@ -44,16 +44,16 @@ struct Step {
 /// What a list would be.
 enum Outcome {
     /// The registry keeps it.
-    Kept,
+    NotNeeded,
     /// Something else is there.
-    Taken,
+    Occupied,
     /// A tag, and the list to put under it if it is another than is there.
     Tag(TagChange, Option<Bytes>),
 }
 
-impl Lists {
+impl ReferrerLists {
     /// What publishing these referrers would change.
-    pub async fn foresee(
+    pub async fn predict(
         plan: &Plan,
         registry: &Registry,
         referrers: Vec<Referrer>,
@@ -72,10 +72,10 @@ impl Lists {
         Self::of(outcomes, warnings)
     }
 
-    /// The same for those that have arrived.
-    pub async fn foresee_arrived(upload: &Upload) -> Self {
-        let referrers = upload.account().referrers.clone();
-        Self::foresee(
+    /// The same for those that were pushed.
+    pub async fn predict_pushed(upload: &Upload) -> Self {
+        let referrers = upload.stats().referrers.clone();
+        Self::predict(
             &upload.plan,
             upload.registry(),
             referrers,
@@ -84,9 +84,9 @@ impl Lists {
         .await
     }
 
-    /// Publishes the lists of what has arrived. What is refused is written down.
+    /// Publishes the lists of what was pushed. What is refused is written down.
     pub async fn publish(upload: &Upload) -> Self {
-        let referrers = upload.account().referrers.clone();
+        let referrers = upload.stats().referrers.clone();
         let (steps, warnings) = steps(&upload.plan, referrers);
         let outcomes = stream::iter(&steps).map(|step| async move {
             let remote = upload.remote(&step.repository);
@@ -122,8 +122,10 @@ impl Lists {
         };
         for (step, outcome) in outcomes {
             match outcome {
-                Outcome::Kept => {}
-                Outcome::Taken => lists.warnings.push(step.taken("is no list of referrers")),
+                Outcome::NotNeeded => {}
+                Outcome::Occupied => lists
+                    .warnings
+                    .push(step.occupied("is no list of referrers")),
                 Outcome::Tag(change, _) => lists.changes.push(change),
             }
         }
@@ -135,8 +137,8 @@ impl Lists {
 fn steps(plan: &Plan, referrers: Vec<Referrer>) -> (Vec<Step>, Vec<String>) {
     let mut groups: BTreeMap<(Repository, Digest), Vec<Referrer>> = BTreeMap::new();
     for referrer in referrers {
-        let place = (referrer.repository.clone(), referrer.subject);
-        let group = groups.entry(place).or_default();
+        let key = (referrer.repository.clone(), referrer.subject);
+        let group = groups.entry(key).or_default();
         if !group.contains(&referrer) {
             group.push(referrer);
         }
@@ -160,7 +162,7 @@ fn steps(plan: &Plan, referrers: Vec<Referrer>) -> (Vec<Step>, Vec<String>) {
             group,
         };
         if own.contains(&(&step.repository, &step.tag)) {
-            warnings.push(step.taken("is an image of the bundle"));
+            warnings.push(step.occupied("is an image of the bundle"));
         } else {
             steps.push(step);
         }
@@ -171,7 +173,7 @@ fn steps(plan: &Plan, referrers: Vec<Referrer>) -> (Vec<Step>, Vec<String>) {
 impl Step {
     async fn outcome(&self, remote: &Remote) -> Outcome {
         match remote.lookup().keeps_referrers(&self.subject).await {
-            Ok(true) => return Outcome::Kept,
+            Ok(true) => return Outcome::NotNeeded,
             Ok(false) => {}
             // One that refuses the question has no lists of its own.
             Err(error) if error.is_refusal() => {
@@ -182,7 +184,7 @@ impl Step {
         match remote.manifest(&Selector::Tag(self.tag.clone())).await {
             // Some registries take the tag for another name of the subject.
             Ok(found) if found.digest == self.subject => self.change(None),
-            Ok(found) if found.media_type != MediaType::OciIndex => Outcome::Taken,
+            Ok(found) if found.media_type != MediaType::OciIndex => Outcome::Occupied,
             Ok(found) => self.change(Some((found.digest, &found.bytes))),
             Err(registry::Error::NotFound { .. }) => self.change(None),
             Err(error) => self.failed(&error),
@@ -192,7 +194,7 @@ impl Step {
     fn change(&self, existing: Option<(Digest, &Bytes)>) -> Outcome {
         let old = existing.map(|(digest, _)| digest);
         let list = match merged(existing.map(|(_, bytes)| bytes.as_ref()), &self.group) {
-            Merged::NoList => return Outcome::Taken,
+            Merged::NoList => return Outcome::Occupied,
             Merged::Same => None,
             Merged::Grown(list) => Some(list),
         };
@@ -231,7 +233,7 @@ impl Step {
         )
     }
 
-    fn taken(&self, by: &str) -> String {
+    fn occupied(&self, by: &str) -> String {
         let Self {
             repository,
             subject,

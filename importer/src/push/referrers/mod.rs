@@ -1,9 +1,11 @@
 /*!
 Which manifests of a bundle are about others, and in which repositories of the target.
 
-The index does not say what a referrer is about; its manifest does. A file is asked before anything is pushed, a pipe
-tells as it passes.
+The index does not say what a referrer is about; its manifest does. A file is read before anything is pushed, a
+pipe as it passes.
 */
+
+pub mod lists;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,8 +15,10 @@ use schema::{
     bundle::{self, Random},
 };
 
-use super::plan::{ManifestStep, Plan};
-use crate::Error;
+use crate::{
+    Error,
+    push::plan::{ManifestStep, Plan},
+};
 
 /// A manifest that is about another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,25 +59,25 @@ impl Referrer {
     }
 }
 
-/// The referrers that a push will bring, out of the verified manifests of a bundle.
+/// Finds the referrers that a push will bring in the verified manifests of a bundle.
 #[derive(Debug, Default)]
-pub struct Foreseen {
+pub struct ReferrerScan {
     referrers: Vec<Referrer>,
     children: HashMap<Digest, Vec<Digest>>,
 }
 
-impl Foreseen {
+impl ReferrerScan {
     /// Reads them from a bundle that can be read again.
-    pub fn of(plan: &Plan, bundle: &Random) -> Result<Vec<Referrer>, Error> {
-        let mut foreseen = Self::default();
+    pub fn of_bundle(plan: &Plan, bundle: &Random) -> Result<Vec<Referrer>, Error> {
+        let mut scan = Self::default();
         for step in &plan.manifests {
             let bytes = bundle.open(step.position)?.read_whole()?;
-            foreseen.add(step, bytes)?;
+            scan.add(step, bytes)?;
         }
-        Ok(foreseen.all(plan))
+        Ok(scan.finish(plan))
     }
 
-    /// Takes in a manifest.
+    /// The next manifest.
     pub fn add(&mut self, step: &ManifestStep, bytes: Vec<u8>) -> Result<(), bundle::Error> {
         let bytes = Bytes::from(bytes);
         let manifest = Manifest::parse(&bytes, step.media_type).map_err(|error| {
@@ -88,7 +92,7 @@ impl Foreseen {
     }
 
     /// All of them, those of releases that are published alone included.
-    pub fn all(mut self, plan: &Plan) -> Vec<Referrer> {
+    pub fn finish(mut self, plan: &Plan) -> Vec<Referrer> {
         for release in plan.releases.iter().filter(|step| step.from != step.to) {
             let (mut copied, mut open) = (HashSet::new(), release.roots.clone());
             while let Some(digest) = open.pop() {

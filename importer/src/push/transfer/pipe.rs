@@ -1,7 +1,7 @@
 /*!
 A push from a pipe: each byte passes once, is verified as it passes, and goes to the registry meanwhile.
 
-Small blobs are held, several at once, and can be sent again; a large one streams through a [`Window`]. Together they
+Small blobs are held, several at once, and can be sent again; a large one streams through a [`ReplayWindow`]. Together they
 never hold more than 16 MiB. The pipe is read to its verified end whatever becomes of the uploads.
 */
 
@@ -20,13 +20,17 @@ use tokio::{
 };
 
 use super::{
-    ConfigSink,
-    plan::{BlobStep, ManifestStep},
+    replay_window::{LIMIT, ReplayWindow},
     source::{FromTarget, read_chunk},
-    upload::Upload,
-    window::{LIMIT, Window},
 };
-use crate::{Error, audit};
+use crate::{
+    Error,
+    configuration::{ConfigSink, passing},
+    push::{
+        plan::{BlobStep, ManifestStep},
+        upload::Upload,
+    },
+};
 
 /// Blobs up to this size are held whole: 4 MiB.
 const SMALL: u64 = 4 << 20;
@@ -38,7 +42,7 @@ pub async fn push(
     config: Arc<dyn ConfigSink>,
     progress: &Arc<dyn Progress>,
 ) -> Result<(), Error> {
-    let mut passing = Passing {
+    let mut uploads = Uploads {
         upload: Arc::clone(upload),
         progress: Arc::clone(progress),
         runtime: Handle::current(),
@@ -61,23 +65,16 @@ pub async fn push(
     let tape = bundle.share();
     let reading = tokio::task::spawn_blocking(move || {
         bundle.visit(|entry| {
-            if audit::concerns(entry.file) {
-                let bytes = entry.body.read_whole()?;
-                audit::check(tape.index(), &entry.file.path, &bytes)?;
-                config.file(&entry.file.path, &bytes)?;
-            }
-            passing.entry(entry)
+            passing::entry_of(tape.index(), entry, config.as_ref())?;
+            uploads.entry(entry)
         })?;
-        passing.settle()
+        uploads.settle()
     });
-    reading.await.map_err(|error| Error::Io {
-        path: "reader thread".into(),
-        source: error.into(),
-    })?
+    reading.await.map_err(|error| Error::Task(error.into()))?
 }
 
-/// The state between entries.
-struct Passing {
+/// What is under way between entries.
+struct Uploads {
     upload: Arc<Upload>,
     progress: Arc<dyn Progress>,
     runtime: Handle,
@@ -90,13 +87,13 @@ struct Passing {
     tasks: JoinSet<Result<(), Error>>,
 }
 
-impl Passing {
+impl Uploads {
     /// Takes what an entry is needed for; what is not needed is verified and forgotten by the reader.
     fn entry(&mut self, entry: &mut Entry<'_>) -> Result<(), Error> {
         if let Some(step) = self.blobs.remove(&entry.position) {
             if !self
                 .upload
-                .survey
+                .inventory
                 .missing_blobs
                 .contains_key(&step.blob.digest)
             {
@@ -130,7 +127,7 @@ impl Passing {
 
     fn large(&mut self, step: BlobStep, entry: &mut Entry<'_>) -> Result<(), Error> {
         let permit = self.hold(LIMIT)?;
-        let (upload, window) = (Arc::clone(&self.upload), Window::default());
+        let (upload, window) = (Arc::clone(&self.upload), ReplayWindow::default());
         let (blob, sending) = (step.blob, window.clone());
         self.start(async move {
             let again =
@@ -168,7 +165,7 @@ impl Passing {
         }
         let permit = self.hold(entry.file.size)?;
         let bytes = Bytes::from(entry.body.read_whole()?);
-        if self.upload.needs_doubles(&step, &bytes)? {
+        if self.upload.needs_manifest_blobs(&step, &bytes)? {
             self.settle()?;
         }
         let upload = Arc::clone(&self.upload);
@@ -185,10 +182,7 @@ impl Passing {
         let permit = self
             .runtime
             .block_on(Arc::clone(&self.held).acquire_many_owned(permits));
-        permit.map_err(|error| Error::Io {
-            path: "pipe".into(),
-            source: io::Error::other(error),
-        })
+        permit.map_err(|error| Error::Task(error.into()))
     }
 
     /// Starts a task, and waits for one first if too many are under way.
@@ -205,10 +199,7 @@ impl Passing {
 
     fn next(&mut self) -> Result<(), Error> {
         match self.runtime.block_on(self.tasks.join_next()) {
-            Some(joined) => joined.map_err(|error| Error::Io {
-                path: "upload".into(),
-                source: error.into(),
-            })?,
+            Some(joined) => joined.map_err(|error| Error::Task(error.into()))?,
             None => Ok(()),
         }
     }

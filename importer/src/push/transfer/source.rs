@@ -2,7 +2,7 @@
 Where the bytes of an upload come from: an entry of a seekable bundle, or a copy that the target already has.
 
 Both hash what they give and end in an error instead of the last chunk if the digest is wrong, so no registry is ever
-told to commit something that was not verified.
+asked to commit something that was not verified.
 */
 
 use std::io::{self, Read};

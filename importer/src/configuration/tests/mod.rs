@@ -8,7 +8,7 @@ use schema::{
 use serde_json::json;
 
 use super::*;
-use crate::push::ReleaseImage;
+use crate::target::ReleaseImage;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -68,7 +68,6 @@ fn target(map: &[(&str, &str)]) -> Result<Target, NameError> {
         prefix: Some("mirror".parse()?),
         map: map.collect::<Result<Vec<(Repository, Repository)>, _>>()?,
         max_nested_paths: None,
-        keep_tags: false,
         release_image: None,
     })
 }
@@ -336,10 +335,10 @@ fn files_of_the_bundle_keep_their_names_or_nothing_is_done() -> Outcome {
         "config/install-config.txt/a.yaml",
     ] {
         let refused = rendered(&with(&[path])?, &[]);
-        let told = refused.map_or_else(|error| error.to_string(), |_| String::new());
+        let message = refused.map_or_else(|error| error.to_string(), |_| String::new());
         assert!(
-            told.starts_with(&format!("{path} of the bundle stands where")),
-            "{path}: {told}"
+            message.starts_with(&format!("{path} of the bundle stands where")),
+            "{path}: {message}"
         );
     }
     Ok(())

@@ -24,7 +24,7 @@ pub const LIMIT: u64 = 16 << 20;
 
 /// Filled by the thread that reads the pipe, emptied by an upload. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Window(Arc<Shared>);
+pub struct ReplayWindow(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -49,7 +49,7 @@ struct State {
     abandoned: bool,
 }
 
-impl Window {
+impl ReplayWindow {
     /// Adds the next bytes; waits until the oldest ones were handed on if there is no room.
     pub fn push(&self, chunk: Bytes) {
         let mut state = self.state();
@@ -138,7 +138,7 @@ impl State {
     }
 }
 
-impl BlobSource for Window {
+impl BlobSource for ReplayWindow {
     fn open(&self, offset: u64) -> Result<BoxStream<'static, io::Result<Bytes>>, io::Error> {
         {
             let mut state = self.state();
@@ -178,7 +178,7 @@ pub struct Gone(u64);
 mod tests {
     use super::*;
 
-    async fn read(window: &Window, offset: u64) -> Result<Vec<u8>, io::Error> {
+    async fn read(window: &ReplayWindow, offset: u64) -> Result<Vec<u8>, io::Error> {
         let mut bytes = Vec::new();
         let mut stream = window.open(offset)?;
         while let Some(chunk) = stream.next().await {
@@ -189,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_it_holds_can_be_read_again_from_any_offset() -> Result<(), io::Error> {
-        let window = Window::default();
+        let window = ReplayWindow::default();
         window.push(Bytes::from_static(b"hello "));
         window.push(Bytes::from_static(b"world"));
         window.close(None);
@@ -201,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_has_left_it_is_an_error_and_never_other_bytes() -> Result<(), io::Error> {
-        let window = Window::default();
+        let window = ReplayWindow::default();
         let mib = Bytes::from(vec![7; 1 << 20]);
         let filler = {
             let (window, mib) = (window.clone(), mib.clone());

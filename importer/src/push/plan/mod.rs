@@ -4,6 +4,8 @@ What a push will do, as a value: where each repository goes, which blobs and man
 Pure: the signed index and the operator's wishes in, steps out.
 */
 
+mod release;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use schema::{
@@ -12,11 +14,9 @@ use schema::{
     manifest::Blob,
 };
 
-use super::{
-    release_step::{self, ReleaseStep},
-    target::Target,
-};
-use crate::Error;
+pub use release::ReleaseStep;
+
+use crate::{Error, target::Target};
 
 /// Everything a push does, in the order it is done.
 #[derive(Debug)]
@@ -96,8 +96,8 @@ impl Plan {
         for image in &index.images {
             let named = image.attached.iter().filter_map(|other| other.tag.as_ref());
             for tag in named {
-                let place = target.place(&image.repository)?;
-                tags.attached.insert((place, tag.clone()));
+                let repository = target.map_repository(&image.repository)?;
+                tags.attached.insert((repository, tag.clone()));
             }
         }
         for (position, file) in index.files.iter().enumerate() {
@@ -110,16 +110,19 @@ impl Plan {
                     if matches!(file.kind(), FileKind::Regular) {
                         entry.0 = position;
                     }
-                    entry.2.insert(target.place(repository)?);
+                    entry.2.insert(target.map_repository(repository)?);
                 }
-                BundlePath::Tag(repository, tag) => {
-                    tags.add(target.place(repository)?, tag.clone(), file.digest, false)?
-                }
+                BundlePath::Tag(repository, tag) => tags.add(
+                    target.map_repository(repository)?,
+                    tag.clone(),
+                    file.digest,
+                    false,
+                )?,
                 BundlePath::Sums | BundlePath::Manifest(..) | BundlePath::Config(_) => {}
             }
         }
         for image in index.images.iter().filter(|image| image.tags.is_empty()) {
-            let repository = target.place(&image.repository)?;
+            let repository = target.map_repository(&image.repository)?;
             // Not `sha256-<hex>`: that is where referrers are looked for.
             let tag = format!("digest-{}", &image.digest.hex()[..16]);
             let tag = tag
@@ -129,7 +132,7 @@ impl Plan {
                 tags.add(repository, tag, image.digest, true)?;
             }
         }
-        let (releases, incomplete) = release_step::steps(index, target)?
+        let (releases, incomplete) = release::steps(index, target)?
             .into_iter()
             .partition::<Vec<_>, _>(|step| step.whole);
         for step in &releases {
@@ -212,9 +215,9 @@ impl Tags {
         let Self { named, attached } = self;
         let steps = named.into_iter();
         steps
-            .map(|(place, (digest, added))| {
-                let attached = attached.contains(&place);
-                let (repository, tag) = place;
+            .map(|(name, (digest, added))| {
+                let attached = attached.contains(&name);
+                let (repository, tag) = name;
                 TagStep {
                     repository,
                     tag,
