@@ -5,7 +5,7 @@ use schema::text::{Align, Page, Table};
 use super::outcome::{Action, Applied, ObjectOutcome};
 use crate::rollout::{
     ClusterOutcome, Detail, Report,
-    names::{alike, names},
+    report::names::{alike, names},
 };
 
 /// What an apply did to every cluster.

@@ -11,14 +11,9 @@ What is done to a cluster is a [`Task`]: `apply` and `upgrade` are two. Nothing 
 mod approval;
 pub mod args;
 mod forecasts;
-mod html;
 mod interrupt;
-pub(crate) mod names;
 pub mod outcome;
-mod preflight;
-mod record;
 pub mod report;
-mod retry;
 mod task;
 mod turn;
 mod waves;
@@ -50,7 +45,7 @@ use crate::{
 use approval::Approval;
 use forecasts::Forecasts;
 use interrupt::interrupted;
-use record::Record;
+use report::{html, preflight, record::Record, retry};
 use turn::{Event, RunState};
 use waves::Turns;
 

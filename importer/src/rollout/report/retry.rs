@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::report::{Detail, Report};
+use super::{Detail, Report};
 use crate::{Error, fleet::Fleet};
 
 /// Leaves those clusters their turn that are not done in the report of an earlier run.
-pub(super) fn retain_unfinished<D: Detail>(fleet: &mut Fleet, path: &Path) -> Result<(), Error> {
+pub(in crate::rollout) fn retain_unfinished<D: Detail>(
+    fleet: &mut Fleet,
+    path: &Path,
+) -> Result<(), Error> {
     let place = path.display();
     let last = Report::<D>::read(path)?;
     let clusters = last.clusters.iter();

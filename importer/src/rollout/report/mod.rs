@@ -1,5 +1,11 @@
 /*! What came of a run over many clusters: a file that the next run can read, a table, and the exit code. */
 
+pub(super) mod html;
+pub(crate) mod names;
+pub(super) mod preflight;
+pub(super) mod record;
+pub(super) mod retry;
+
 use std::{
     collections::BTreeMap,
     fs,

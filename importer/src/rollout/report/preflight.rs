@@ -2,14 +2,20 @@
 
 use schema::text::{Align, Table};
 
-use super::{forecasts::Forecasts, names::names, task::Forecast};
-use crate::fleet::Fleet;
+use super::names::{alike, names};
+use crate::{
+    fleet::Fleet,
+    rollout::{forecasts::Forecasts, task::Forecast},
+};
 
 /// The lines of the table; none for a single cluster.
-pub(super) fn lines<F: Forecast>(fleet: &Fleet, forecasts: &Forecasts<F>) -> Vec<String> {
-    let mut rows: Vec<((usize, &str, String), Vec<&str>)> = Vec::new();
-    for wave in &fleet.waves {
-        for cluster in &wave.clusters {
+pub(in crate::rollout) fn lines<F: Forecast>(
+    fleet: &Fleet,
+    forecasts: &Forecasts<F>,
+) -> Vec<String> {
+    let each = fleet.waves.iter().flat_map(|wave| {
+        let clusters = wave.clusters.iter();
+        clusters.map(move |cluster| {
             let (state, what) = match forecasts.get(cluster).map(|look| &look.found) {
                 None => ("not yet", String::new()),
                 Some(Err(error)) => ("unreachable", error.to_string()),
@@ -18,13 +24,10 @@ pub(super) fn lines<F: Forecast>(fleet: &Fleet, forecasts: &Forecasts<F>) -> Vec
                     Some(reason) => ("objection", format!("{}; {reason}", forecast.summary())),
                 },
             };
-            let key = (wave.number, state, what);
-            match rows.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, names)) => names.push(&cluster.name),
-                None => rows.push((key, vec![&cluster.name])),
-            }
-        }
-    }
+            ((wave.number, state, what), cluster.name.as_str())
+        })
+    });
+    let rows = alike(each);
     if fleet.members().nth(1).is_none() {
         return Vec::new();
     }

@@ -16,10 +16,8 @@ use jiff::Timestamp;
 use schema::output::Destination;
 use tokio::time::Instant;
 
-use super::{
-    outcome::{ClusterOutcome, State},
-    report::{Detail, Report},
-};
+use super::{Detail, Report};
+use crate::rollout::outcome::{ClusterOutcome, State};
 use crate::{Error, fleet::Fleet};
 
 /// The least time between two times that the file is written.
@@ -29,7 +27,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const NOT_YET: &str = "the run ended before its turn did; run the same command again, or --retry-failed with this report";
 
 /// A report that grows.
-pub(super) struct Record<'a, D> {
+pub(in crate::rollout) struct Record<'a, D> {
     fleet: &'a Fleet,
     path: Option<&'a Path>,
     dry_run: bool,
@@ -44,7 +42,11 @@ struct Kept<D> {
 
 impl<'a, D: Detail> Record<'a, D> {
     /// Nothing is known of any cluster.
-    pub(super) fn new(fleet: &'a Fleet, path: Option<&'a PathBuf>, dry_run: bool) -> Self {
+    pub(in crate::rollout) fn new(
+        fleet: &'a Fleet,
+        path: Option<&'a PathBuf>,
+        dry_run: bool,
+    ) -> Self {
         Self {
             fleet,
             path: path.map(PathBuf::as_path),
@@ -58,7 +60,7 @@ impl<'a, D: Detail> Record<'a, D> {
     }
 
     /// Adds a cluster that has ended, and writes the file if it is time. That it cannot be written is reported in the end.
-    pub(super) fn add(&self, outcome: ClusterOutcome<D>) {
+    pub(in crate::rollout) fn add(&self, outcome: ClusterOutcome<D>) {
         let mut kept = self.kept();
         kept.outcomes.insert(outcome.cluster.clone(), outcome);
         let soon = kept
@@ -74,7 +76,7 @@ impl<'a, D: Detail> Record<'a, D> {
     }
 
     /// The whole report, written where it belongs.
-    pub(super) fn finish(&self) -> (Report<D>, Result<(), Error>) {
+    pub(in crate::rollout) fn finish(&self) -> (Report<D>, Result<(), Error>) {
         let kept = self.kept();
         let mut report = self.report(&kept.outcomes);
         report.ended = Some(Timestamp::now());

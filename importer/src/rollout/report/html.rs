@@ -11,11 +11,8 @@ use schema::{
     text::escape,
 };
 
-use super::{
-    outcome::ClusterOutcome,
-    report::{Detail, Report},
-};
-use crate::Error;
+use super::{Detail, Report};
+use crate::{Error, rollout::outcome::ClusterOutcome};
 
 /// The look of the page; a script has no place in it.
 const STYLE: &str = "body{font:14px/1.4 system-ui,sans-serif;margin:2em;color:#222;background:#fff}\
@@ -25,7 +22,7 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:t
 details{margin:.2em 0}pre{background:#f6f6f6;padding:.6em;overflow:auto}";
 
 /// Writes the page, whole or not at all.
-pub(super) fn write<D: Detail>(report: &Report<D>, path: &Path) -> Result<(), Error> {
+pub(in crate::rollout) fn write<D: Detail>(report: &Report<D>, path: &Path) -> Result<(), Error> {
     let text = page(report);
     Ok(output::replace(
         &Destination::resolve(path)?,
