@@ -135,7 +135,10 @@ fn is_plain(text: &str) -> bool {
     const WORDS: [&str; 11] = [
         "y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf",
     ];
-    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '/');
+    let letter = |c: char| c.is_ascii_alphabetic() || c == '_' || c == '/';
+    // No number, date or time has a slash: that is an image at an address, or a network.
+    let digit = text.contains('/') && text.starts_with(|c: char| c.is_ascii_digit());
+    let begins = digit || text.starts_with(letter);
     let ends = text.ends_with(|c: char| c.is_ascii_alphanumeric() || "_/.".contains(c));
     let inside = |c: char| c.is_ascii_alphanumeric() || "_-./@+()".contains(c);
     // A colon inside is plain, except before a space or the end.

@@ -18,16 +18,21 @@ fn it_looks_as_people_write_it() {
         "data": {
             "0644": "0644", "run.sh": "#!/bin/sh\n\nexec web\n", "end": "a\nb", "yes": "no",
             "odd": " a\nb", "bell": "\u{7}\u{202e}\u{1f600}", "url": "https://web:80/x y",
+            "image": "10.0.0.1:5000/a", "net": "10.0.0.0/8", "half": "1/2", "address": "10.0.0.1:5000",
         },
         "spec": [1, 1.5, 1e30, -2.5e-9, [true, null], {"a": 1, "b": []}, "text\nof\ntwo"],
     });
     let expected = r##"apiVersion: v1
 data:
   "0644": "0644"
+  address: "10.0.0.1:5000"
   bell: "\u0007\u202e😀"
   end: |-
     a
     b
+  half: 1/2
+  image: 10.0.0.1:5000/a
+  net: 10.0.0.0/8
   odd: " a\nb"
   run.sh: |
     #!/bin/sh
@@ -134,6 +139,9 @@ fn what_readers_of_yaml_1_1_take_for_something_else_is_quoted() -> Result<(), Bo
         "\u{10ffff}",
         "\u{7f}",
         "0o7",
+        "0/7",
+        "2001-01-01/",
+        "1:30/",
         "12:30",
         "1E3",
         ".5",
