@@ -7,15 +7,17 @@ Links across a gap are slow and people impatient: what was moved stays moved, an
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
+use fakes::{Action, FakeRegistry, Fault, Gate, LoggedRequest, registry::Settings};
 use schema::Digest;
 use tests::{
-    faults::{Action, Fault, Gate},
     images::{Format, Image, Layer},
     process::{Output, Program},
-    registry::{Embedded, LoggedRequest, Settings},
 };
 
-use crate::producer::{Desk, blob_bytes, json, told};
+use crate::{
+    desk::Desk,
+    outcome::{blob_bytes, json, told},
+};
 
 /// What may be fetched twice: the window, and what was buffered on its way to the disk.
 const AGAIN: u64 = (24 << 20) + (256 << 10);
@@ -48,14 +50,14 @@ fn a_killed_build_goes_on_where_it_was_at_any_moment() -> Result<()> {
     desk.build_image(&image, "whole.tar")?
         .run()?
         .expect_code(0)?;
-    let whole = fs::read(desk.path("whole.tar"))?;
+    let whole = fs::read(desk.at("whole.tar"))?;
     // Requests for blobs that are answered before the registry falls silent, and so the moment of the kill.
     for answered in [0, 1, 2, 5, 9, 12] {
         let gate = Gate::new();
         let silent = Fault::get("/blobs/").does(Action::Hang(gate.clone()));
         desk.source.fault(silent.after(answered));
         let before = desk.source.requests().len();
-        let (partial, last) = (desk.path(".again.tar.partial"), desk.path("again.tar"));
+        let (partial, last) = (desk.at(".again.tar.partial"), desk.at("again.tar"));
         let killed = desk.build_image(&image, "again.tar")?.kill_when(|| {
             assert!(!last.exists(), "the final name before the last byte");
             stalled(&desk.source.requests()[before..], answered)
@@ -131,8 +133,8 @@ fn a_build_killed_by_bytes_on_disk_is_the_same_in_the_end() -> Result<()> {
     desk.build_image(&image, "whole.tar")?
         .run()?
         .expect_code(0)?;
-    let whole = fs::read(desk.path("whole.tar"))?;
-    let (partial, last) = (desk.path(".again.tar.partial"), desk.path("again.tar"));
+    let whole = fs::read(desk.at("whole.tar"))?;
+    let (partial, last) = (desk.at(".again.tar.partial"), desk.at("again.tar"));
     for bytes in [1, 3 << 20, 12 << 20, 33 << 20, whole.len() as u64 - 2000] {
         let killed = desk
             .build_image(&image, "again.tar")?
@@ -163,13 +165,9 @@ fn a_killed_build_of_a_directory_goes_on_too() -> Result<()> {
     let image = large(&desk)?;
     let reference = image.reference(&desk.source.host());
     let build = |name: &str| {
-        let directory = desk.path(name);
-        desk.build([
-            "--image",
-            &reference,
-            "--to-dir",
-            &directory.to_string_lossy(),
-        ])
+        let directory = desk.at(name);
+        let build = desk.build()?.args(["--image", &reference, "--to-dir"]);
+        anyhow::Ok(build.args([directory]))
     };
     build("whole")?.run()?.expect_code(0)?;
     for answered in [1, 4, 12] {
@@ -180,22 +178,22 @@ fn a_killed_build_of_a_directory_goes_on_too() -> Result<()> {
         let killed =
             build("again")?.kill_when(|| stalled(&desk.source.requests()[before..], answered))?;
         ensure!(killed.signal == Some(9), "{}", killed.stderr);
-        assert!(!desk.path("again").exists());
+        assert!(!desk.at("again").exists());
         gate.open();
         desk.source.heal();
-        let kept = size_of(&desk.path("again.partial"))?;
+        let kept = size_of(&desk.at("again.partial"))?;
         let between = desk.source.requests().len();
         build("again")?.run()?.expect_code(0)?;
-        ensure!(tree(&desk.path("again"))? == tree(&desk.path("whole"))?);
+        ensure!(tree(&desk.at("again"))? == tree(&desk.at("whole"))?);
         let fetched = blob_bytes(&desk.source, between);
         ensure!(
             fetched <= total(&image).saturating_sub(kept) + (1 << 20),
             "{fetched} bytes fetched with {kept} there"
         );
-        desk.import("verify", &desk.path("again"))?
+        desk.import("verify", &desk.at("again"))?
             .run()?
             .expect_code(0)?;
-        fs::remove_dir_all(desk.path("again"))?;
+        fs::remove_dir_all(desk.at("again"))?;
     }
     Ok(())
 }
@@ -249,7 +247,7 @@ fn half(desk: &Desk, program: Program, answered: usize) -> Result<Output> {
     let silent = Fault::get("/blobs/").does(Action::Hang(gate.clone()));
     desk.source.fault(silent.after(answered));
     let before = desk.source.requests().len();
-    let partial = desk.path(".a.tar.partial");
+    let partial = desk.at(".a.tar.partial");
     let killed = program.kill_when(|| {
         length(&partial) > 1 << 20 && stalled(&desk.source.requests()[before..], answered)
     })?;
@@ -266,7 +264,7 @@ fn going_on_keeps_the_time_of_the_first_run() -> Result<()> {
     half(&desk, desk.build_image(&image, "a.tar")?, 10)?;
     // An empty epoch is none: the clock would decide, and it says otherwise than the first run did.
     let reference = image.reference(&desk.source.host());
-    let (key, output) = (desk.path("key.pem"), desk.path("a.tar"));
+    let (key, output) = (desk.at("key.pem"), desk.at("a.tar"));
     let args = [
         "build",
         "--plain-http",
@@ -282,7 +280,7 @@ fn going_on_keeps_the_time_of_the_first_run() -> Result<()> {
         .expect_code(0)?;
     assert_eq!(json(&second)?["index"]["created"], "2023-11-14T22:13:20Z");
     desk.build_image(&image, "b.tar")?.run()?.expect_code(0)?;
-    ensure!(fs::read(output)? == fs::read(desk.path("b.tar"))?);
+    ensure!(fs::read(output)? == fs::read(desk.at("b.tar"))?);
     Ok(())
 }
 
@@ -294,7 +292,7 @@ fn what_another_build_left_is_not_gone_on_with_and_that_is_said() -> Result<()> 
     let built = desk.build_image(&other, "a.tar")?.run()?.expect_code(0)?;
     assert!(built.stderr.contains("starting afresh"), "{}", built.stderr);
     desk.build_image(&other, "b.tar")?.run()?.expect_code(0)?;
-    ensure!(fs::read(desk.path("a.tar"))? == fs::read(desk.path("b.tar"))?);
+    ensure!(fs::read(desk.at("a.tar"))? == fs::read(desk.at("b.tar"))?);
     Ok(())
 }
 
@@ -305,7 +303,7 @@ fn a_damaged_partial_file_is_mended_not_believed() -> Result<()> {
     desk.build_image(&image, "whole.tar")?
         .run()?
         .expect_code(0)?;
-    let whole = fs::read(desk.path("whole.tar"))?;
+    let whole = fs::read(desk.at("whole.tar"))?;
     let head = 3000;
     // In the head, in an entry that is whole, in the last and unfinished one, and bytes that never belonged there.
     for damage in [Some(100), Some(head), Some(5 << 20), Some(20 << 20), None] {
@@ -319,7 +317,7 @@ fn a_damaged_partial_file_is_mended_not_believed() -> Result<()> {
             .run()?
             .expect_code(0)?;
         ensure!(
-            fs::read(desk.path("again.tar"))? == whole,
+            fs::read(desk.at("again.tar"))? == whole,
             "damaged at {damage:?}"
         );
     }
@@ -334,8 +332,9 @@ fn two_builds_of_one_name_do_not_mix() -> Result<()> {
     let layer = image.blobs[1].digest.to_string();
     for (flag, name) in [("-o", "a.tar"), ("-o", "a.tar.zst"), ("--to-dir", "a")] {
         let build = || {
-            let place = desk.path(name);
-            desk.build(["--image", &reference, flag, &place.to_string_lossy()])
+            let place = desk.at(name);
+            let build = desk.build()?.args(["--image", &reference, flag]);
+            anyhow::Ok(build.args([place]))
         };
         let gate = Gate::new();
         desk.source
@@ -358,7 +357,7 @@ fn two_builds_of_one_name_do_not_mix() -> Result<()> {
             &[name, "another build is writing it", "name another output"],
         );
         first.expect_code(0)?;
-        desk.import("verify", &desk.path(name))?
+        desk.import("verify", &desk.at(name))?
             .run()?
             .expect_code(0)?;
     }
@@ -374,14 +373,14 @@ fn a_killed_push_sends_no_committed_blob_again() -> Result<()> {
     let image = Image::single("shop/many", "v1", Format::Oci, &layers)?;
     image.place(&desk.source)?;
     desk.build_image(&image, "a.tar")?.run()?.expect_code(0)?;
-    let (bundle, tag) = (desk.path("a.tar"), image.tag.clone().context("a tag")?);
+    let (bundle, tag) = (desk.at("a.tar"), image.tag.clone().context("a tag")?);
     for (path, passed) in [
         ("/blobs/uploads/", 1),
         ("/blobs/uploads/", 7),
         ("/manifests/", 0),
     ] {
         for keep_cut_uploads in [true, false] {
-            let target = Embedded::start(Settings {
+            let target = FakeRegistry::start(Settings {
                 keep_cut_uploads,
                 monolithic_post: false,
                 ..Settings::default()
@@ -394,7 +393,7 @@ fn a_killed_push_sends_no_committed_blob_again() -> Result<()> {
             let waits = |request: &&LoggedRequest| {
                 request.method == "PUT" && request.path.contains(path) && request.status.is_none()
             };
-            let killed = desk.push(&bundle, &target)?.kill_when(|| {
+            let killed = desk.push(&bundle, &target.host())?.kill_when(|| {
                 let requests = target.requests();
                 requests.iter().filter(done).count() >= passed && requests.iter().any(|r| waits(&r))
             })?;
@@ -414,7 +413,7 @@ fn a_killed_push_sends_no_committed_blob_again() -> Result<()> {
             gate.open();
             target.heal();
             let before = target.requests().len();
-            desk.push(&bundle, &target)?.run()?.expect_code(0)?;
+            desk.push(&bundle, &target.host())?.run()?.expect_code(0)?;
             target.check_complete(&image.repository, &tag)?;
             for request in &target.requests()[before..] {
                 let again = there
@@ -426,7 +425,7 @@ fn a_killed_push_sends_no_committed_blob_again() -> Result<()> {
                 );
             }
             let third = target.requests().len();
-            desk.push(&bundle, &target)?.run()?.expect_code(0)?;
+            desk.push(&bundle, &target.host())?.run()?.expect_code(0)?;
             let writes = target.requests().split_off(third);
             assert!(
                 writes

@@ -2,8 +2,8 @@
 The programs as their users meet them, run as processes. One test binary: it is linked once.
 */
 
-mod producer;
-mod support;
+mod desk;
+mod outcome;
 
 // What is promised, on real components.
 mod demo;
@@ -34,7 +34,5 @@ mod shared_machine;
 mod troubles;
 mod words;
 
-// The harness itself, where a fault in it would hide one in the programs.
-mod harness_embedded;
-mod harness_faults;
-mod harness_images;
+// The fakes and what is made here, beside what they imitate: a fault in them would hide one in the programs.
+mod fidelity;

@@ -3,15 +3,12 @@
 use std::fs;
 
 use anyhow::Result;
+use fakes::{Action, FakeFleet, FakeRegistry, Fault, Faults, registry::Settings};
 use serde_json::Value;
-use tests::{
-    process::Program,
-    registry::{Embedded, Settings},
-    standin::{Action, Fault, Faults, Standin},
-};
+use tests::process::Program;
 
 use super::{Account, Site, map, map_at, says, shown};
-use crate::producer::told;
+use crate::outcome::told;
 
 fn site() -> Result<Site> {
     Site::new(&[("a.yaml", &map("default", "a", "1"))])
@@ -20,16 +17,16 @@ fn site() -> Result<Site> {
 #[test]
 fn when_nothing_is_left_nobody_is_asked() -> Result<()> {
     let site = site()?;
-    let standin = Standin::start(2, Faults::default())?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+    let fleet = FakeFleet::start(2, Faults::default())?;
+    fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
     let report = shown(&site.desk.at("report.json"));
     site.applied(&["c0", "c1"], &["--report", &report], 0)?;
-    standin.forget();
+    fleet.forget();
     let output = site
         .to(&["c0", "c1"], &["--retry-failed", &report])?
         .run()?
         .expect_code(0)?;
-    assert_eq!(standin.summary().requests, 0);
+    assert_eq!(fleet.summary().requests, 0);
     assert_eq!(
         Account::of(&output)?.0["clusters"],
         Value::Array(Vec::new())
@@ -41,29 +38,29 @@ fn when_nothing_is_left_nobody_is_asked() -> Result<()> {
 #[test]
 fn what_is_left_stays_left_in_the_report() -> Result<()> {
     let site = site()?;
-    let refuse = Fault::of(Action::Status(403))
+    let refuse = Fault::of(Action::status(403))
         .clusters([0, 1])
         .resource("configmaps");
-    let standin = Standin::start(3, Faults::default().with(refuse))?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+    let fleet = FakeFleet::start(3, Faults::default().with(refuse))?;
+    fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
     let report = shown(&site.desk.at("report.json"));
     let all = ["c0", "c1", "c2"];
     let flags = ["--report", &report];
     site.applied(&all, &flags, 40)?;
     // Once more while one of both still refuses: that one is left, and only that one is asked the third time.
-    standin.set_faults(
+    fleet.set_faults(
         Faults::default().with(
-            Fault::of(Action::Status(403))
+            Fault::of(Action::status(403))
                 .clusters([1])
                 .resource("configmaps"),
         ),
     );
     let retry = ["--retry-failed", &report, "--report", &report];
     site.applied(&all, &retry, 40)?;
-    standin.set_faults(Faults::default());
-    standin.forget();
+    fleet.set_faults(Faults::default());
+    fleet.forget();
     site.applied(&all, &retry, 0)?;
-    assert_eq!(standin.summary().spans.keys().collect::<Vec<_>>(), [&1]);
+    assert_eq!(fleet.summary().spans.keys().collect::<Vec<_>>(), [&1]);
     Ok(())
 }
 
@@ -71,9 +68,9 @@ fn what_is_left_stays_left_in_the_report() -> Result<()> {
 #[test]
 fn a_bundle_on_a_pipe_is_applied_after_its_last_byte() -> Result<()> {
     let site = site()?;
-    let standin = Standin::start(1, Faults::default())?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
-    let inside = Embedded::start(Settings::default())?;
+    let fleet = FakeFleet::start(1, Faults::default())?;
+    fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
+    let inside = FakeRegistry::start(Settings::default())?;
     let whole = fs::read(&site.bundle)?;
     let cut = site.desk.at("cut.tar");
     fs::write(&cut, &whole[..whole.len() - 512])?;
@@ -94,11 +91,11 @@ fn a_bundle_on_a_pipe_is_applied_after_its_last_byte() -> Result<()> {
         let (code, said) = run(verb, &cut)?;
         assert_eq!(code, 11, "{said}");
     }
-    assert_eq!(standin.summary().connections, 0);
+    assert_eq!(fleet.summary().connections, 0);
     for verb in ["import", "apply"] {
         let (code, said) = run(verb, &site.bundle)?;
         assert_eq!(code, 0, "{said}");
-        assert!(standin.get(0, &map_at("default", "a")).is_some());
+        assert!(fleet.get(0, &map_at("default", "a")).is_some());
     }
     let dry = site.desk.import("import", &site.bundle)?;
     let dry = dry.args([
@@ -111,20 +108,20 @@ fn a_bundle_on_a_pipe_is_applied_after_its_last_byte() -> Result<()> {
         "c0",
         "--kubeconfig",
     ]);
-    standin.forget();
+    fleet.forget();
     says(
         &dry.args([&kubeconfig]).run()?.expect_code(0)?.text(),
         &["c0", "dry run"],
     );
-    assert_eq!(standin.summary().writes, 0);
+    assert_eq!(fleet.summary().writes, 0);
     Ok(())
 }
 
 #[test]
 fn an_unsigned_or_altered_bundle_reaches_no_cluster() -> Result<()> {
     let site = site()?;
-    let standin = Standin::start(1, Faults::default())?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+    let fleet = FakeFleet::start(1, Faults::default())?;
+    fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
     let mut bytes = fs::read(&site.bundle)?;
     let at = bytes
         .windows(4)
@@ -133,7 +130,7 @@ fn an_unsigned_or_altered_bundle_reaches_no_cluster() -> Result<()> {
     bytes[at + 9] ^= 1;
     let altered = site.desk.at("altered.tar");
     fs::write(&altered, bytes)?;
-    let stranger = crate::support::Desk::new()?;
+    let stranger = crate::desk::Desk::new()?;
     let flags = |program: Program| {
         program
             .args(["--context", "c0", "--kubeconfig"])
@@ -149,6 +146,6 @@ fn an_unsigned_or_altered_bundle_reaches_no_cluster() -> Result<()> {
         flags(stranger.import("apply", &site.bundle)?)?.code,
         Some(10)
     );
-    assert_eq!(standin.summary().connections, 0);
+    assert_eq!(fleet.summary().connections, 0);
     Ok(())
 }

@@ -3,22 +3,22 @@
 use std::{fs, time::Duration};
 
 use anyhow::Result;
+use fakes::{Action, FakeFleet, Fault, Faults};
 use serde_json::Value;
-use tests::standin::{Action, Fault, Faults, Standin};
 
 use super::{Site, map, map_at, shown, small_site};
-use crate::producer::told;
+use crate::outcome::told;
 
 /// The others are not kept waiting until a cluster that hangs is given up.
 #[test]
 fn the_others_are_done_before_a_hanging_one_is_given_up() -> Result<()> {
     let (site, _) = small_site()?;
-    let hangs = Fault::of(Action::Hang).clusters([1]);
-    let standin = Standin::start(4, Faults::default().with(hangs))?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+    let hangs = Fault::of(Action::hang()).clusters([1]);
+    let fleet = FakeFleet::start(4, Faults::default().with(hangs))?;
+    fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
     let limit = Duration::from_secs(8);
     site.applied(&["c0", "c1", "c2", "c3"], &["--request-timeout", "8s"], 40)?;
-    for (cluster, span) in standin.summary().spans {
+    for (cluster, span) in fleet.summary().spans {
         let early = span.last < limit - Duration::from_secs(2);
         assert_eq!(
             early,
@@ -33,7 +33,7 @@ fn the_others_are_done_before_a_hanging_one_is_given_up() -> Result<()> {
 /// Who names clusters means them.
 #[test]
 fn clusters_that_are_named_in_vain_are_told() -> Result<()> {
-    let (site, standin) = small_site()?;
+    let (site, fleet) = small_site()?;
     let kubeconfig = shown(&site.desk.at("kubeconfig"));
     for flags in [
         &["--context", "c0", "--kubeconfig", &kubeconfig][..],
@@ -46,19 +46,19 @@ fn clusters_that_are_named_in_vain_are_told() -> Result<()> {
             .args(flags);
         told(&import.run()?, 2, &[flags[0], "--apply-config"]);
     }
-    assert_eq!(standin.summary().connections, 0);
+    assert_eq!(fleet.summary().connections, 0);
     Ok(())
 }
 
 /// What a dry run found right was not done.
 #[test]
 fn the_account_of_a_dry_run_is_nothing_to_go_on_from() -> Result<()> {
-    let (site, standin) = small_site()?;
+    let (site, fleet) = small_site()?;
     let report = shown(&site.desk.at("report.json"));
     site.applied(&["c0"], &["--dry-run=server", "--report", &report], 0)?;
     let retry = site.to(&["c0"], &["--retry-failed", &report])?;
     told(&retry.run()?, 2, &["--retry-failed", "dry run"]);
-    assert_eq!(standin.get(0, &map_at("default", "a")), None);
+    assert_eq!(fleet.get(0, &map_at("default", "a")), None);
     Ok(())
 }
 
@@ -79,19 +79,19 @@ fn a_cluster_of_the_account_that_is_not_named_is_told() -> Result<()> {
 /// Two files that each want another content of one object would be applied against each other for ever.
 #[test]
 fn an_object_that_is_there_twice_is_told() -> Result<()> {
-    let (_, standin) = small_site()?;
+    let (_, fleet) = small_site()?;
     let twice = Site::new(&[
         ("a.yaml", &map("default", "a", "1")),
         ("b.yaml", &map("default", "a", "2")),
     ]);
     // Either program may be the one that refuses.
     let Ok(site) = twice else { return Ok(()) };
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+    fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
     told(
         &site.to(&["c0"], &[])?.run()?,
         2,
         &["config/a.yaml", "config/b.yaml", "twice"],
     );
-    assert_eq!(standin.summary().writes, 0);
+    assert_eq!(fleet.summary().writes, 0);
     Ok(())
 }

@@ -4,13 +4,13 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::small_site;
-use crate::producer::told;
+use crate::outcome::told;
 
 /// A context that is merely current is never meant.
 #[test]
 fn clusters_must_be_named() -> Result<()> {
-    let (site, standin) = small_site()?;
-    let kubeconfig: tests::cluster::Kubeconfig = [standin.access(0)].into_iter().collect();
+    let (site, fleet) = small_site()?;
+    let kubeconfig: fakes::kubeconfig::Kubeconfig = [fleet.access(0)].into_iter().collect();
     let current = site.desk.at("current");
     kubeconfig.current("c0").write(&current)?;
     let nobody = site.apply(&[])?.env("KUBECONFIG", &current).run()?;
@@ -39,13 +39,13 @@ fn clusters_must_be_named() -> Result<()> {
         2,
         &["--context"],
     );
-    assert_eq!(standin.summary().connections, 0);
+    assert_eq!(fleet.summary().connections, 0);
     Ok(())
 }
 
 #[test]
 fn mistakes_in_the_list_of_clusters_have_a_line_and_a_column() -> Result<()> {
-    let (site, standin) = small_site()?;
+    let (site, fleet) = small_site()?;
     let path = site.desk.at("CLUSTERS.yaml");
     let place = |line, column| format!("{} (line {line}, column {column})", path.display());
     for (text, at, words) in [
@@ -96,13 +96,13 @@ fn mistakes_in_the_list_of_clusters_have_a_line_and_a_column() -> Result<()> {
         &both.stderr,
         &["--context", "cannot be used with", "--clusters"],
     );
-    assert_eq!(standin.summary().connections, 0);
+    assert_eq!(fleet.summary().connections, 0);
     Ok(())
 }
 
 #[test]
 fn other_flags_are_told_too() -> Result<()> {
-    let (site, standin) = small_site()?;
+    let (site, fleet) = small_site()?;
     for (flags, words) in [
         (
             &["--only", "Secret"][..],
@@ -131,6 +131,6 @@ fn other_flags_are_told_too() -> Result<()> {
         assert_eq!(output.code, Some(2), "{}", output.stderr);
         assert!(output.stderr.contains("30s"), "{}", output.stderr);
     }
-    assert_eq!(standin.summary().requests, 0);
+    assert_eq!(fleet.summary().requests, 0);
     Ok(())
 }

@@ -1,14 +1,9 @@
 /*! A signed release, imported, and on three clusters what they need to take it. */
 
 use anyhow::{Context, Result};
+use fakes::{Action, FakeFleet, FakeRegistry, Fault, Faults, registry::Settings};
 use serde_json::Value;
-use tests::{
-    cluster::{Cluster, Kubeconfig},
-    faults, needs,
-    process::Program,
-    registry::{Embedded, Settings},
-    standin::{Faults, Standin},
-};
+use tests::{cluster::Cluster, needs, process::Program};
 
 use super::{Account, MANAGER, real, says};
 use crate::openshift::Outside;
@@ -56,14 +51,14 @@ fn place(object: &Value) -> Result<String> {
 fn a_release_reaches_three_clusters_as_kubectl_would_bring_it() -> Result<()> {
     needs!("kube-apiserver", "etcd", "kubectl");
     let outside = Outside::new(|spec| spec)?;
-    let inside = Embedded::start(Settings::default())?;
+    let inside = FakeRegistry::start(Settings::default())?;
     let bundle = outside.bundle()?;
     let (_turn, clusters) = real(&NAMES)?;
     let [east, _, west] = &clusters[..] else {
         anyhow::bail!("not three");
     };
     let kubeconfig = outside.desk.at("kubeconfig");
-    Kubeconfig::merged(&clusters.iter().collect::<Vec<_>>()).write(&kubeconfig)?;
+    Cluster::kubeconfig_of(&clusters.iter().collect::<Vec<_>>()).write(&kubeconfig)?;
     let import = |flags: &[&str]| -> Result<Program> {
         let import = outside.desk.import("import", &bundle)?;
         let import = import.args(["--plain-http", "--format", "json", "--to", &inside.host()]);
@@ -164,7 +159,7 @@ fn an_old_cluster_gets_the_mirrors_it_understands() -> Result<()> {
     let old = Cluster::openshift("old", "4.12.9")?;
     let new = new.first().context("none")?;
     let kubeconfig = outside.desk.at("kubeconfig");
-    Kubeconfig::merged(&[new, &old]).write(&kubeconfig)?;
+    Cluster::kubeconfig_of(&[new, &old]).write(&kubeconfig)?;
     let apply = || -> Result<Account> {
         let apply = outside.desk.import("apply", &bundle)?.args([
             "--to",
@@ -218,15 +213,12 @@ fn an_old_cluster_gets_the_mirrors_it_understands() -> Result<()> {
 #[test]
 fn a_registry_that_fails_leaves_clusters_alone() -> Result<()> {
     let outside = Outside::new(|spec| spec)?;
-    let standin = Standin::start(1, Faults::default())?;
+    let fleet = FakeFleet::start(1, Faults::default())?;
     let kubeconfig = outside.desk.at("kubeconfig");
-    standin.kubeconfig(&kubeconfig)?;
-    let inside = Embedded::start(Settings::default())?;
-    let refused = faults::Action::Answer {
-        status: 500,
-        retry_after: None,
-    };
-    let broken = faults::Fault::on("PUT", "/manifests/").does(refused);
+    fleet.kubeconfig(&kubeconfig)?;
+    let inside = FakeRegistry::start(Settings::default())?;
+    let refused = Action::status(500);
+    let broken = Fault::on("PUT", "/manifests/").does(refused);
     inside.fault(broken);
     let import = outside.desk.import("import", &outside.bundle()?)?;
     let import = import.env("IMPORTER_RETRIES", "0");
@@ -240,6 +232,6 @@ fn a_registry_that_fails_leaves_clusters_alone() -> Result<()> {
         "--kubeconfig",
     ]);
     import.args([&kubeconfig]).run()?.expect_code(30)?;
-    assert_eq!(standin.summary().writes, 0);
+    assert_eq!(fleet.summary().writes, 0);
     Ok(())
 }

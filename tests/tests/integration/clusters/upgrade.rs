@@ -4,14 +4,10 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{
-    cluster::{Cluster, Kubeconfig},
-    needs,
-    process::Program,
-};
+use tests::{cluster::Cluster, needs, process::Program};
 
 use super::{Account, real, says};
-use crate::support::Desk;
+use crate::desk::Desk;
 
 const IMAGE: &str = "registry.example:5000/ocp/openshift/release-images@sha256:\
                      e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -32,7 +28,7 @@ fn upgrade(desk: &Desk, flags: &[&str]) -> Result<Program> {
 /// A desk with two waves of one cluster each.
 fn fleet(clusters: &[Cluster]) -> Result<Desk> {
     let desk = Desk::new()?;
-    Kubeconfig::merged(&clusters.iter().collect::<Vec<_>>()).write(&desk.at("kubeconfig"))?;
+    Cluster::kubeconfig_of(&clusters.iter().collect::<Vec<_>>()).write(&desk.at("kubeconfig"))?;
     let text = "kubeconfig: kubeconfig\nclusters:\n- name: canary\n- name: store\nwaves:\n- clusters: [canary]\n- clusters: [store]\n";
     std::fs::write(desk.at("CLUSTERS.yaml"), text)?;
     Ok(desk)

@@ -8,29 +8,30 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use tests::{
-    process::{Output, Program},
-    registry::{Embedded, Settings},
-};
+use fakes::{FakeRegistry, registry::Settings};
+use tests::process::{Output, Program};
 
-use crate::producer::{Desk, told, within};
+use crate::{
+    desk::Desk,
+    outcome::{told, within},
+};
 
 const BLOCK: usize = 512;
 
 /// Every way into the importer refuses the bundle: with this code, one sentence, no directory, no tag, little memory.
 fn refused(desk: &Desk, bundle: &Path, code: i32, words: &[&str]) -> Result<()> {
-    let target = Embedded::start(Settings::default())?;
+    let target = FakeRegistry::start(Settings::default())?;
     let mut media = vec![(bundle.to_owned(), None)];
     if bundle.is_file() {
         media.push((PathBuf::from("-"), Some(bundle)));
     }
     for (name, pipe) in media {
-        let out = desk.path("extracted");
+        let out = desk.at("extracted");
         let extract = desk.import("extract", &name)?;
         let programs = [
             desk.import("verify", &name)?,
             extract.args([Path::new("--to-dir"), &out]),
-            desk.push(&name, &target)?,
+            desk.push(&name, &target.host())?,
         ];
         for program in programs {
             let program = match pipe {
@@ -65,7 +66,7 @@ fn resigned(desk: &Desk, tar: &[u8], from: &str, to: &str) -> Result<Vec<u8>> {
     let index = index.replace(from, to);
     let mut tar = tar.to_vec();
     tar[BLOCK..end].copy_from_slice(index.as_bytes());
-    tar[signature..signature + 64].copy_from_slice(&desk.key.sign(index.as_bytes())?.bytes);
+    tar[signature..signature + 64].copy_from_slice(&desk.signing_key.sign(index.as_bytes())?.bytes);
     Ok(tar)
 }
 
@@ -94,14 +95,14 @@ fn a_signature_does_not_excuse_an_index_that_breaks_out() -> Result<()> {
         desk.file("bad.tar", resigned(&desk, &tar, name, &bad)?)?;
         refused(
             &desk,
-            &desk.path("bad.tar"),
+            &desk.at("bad.tar"),
             11,
             &["bundle.json breaks the format"],
         )?;
         // Unpacked by hand, the signed index is the same.
-        let directory = desk.path("unpacked");
+        let directory = desk.at("unpacked");
         unpack(&bundle, &directory)?;
-        let bytes = fs::read(desk.path("bad.tar"))?;
+        let bytes = fs::read(desk.at("bad.tar"))?;
         let (end, signature) = head(&bytes)?;
         fs::write(directory.join("bundle.json"), &bytes[BLOCK..end])?;
         let signatures = fs::read_dir(directory.join("signatures"))?.next();
@@ -144,7 +145,7 @@ fn a_signed_index_must_keep_every_rule_of_the_format() -> Result<()> {
         let index = String::from_utf8_lossy(&tar[BLOCK..head(&tar)?.0]).into_owned();
         ensure!(index.contains(from), "{from}");
         desk.file("bad.tar", resigned(&desk, &tar, from, to)?)?;
-        refused(&desk, &desk.path("bad.tar"), 11, &[word])?;
+        refused(&desk, &desk.at("bad.tar"), 11, &[word])?;
     }
     Ok(())
 }
@@ -175,7 +176,7 @@ fn an_index_that_claims_to_be_giant_is_refused_before_it_is_read() -> Result<()>
         desk.file("bad.tar", &bad)?;
         refused(
             &desk,
-            &desk.path("bad.tar"),
+            &desk.at("bad.tar"),
             11,
             &["not a bundle", "33554432"],
         )?;
@@ -189,11 +190,11 @@ fn an_index_that_claims_to_be_giant_is_refused_before_it_is_read() -> Result<()>
     bad.extend(vec![b'['; 32 << 20]);
     bad.extend(&tar[head(&tar)?.1 - BLOCK..]);
     desk.file("bad.tar", &bad)?;
-    refused(&desk, &desk.path("bad.tar"), 10, &["no trusted signature"])?;
+    refused(&desk, &desk.at("bad.tar"), 10, &["no trusted signature"])?;
     let shown = Program::importer()?
         .args([
             Path::new("inspect"),
-            &desk.path("bad.tar"),
+            &desk.at("bad.tar"),
             Path::new("--unverified"),
         ])
         .run()?;
@@ -206,7 +207,7 @@ fn an_index_that_claims_to_be_giant_is_refused_before_it_is_read() -> Result<()>
 fn a_directory_with_a_giant_index_is_refused() -> Result<()> {
     let desk = Desk::new()?;
     let (_, bundle) = desk.small()?;
-    let directory = desk.path("unpacked");
+    let directory = desk.at("unpacked");
     unpack(&bundle, &directory)?;
     let giant = fs::File::create(directory.join("bundle.json"))?;
     giant.set_len((32 << 20) + 1)?;
@@ -250,7 +251,7 @@ fn compressed_floods_and_giant_windows_are_refused_in_little_memory() -> Result<
     let (_, bundle) = desk.small()?;
     let tar = fs::read(&bundle)?;
     desk.file("good.tar.zst", compressed(&tar, 0, 23)?)?;
-    desk.import("verify", &desk.path("good.tar.zst"))?
+    desk.import("verify", &desk.at("good.tar.zst"))?
         .run()?
         .expect_code(0)?;
     let flood = 128 << 20;
@@ -274,7 +275,7 @@ fn compressed_floods_and_giant_windows_are_refused_in_little_memory() -> Result<
     for (bytes, code, words) in cases {
         ensure!(bytes.len() < 1 << 20, "{} bytes are no bomb", bytes.len());
         desk.file("bad.tar.zst", bytes)?;
-        refused(&desk, &desk.path("bad.tar.zst"), code, words)?;
+        refused(&desk, &desk.at("bad.tar.zst"), code, words)?;
     }
     Ok(())
 }
@@ -286,7 +287,7 @@ fn nothing_outside_an_unpacked_bundle_is_read_and_nothing_extra_accepted() -> Re
     let blob = format!("v2/shop/app/blobs/{}", image.blobs[1].digest);
     let blob = blob.as_str();
     type Doctor<'a> = &'a dyn Fn(&Path) -> Result<()>;
-    let outside = desk.path("outside");
+    let outside = desk.at("outside");
     let linked = |name: &'static str| {
         let outside = outside.clone();
         move |root: &Path| -> Result<()> {
@@ -340,7 +341,7 @@ fn nothing_outside_an_unpacked_bundle_is_read_and_nothing_extra_accepted() -> Re
         ),
     ];
     for (doctor, words) in cases {
-        let directory = desk.path("unpacked");
+        let directory = desk.at("unpacked");
         unpack(&bundle, &directory)?;
         desk.import("verify", &directory)?.run()?.expect_code(0)?;
         doctor(&directory)?;
@@ -359,7 +360,7 @@ fn nothing_outside_an_unpacked_bundle_is_read_and_nothing_extra_accepted() -> Re
 fn a_pipe_or_device_in_place_of_a_blob_does_not_hang_anybody() -> Result<()> {
     let desk = Desk::new()?;
     let (image, bundle) = desk.small()?;
-    let directory = desk.path("unpacked");
+    let directory = desk.at("unpacked");
     for name in [
         format!("v2/shop/app/blobs/{}", image.blobs[1].digest),
         "bundle.json".to_owned(),

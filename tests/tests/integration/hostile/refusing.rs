@@ -3,16 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use fakes::{Action, FakeRegistry, Fault, registry::Settings};
 use schema::{Digest, MediaType, Repository, Tag};
 use serde_json::{Value, json as value};
 use tests::{
-    faults::{Action, Fault},
     images::{Image, Layer},
     process::Output,
-    registry::{Embedded, Settings},
 };
 
-use crate::producer::{Desk, json};
+use crate::{desk::Desk, outcome::json};
 
 /// Two images, of which one has a signature and a referrer.
 struct Shop {
@@ -37,9 +36,10 @@ impl Shop {
             one.place(&desk.source)?;
         }
         let images = [&app, &other].map(|image| image.reference(&desk.source.host()));
-        let bundle = desk.path("a.tar");
+        let bundle = desk.at("a.tar");
         let flags = images.iter().map(|image| format!("--image={image}"));
-        desk.build(flags.chain([format!("-o={}", bundle.display())]))?
+        desk.build()?
+            .args(flags.chain([format!("-o={}", bundle.display())]))
             .run()?
             .expect_code(0)?;
         Ok(Self {
@@ -52,13 +52,13 @@ impl Shop {
         })
     }
 
-    fn push(&self, target: &Embedded, pipe: bool, flags: &[&str]) -> Result<Output> {
+    fn push(&self, target: &FakeRegistry, pipe: bool, flags: &[&str]) -> Result<Output> {
         let push = match pipe {
             true => self
                 .desk
-                .push(Path::new("-"), target)?
+                .push(Path::new("-"), &target.host())?
                 .stdin_file(&self.bundle)?,
-            false => self.desk.push(&self.bundle, target)?,
+            false => self.desk.push(&self.bundle, &target.host())?,
         };
         push.args(["--format", "json"]).args(flags).run()
     }
@@ -74,7 +74,7 @@ fn change<'r>(report: &'r Value, tag: &str) -> Option<&'r Value> {
     tags.find(|change| change["tag"] == tag)
 }
 
-fn tagged(target: &Embedded, image: &Image) -> Result<bool> {
+fn tagged(target: &FakeRegistry, image: &Image) -> Result<bool> {
     let tag = image.tag.as_ref().context("no tag")?;
     Ok(target.tags(&image.repository).get(tag) == Some(&image.root.digest))
 }
@@ -96,10 +96,7 @@ fn what_is_refused_of_attachments_keeps_no_tag_from_the_rest() -> Result<()> {
         lists: false,
         ..plain()
     };
-    let refused = Action::Answer {
-        status: 400,
-        retry_after: None,
-    };
+    let refused = Action::status(400);
     let by_digest = format!("/manifests/{}", shop.signature.root.digest);
     let name = shop.signature.tag.clone().context("a tag")?.to_string();
     let list = shop.list()?;
@@ -133,7 +130,7 @@ fn what_is_refused_of_attachments_keeps_no_tag_from_the_rest() -> Result<()> {
     ];
     for (settings, fault, named, [signed, reported, listed]) in cases {
         for pipe in [false, true] {
-            let target = Embedded::start(settings.clone())?;
+            let target = FakeRegistry::start(settings.clone())?;
             if let Some(fault) = &fault {
                 target.fault(fault.clone().does(refused.clone()));
             }
@@ -185,20 +182,19 @@ fn a_repository_that_is_refused_costs_no_other() -> Result<()> {
         flags.push(format!("--image={}", image.reference(&desk.source.host())));
         images.push(image);
     }
-    let bundle = desk.path("a.tar");
+    let bundle = desk.at("a.tar");
     flags.push(format!("-o={}", bundle.display()));
-    desk.build(flags)?.run()?.expect_code(0)?;
+    desk.build()?.args(flags).run()?.expect_code(0)?;
     for lost in 0..3 {
         for pipe in [false, true] {
-            let target = Embedded::start(Settings::default())?;
+            let target = FakeRegistry::start(Settings::default())?;
             let path = format!("/{}/blobs/uploads/", images[lost].repository);
-            target.fault(Fault::on("POST", &path).does(Action::Answer {
-                status: 403,
-                retry_after: None,
-            }));
+            target.fault(Fault::on("POST", &path).does(Action::status(403)));
             let push = match pipe {
-                true => desk.push(Path::new("-"), &target)?.stdin_file(&bundle)?,
-                false => desk.push(&bundle, &target)?,
+                true => desk
+                    .push(Path::new("-"), &target.host())?
+                    .stdin_file(&bundle)?,
+                false => desk.push(&bundle, &target.host())?,
             };
             let pushed = push.run()?.expect_code(30)?;
             for (number, image) in images.iter().enumerate() {
@@ -214,17 +210,14 @@ fn a_repository_that_is_refused_costs_no_other() -> Result<()> {
 fn a_target_that_refuses_the_referrers_path_gets_a_list() -> Result<()> {
     let shop = Shop::new()?;
     for status in [401, 403, 500] {
-        let target = Embedded::start(Settings::default())?;
-        target.fault(Fault::get("/referrers/").does(Action::Answer {
-            status,
-            retry_after: None,
-        }));
+        let target = FakeRegistry::start(Settings::default())?;
+        target.fault(Fault::get("/referrers/").does(Action::status(status)));
         let pushed = shop.push(&target, false, &[])?;
         ensure!(pushed.code == Some(0), "{status}: {}", pushed.stderr);
         target.check_complete(&shop.app.repository, &shop.list()?)?;
     }
     // GitLab finds the image under that tag: that is no list, and no reason to do without one.
-    let target = Embedded::start(Settings {
+    let target = FakeRegistry::start(Settings {
         referrers: false,
         digest_tags: true,
         ..Settings::default()
@@ -235,7 +228,7 @@ fn a_target_that_refuses_the_referrers_path_gets_a_list() -> Result<()> {
 }
 
 /// A list with somebody else's referrer.
-fn older_list(target: &Embedded, shop: &Shop) -> Result<(Repository, Digest)> {
+fn older_list(target: &FakeRegistry, shop: &Shop) -> Result<(Repository, Digest)> {
     let repository = shop.app.repository.clone();
     let theirs = shop
         .app
@@ -260,7 +253,7 @@ fn older_list(target: &Embedded, shop: &Shop) -> Result<(Repository, Digest)> {
 fn a_list_of_referrers_moves_only_in_sight() -> Result<()> {
     let shop = Shop::new()?;
     for pipe in [false, true] {
-        let target = Embedded::start(Settings {
+        let target = FakeRegistry::start(Settings {
             referrers: false,
             ..Settings::default()
         })?;
@@ -305,7 +298,7 @@ fn a_list_of_referrers_moves_only_in_sight() -> Result<()> {
 #[test]
 fn a_tag_that_is_taken_is_not_overwritten() -> Result<()> {
     let shop = Shop::new()?;
-    let target = Embedded::start(Settings {
+    let target = FakeRegistry::start(Settings {
         referrers: false,
         ..Settings::default()
     })?;
@@ -352,16 +345,19 @@ fn a_blob_that_is_also_a_manifest_is_sent_as_both() -> Result<()> {
         flags.push(artifact.reference(&desk.source.host()));
         artifacts.push(artifact);
     }
-    let bundle = desk.path("a.tar");
+    let bundle = desk.at("a.tar");
     let flags = flags.into_iter().map(|image| format!("--image={image}"));
-    desk.build(flags.chain([format!("-o={}", bundle.display())]))?
+    desk.build()?
+        .args(flags.chain([format!("-o={}", bundle.display())]))
         .run()?
         .expect_code(0)?;
     for pipe in [false, true] {
-        let target = Embedded::start(Settings::default())?;
+        let target = FakeRegistry::start(Settings::default())?;
         let push = match pipe {
-            true => desk.push(Path::new("-"), &target)?.stdin_file(&bundle)?,
-            false => desk.push(&bundle, &target)?,
+            true => desk
+                .push(Path::new("-"), &target.host())?
+                .stdin_file(&bundle)?,
+            false => desk.push(&bundle, &target.host())?,
         };
         push.run()?.expect_code(0)?;
         for image in artifacts.iter().chain([&app, &index]) {

@@ -1,13 +1,16 @@
 /*! A target registry that refuses, forgets and mislabels. */
 
 use anyhow::{Result, ensure};
-use tests::{
-    faults::{Action, Fault},
-    images::{Format, Image, Layer},
-    registry::{Auth, Embedded, Login, Settings, Tokens},
+use fakes::{
+    Action, FakeRegistry, Fault, registry::Auth, registry::Login, registry::Settings,
+    registry::Tokens,
 };
+use tests::images::{Format, Image, Layer};
 
-use crate::producer::{Desk, json, told, within};
+use crate::{
+    desk::Desk,
+    outcome::{json, told, within},
+};
 
 /// Two images that share a layer, bundled; with the shared layer larger than the rest.
 fn shared(desk: &Desk) -> Result<[Image; 2]> {
@@ -19,12 +22,12 @@ fn shared(desk: &Desk) -> Result<[Image; 2]> {
         image.place(&desk.source)?;
         references.push(format!("--image={}", image.reference(&desk.source.host())));
     }
-    references.push(format!("-o={}", desk.path("a.tar").display()));
-    desk.build(references)?.run()?.expect_code(0)?;
+    references.push(format!("-o={}", desk.at("a.tar").display()));
+    desk.build()?.args(references).run()?.expect_code(0)?;
     Ok([one, two])
 }
 
-fn check(target: &Embedded, images: &[Image]) -> Result<()> {
+fn check(target: &FakeRegistry, images: &[Image]) -> Result<()> {
     for image in images {
         let tag = image
             .tag
@@ -45,7 +48,7 @@ fn check(target: &Embedded, images: &[Image]) -> Result<()> {
 fn registries_of_every_make_are_filled_from_a_file_and_from_a_pipe() -> Result<()> {
     let desk = Desk::new()?;
     let images = shared(&desk)?;
-    let bundle = desk.path("a.tar");
+    let bundle = desk.at("a.tar");
     let plain = Settings::default;
     let makes = [
         ("lenient", plain()),
@@ -89,12 +92,12 @@ fn registries_of_every_make_are_filled_from_a_file_and_from_a_pipe() -> Result<(
     ];
     for (make, settings) in makes {
         for pipe in [false, true] {
-            let target = Embedded::start(settings.clone())?;
+            let target = FakeRegistry::start(settings.clone())?;
             let push = || match pipe {
                 true => desk
-                    .push(std::path::Path::new("-"), &target)?
+                    .push(std::path::Path::new("-"), &target.host())?
                     .stdin_file(&bundle),
-                false => desk.push(&bundle, &target),
+                false => desk.push(&bundle, &target.host()),
             };
             let pushed = push()?.run()?;
             ensure!(
@@ -126,7 +129,7 @@ fn cut_uploads_are_resumed_where_the_registry_remembers_and_repeated_where_it_fo
     let images = shared(&desk)?;
     for keep_cut_uploads in [true, false] {
         for pipe in [false, true] {
-            let target = Embedded::start(Settings {
+            let target = FakeRegistry::start(Settings {
                 keep_cut_uploads,
                 monolithic_post: false,
                 ..Settings::default()
@@ -138,9 +141,9 @@ fn cut_uploads_are_resumed_where_the_registry_remembers_and_repeated_where_it_fo
             );
             let push = match pipe {
                 true => desk
-                    .push(std::path::Path::new("-"), &target)?
-                    .stdin_file(&desk.path("a.tar"))?,
-                false => desk.push(&desk.path("a.tar"), &target)?,
+                    .push(std::path::Path::new("-"), &target.host())?
+                    .stdin_file(&desk.at("a.tar"))?,
+                false => desk.push(&desk.at("a.tar"), &target.host())?,
             };
             let pushed = push.run()?;
             ensure!(
@@ -158,10 +161,7 @@ fn cut_uploads_are_resumed_where_the_registry_remembers_and_repeated_where_it_fo
 fn refusals_say_what_to_do_and_leave_no_tag() -> Result<()> {
     let desk = Desk::new()?;
     shared(&desk)?;
-    let answer = |status| Action::Answer {
-        status,
-        retry_after: None,
-    };
+    let answer = |status| Action::status(status);
     let uploads = |method| Fault::on(method, "/blobs/uploads/");
     let wrong = format!("sha256:{}", "0".repeat(64));
     let cases: [(Vec<Fault>, &[&str]); 8] = [
@@ -204,13 +204,13 @@ fn refusals_say_what_to_do_and_leave_no_tag() -> Result<()> {
     ];
     for (faults, words) in cases {
         for pipe in [false, true] {
-            let target = Embedded::start(Settings::default())?;
+            let target = FakeRegistry::start(Settings::default())?;
             faults.iter().for_each(|fault| target.fault(fault.clone()));
             let push = match pipe {
                 true => desk
-                    .push(std::path::Path::new("-"), &target)?
-                    .stdin_file(&desk.path("a.tar"))?,
-                false => desk.push(&desk.path("a.tar"), &target)?,
+                    .push(std::path::Path::new("-"), &target.host())?
+                    .stdin_file(&desk.at("a.tar"))?,
+                false => desk.push(&desk.at("a.tar"), &target.host())?,
             };
             let pushed = push.args(["--retries", "0"]).run()?;
             told(&pushed, 30, words);
@@ -225,12 +225,12 @@ fn refusals_say_what_to_do_and_leave_no_tag() -> Result<()> {
 fn a_proxy_that_refuses_large_bodies_is_worked_around_or_named() -> Result<()> {
     let desk = Desk::new()?;
     let images = shared(&desk)?;
-    let target = Embedded::start(Settings {
+    let target = FakeRegistry::start(Settings {
         max_body: Some(1 << 20),
         monolithic_post: false,
         ..Settings::default()
     })?;
-    let pushed = desk.push(&desk.path("a.tar"), &target)?.run()?;
+    let pushed = desk.push(&desk.at("a.tar"), &target.host())?.run()?;
     if pushed.code == Some(0) {
         // What was begun and refused for its size lies open there until the registry clears it away.
         for image in &images {
@@ -254,7 +254,7 @@ fn a_registry_that_takes_nothing_is_told_once() -> Result<()> {
         (429, Some(7200), "left alone for 2 h"),
     ] {
         for pipe in [false, true] {
-            let target = Embedded::start(Settings::default())?;
+            let target = FakeRegistry::start(Settings::default())?;
             let answer = Action::Answer {
                 status,
                 retry_after,
@@ -262,9 +262,9 @@ fn a_registry_that_takes_nothing_is_told_once() -> Result<()> {
             target.fault(Fault::on("POST", "/blobs/uploads/").does(answer));
             let push = match pipe {
                 true => desk
-                    .push(std::path::Path::new("-"), &target)?
-                    .stdin_file(&desk.path("a.tar"))?,
-                false => desk.push(&desk.path("a.tar"), &target)?,
+                    .push(std::path::Path::new("-"), &target.host())?
+                    .stdin_file(&desk.at("a.tar"))?,
+                false => desk.push(&desk.at("a.tar"), &target.host())?,
             };
             let pushed = push
                 .args(["--concurrency", "2", "--format", "json"])
@@ -285,14 +285,17 @@ fn a_registry_that_takes_nothing_is_told_once() -> Result<()> {
 fn immutable_tags_that_differ_fail_that_tag_alone() -> Result<()> {
     let desk = Desk::new()?;
     let images = shared(&desk)?;
-    let target = Embedded::start(Settings {
+    let target = FakeRegistry::start(Settings {
         immutable_tags: true,
         ..Settings::default()
     })?;
     let other = Image::single("shop/one", "v1", Format::Oci, &[Layer::new(9, 1000)?])?;
     other.place(&target)?;
-    let bundle = desk.path("a.tar");
-    let kept = desk.push(&bundle, &target)?.args(["--keep-tags"]).run()?;
+    let bundle = desk.at("a.tar");
+    let kept = desk
+        .push(&bundle, &target.host())?
+        .args(["--keep-tags"])
+        .run()?;
     told(
         &kept,
         50,
@@ -305,7 +308,7 @@ fn immutable_tags_that_differ_fail_that_tag_alone() -> Result<()> {
     );
     ensure!(target.repositories().len() == 1);
     let pushed = desk
-        .push(&bundle, &target)?
+        .push(&bundle, &target.host())?
         .args(["--format", "json"])
         .run()?;
     told(&pushed, 30, &["tag shop/one:v1", "immutable"]);
@@ -328,7 +331,7 @@ fn a_login_that_runs_out_in_the_middle_of_a_push_is_renewed() -> Result<()> {
     let desk = Desk::new()?;
     let images = shared(&desk)?;
     let login = Login::new("robot", "s3cr3t-pass");
-    let target = Embedded::start(Settings {
+    let target = FakeRegistry::start(Settings {
         auth: Auth::Bearer(Tokens {
             login: Some(login.clone()),
             uses: Some(6),
@@ -336,7 +339,7 @@ fn a_login_that_runs_out_in_the_middle_of_a_push_is_renewed() -> Result<()> {
         }),
         ..Settings::default()
     })?;
-    let anonymous = desk.push(&desk.path("a.tar"), &target)?.run()?;
+    let anonymous = desk.push(&desk.at("a.tar"), &target.host())?.run()?;
     told(
         &anonymous,
         30,
@@ -346,7 +349,7 @@ fn a_login_that_runs_out_in_the_middle_of_a_push_is_renewed() -> Result<()> {
     let docker = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, docker);
     let auths = serde_json::json!({"auths": {target.host(): {"auth": docker}}});
     let authfile = desk.file("auth.json", auths.to_string())?;
-    let push = desk.push(&desk.path("a.tar"), &target)?;
+    let push = desk.push(&desk.at("a.tar"), &target.host())?;
     let pushed = push
         .args([
             "-vv",

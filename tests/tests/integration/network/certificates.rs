@@ -3,10 +3,11 @@
 use std::{ffi::OsStr, path::Path};
 
 use anyhow::Result;
-use tests::{certificates::Authority, process::Output};
+use fakes::certificates::Authority;
+use tests::process::Output;
 
 use super::{app, dry, with_tls};
-use crate::producer::{Desk, told};
+use crate::{desk::Desk, outcome::told};
 
 const HERE: &[&str] = &["127.0.0.1", "localhost"];
 
@@ -26,7 +27,7 @@ fn a_certificate_that_is_given_byte_for_byte_is_trusted() -> Result<()> {
         &format!("certs.d/{host}/anything.crt"),
         &identity.certificate,
     )?;
-    over_tls(&desk, "--cert-dir", &desk.path("certs.d"))?.expect_code(0)?;
+    over_tls(&desk, "--cert-dir", &desk.at("certs.d"))?.expect_code(0)?;
     let system = dry(&[app(&desk.source)], &[])?.env("SSL_CERT_FILE", &given);
     system.run()?.expect_code(0)?;
     // Another of the same name is another.

@@ -9,7 +9,7 @@ use tests::{
 };
 
 use super::index;
-use crate::support::Desk;
+use crate::desk::Desk;
 
 /// A desk with the mirror directory of a signed release.
 struct Carried {

@@ -3,8 +3,8 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use fakes::{Action, Fault};
 use tests::{
-    faults::{Action, Fault},
     openshift::{Behaviour, Oddity, ReleaseSpec, SignatureStore, Signer, StoreServer},
     process::{Output, Program},
 };
@@ -282,10 +282,7 @@ fn a_registry_that_refuses_lookups_of_signatures_gives_no_release() -> Result<()
     for path in [".sig", "/referrers/"] {
         outside
             .registry
-            .fault(Fault::any(path).does(Action::Answer {
-                status: 403,
-                retry_after: None,
-            }));
+            .fault(Fault::any(path).does(Action::status(403)));
         let bundle = outside.desk.at("bundle.tar");
         let build = |flags: &[&str]| {
             let build = outside.build()?.args(flags);

@@ -10,7 +10,7 @@ use schema::bundle::{BundlePath, File, Unpacking};
 use tests::process::Program;
 
 use super::{Office, identity, strangers_welcome};
-use crate::producer::told;
+use crate::outcome::told;
 
 /// The ways to make `shared/d`.
 fn makers(office: &Office) -> Result<[Program; 2]> {

@@ -3,14 +3,14 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
+use fakes::{FakeRegistry, registry::Auth, registry::Login, registry::Settings};
 use tests::{
     images::{Format, Image, Layer},
     process::Program,
-    registry::{Auth, Embedded, Login, Settings},
 };
 
 use super::{Office, identity, planted::NOWHERE};
-use crate::producer::told;
+use crate::outcome::told;
 
 fn mode(path: &Path) -> Result<u32> {
     Ok(fs::metadata(path)
@@ -206,7 +206,7 @@ fn children_do_not_inherit_what_is_ours() -> Result<()> {
         user: "u".to_owned(),
         password: "p".to_owned(),
     };
-    let registry = Embedded::start(Settings {
+    let registry = FakeRegistry::start(Settings {
         auth: Auth::Basic(login),
         ..Settings::default()
     })?;

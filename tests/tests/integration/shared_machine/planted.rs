@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Office, identity, strangers_welcome};
-use crate::producer::told;
+use crate::outcome::told;
 
 /// What is planted at a name `$N`, and how the refusal speaks of it.
 const PLANTED: [(&str, &str); 5] = [

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use tests::process::{Program, binaries};
 
 use super::Office;
-use crate::producer::told;
+use crate::outcome::told;
 
 /// `bash -c SCRIPT`, with `$B` the bundler and what it needs to build a manifest, in the shared directory.
 fn bash(office: &Office, script: &str) -> Result<Program> {

@@ -4,13 +4,12 @@ use std::{ffi::OsStr, net::TcpListener, path::PathBuf};
 
 use anyhow::{Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use tests::{
-    certificates::Authority,
-    process::{Output, Program},
-    registry::{Auth, Login, Settings, Tls},
+use fakes::{
+    certificates::Authority, certificates::Tls, registry::Auth, registry::Login, registry::Settings,
 };
+use tests::process::{Output, Program};
 
-use crate::producer::{Desk, told};
+use crate::{desk::Desk, outcome::told};
 
 /// A build over TLS, with these flags besides.
 fn over_tls(desk: &Desk, args: &[&OsStr]) -> Result<Output> {
@@ -29,7 +28,7 @@ fn over_tls(desk: &Desk, args: &[&OsStr]) -> Result<Output> {
 }
 
 fn with_tls(tls: Tls) -> Result<Desk> {
-    let desk = Desk::with(Settings {
+    let desk = Desk::with_source(Settings {
         tls: Some(tls),
         ..Settings::default()
     })?;
@@ -43,23 +42,25 @@ fn nobody_listens() -> Result<()> {
     // A port that was just free, and is again.
     let host = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
     let built = desk
-        .build([
+        .build()?
+        .args([
             "--image",
             &format!("{host}/a:v1"),
             "--dry-run",
             "--retries",
             "0",
-        ])?
+        ])
         .run()?;
     told(&built, 20, &["cannot reach", &host]);
     let named = desk
-        .build([
+        .build()?
+        .args([
             "--image",
             "registry.invalid/a:v1",
             "--dry-run",
             "--retries",
             "0",
-        ])?
+        ])
         .run()?;
     told(&named, 20, &["cannot reach", "registry.invalid"]);
     let (_, bundle) = desk.small()?;
@@ -186,7 +187,7 @@ fn a_registry_that_wants_a_client_certificate() -> Result<()> {
 #[test]
 fn logins_come_from_the_authfile_and_are_never_told() -> Result<()> {
     let (user, password) = ("robot", "s3cr3t:pass");
-    let desk = Desk::with(Settings {
+    let desk = Desk::with_source(Settings {
         auth: Auth::Basic(Login::new(user, password)),
         ..Settings::default()
     })?;
@@ -205,7 +206,7 @@ fn logins_come_from_the_authfile_and_are_never_told() -> Result<()> {
         desk.file("broken.json", "{auths")?,
         desk.file("empty.json", "{}")?,
     );
-    let absent = desk.path("absent.json");
+    let absent = desk.at("absent.json");
     let run = |file: &std::path::Path| -> Result<Output> {
         let build =
             desk.build_image(&image, "x.tar")?

@@ -6,7 +6,7 @@ use anyhow::Result;
 use schema::text::is_hidden;
 use tests::process::Output;
 
-use crate::support::Desk;
+use crate::desk::Desk;
 
 /// Ends a line, clears the screen, turns the direction round, and hides a character of no width.
 const NAME: &str = "a\n\u{1b}[2J\u{9b}1m\u{202e}\u{200b}b: VERIFIED";
