@@ -4,9 +4,9 @@ use anyhow::{Context, Result, ensure};
 use fakes::FakeRegistry;
 use tests::process::Output;
 
-/// A failure told in one sentence that holds each of these words, with nothing on stdout that looks like a result.
+/// A failure, reported in one sentence that holds each of these words, with nothing on stdout that looks like a result.
 #[track_caller]
-pub fn told(output: &Output, code: i32, words: &[&str]) {
+pub fn fails_with(output: &Output, code: i32, words: &[&str]) {
     let errors: Vec<&str> = output
         .stderr
         .lines()
@@ -60,4 +60,12 @@ pub fn blob_bytes(registry: &FakeRegistry, from: usize) -> u64 {
 pub fn json(output: &Output) -> Result<serde_json::Value> {
     serde_json::from_slice(&output.stdout)
         .with_context(|| format!("stdout is not JSON: {}", output.text()))
+}
+
+/// Each of these words is there.
+#[track_caller]
+pub fn says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in {text:?}");
+    }
 }

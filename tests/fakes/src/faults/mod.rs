@@ -192,6 +192,8 @@ struct State {
     faults: Faults,
     /// How often each fault fitted, by its place in the list and the cluster.
     hits: HashMap<(usize, usize), usize>,
+    /// How often any of them struck.
+    struck: usize,
     /// Requests to each cluster.
     requests: HashMap<usize, u64>,
 }
@@ -208,6 +210,7 @@ impl Script {
         let mut state = self.state();
         state.faults = faults;
         state.hits.clear();
+        state.struck = 0;
     }
 
     pub fn add(&self, fault: Fault) {
@@ -226,6 +229,11 @@ impl Script {
         left.count()
     }
 
+    /// How often faults struck since they were last replaced.
+    pub fn struck(&self) -> usize {
+        self.state().struck
+    }
+
     /// What each answer takes, at least.
     pub async fn delay(&self) {
         let latency = self.state().faults.latency;
@@ -239,6 +247,7 @@ impl Script {
         let State {
             faults,
             hits,
+            struck,
             requests,
         } = &mut *self.state();
         let number = requests.entry(request.cluster).or_default();
@@ -254,6 +263,7 @@ impl Script {
             *hits += 1;
             if *hits >= fault.first && *hits - fault.first < fault.times {
                 actions.push(fault.action.clone());
+                *struck += 1;
                 if fault.action.decides() {
                     break;
                 }

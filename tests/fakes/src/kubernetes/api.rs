@@ -4,64 +4,16 @@ What a method does with what a path names, and in which words it is refused.
 
 use std::sync::atomic::Ordering;
 
-use hyper::{StatusCode, header::CONTENT_TYPE};
+use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::message::Response;
-
 use super::{
-    FakeCluster,
-    apply::{self, Conflict},
+    FakeCluster, apply,
     resources::{self, AUTHORIZATION, REVIEWS, ResourceType},
+    response::ApiResponse,
     route::{ApiRequest, Route},
     store::{ObjectKey, State, completed},
 };
-
-/// An answer.
-#[derive(Debug)]
-pub(super) struct ApiResponse {
-    pub status: StatusCode,
-    pub body: Value,
-}
-
-impl ApiResponse {
-    fn ok(body: Value) -> Self {
-        Self {
-            status: StatusCode::OK,
-            body,
-        }
-    }
-
-    /// A `Status` (Kubernetes API conventions, "Response Status Kind").
-    pub fn refusal(status: StatusCode, reason: &str, message: &str, details: Value) -> Self {
-        let body = json!({
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": message, "reason": reason, "details": details, "code": status.as_u16(),
-        });
-        Self { status, body }
-    }
-
-    fn not_found(route: &Route) -> Self {
-        let name = route.name.as_deref().unwrap_or_default();
-        let message = format!("{} {name:?} not found", route.qualified_resource());
-        let (group, plural) = (&route.resource.group, &route.resource.plural);
-        let details = json!({"name": name, "group": group, "kind": plural});
-        Self::refusal(StatusCode::NOT_FOUND, "NotFound", &message, details)
-    }
-
-    fn invalid(message: &str) -> Self {
-        Self::refusal(StatusCode::BAD_REQUEST, "BadRequest", message, json!({}))
-    }
-}
-
-impl From<ApiResponse> for Response {
-    fn from(ApiResponse { status, body }: ApiResponse) -> Self {
-        match body {
-            Value::String(text) => Self::bytes(status, text).with(CONTENT_TYPE, "text/plain"),
-            body => Self::json(status, &body),
-        }
-    }
-}
 
 /// Does what is asked.
 pub(super) fn answer(cluster: &FakeCluster, request: &ApiRequest) -> ApiResponse {
@@ -220,7 +172,7 @@ fn patch(
             };
             match apply::apply(&live, &sent, applied) {
                 Ok(object) => store(cluster, state, route, key, object, request),
-                Err(conflicts) => conflict(&conflicts),
+                Err(conflicts) => ApiResponse::conflict(&conflicts),
             }
         }
         "application/merge-patch+json" if live.is_null() => ApiResponse::not_found(route),
@@ -348,31 +300,4 @@ fn store(
             json!({}),
         ),
     }
-}
-
-fn conflict(conflicts: &[Conflict]) -> ApiResponse {
-    let words =
-        |conflict: &Conflict| format!("conflict with {:?}{}", conflict.manager, conflict.how);
-    let causes = conflicts.iter().map(
-        |conflict| json!({"reason": "FieldManagerConflict", "message": words(conflict), "field": conflict.field}),
-    );
-    let details = json!({"causes": causes.collect::<Value>()});
-    let message = match conflicts {
-        [one] => format!(
-            "Apply failed with 1 conflict: {}: {}",
-            words(one),
-            one.field
-        ),
-        many => {
-            let lines = many
-                .iter()
-                .map(|one| format!("\n{}:\n- {}", words(one), one.field));
-            format!(
-                "Apply failed with {} conflicts: {}",
-                many.len(),
-                lines.collect::<String>()
-            )
-        }
-    };
-    ApiResponse::refusal(StatusCode::CONFLICT, "Conflict", &message, details)
 }

@@ -122,6 +122,11 @@ impl FakeRegistry {
         self.shared.faults.set(Faults::default());
     }
 
+    /// How often faults struck since the last [`heal`](Self::heal): a fault that never strikes proves nothing.
+    pub fn faults_struck(&self) -> usize {
+        self.shared.faults.struck()
+    }
+
     /// All requests so far, in order of arrival.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.shared.log.all()

@@ -8,7 +8,7 @@ use fakes::{FakeFleet, Faults};
 use serde_json::{Value, json};
 use tests::needs;
 
-use super::{Account, Site, map, map_at, real, says};
+use super::{Report, Site, map, map_at, real, says};
 
 fn site() -> Result<Site> {
     Site::new(&[
@@ -54,13 +54,13 @@ fn a_dry_run_of_the_server_changes_nothing() -> Result<()> {
     site.contexts([east.admin()])?;
     east.apply(&map("default", "b", "1"))?;
     let mark = east.mark()?;
-    let account = site.applied(&["east"], &["--dry-run=server"], 0)?;
+    let outcome = site.applied(&["east"], &["--dry-run=server"], 0)?;
     // `b` has the right content, but this manager does not hold it yet.
     assert_eq!(
-        account.actions("east")?,
+        outcome.actions("east")?,
         ["a created", "b configured", "c created", "d created"]
     );
-    assert_eq!(account.0["dry_run"], true);
+    assert_eq!(outcome.0["dry_run"], true);
     assert_eq!(east.writes(mark)?, []);
     assert_eq!(east.get(&map_at("default", "a"))?, None);
     Ok(())
@@ -105,7 +105,7 @@ fn only_what_is_meant_is_applied() -> Result<()> {
         assert_eq!(found.join(" "), expected, "{flags:?}");
         if code == 0 {
             assert_eq!(
-                Account::of(&output)?.actions("c0")?.len(),
+                Report::of(&output)?.actions("c0")?.len(),
                 found.len(),
                 "{flags:?}"
             );
@@ -208,7 +208,7 @@ fn what_is_left_out_is_not_written_either() -> Result<()> {
     let render = site.to(&["c0"], &["--exclude", "namespace=kube-system"])?;
     let render = render.args(["--render-to-dir".as_ref(), tree.as_path()]);
     let output = render.run()?.expect_code(0)?;
-    assert_eq!(Account::of(&output)?.0["files"], 1);
+    assert_eq!(Report::of(&output)?.0["files"], 1);
     let text = fs::read_to_string(tree.join("c0/config/both.yaml"))?;
     assert!(
         text.contains("kept") && !text.contains("left-out"),

@@ -7,7 +7,7 @@ use fakes::{Action, FakeFleet, Fault, Faults};
 use serde_json::json;
 use tests::process::Output;
 
-use super::{Account, Site, map, map_at};
+use super::{Report, Site, map, map_at};
 
 const CLUSTERS: usize = 12;
 const OBJECTS: usize = 12;
@@ -57,7 +57,7 @@ fn there(fleet: &FakeFleet) -> usize {
 fn converges(site: &Site, fleet: &FakeFleet) -> Result<()> {
     let before = there(fleet);
     fleet.forget();
-    let account = Account::of(
+    let outcome = Report::of(
         &site
             .to_all(&["--max-parallel", "3"])?
             .run()?
@@ -66,7 +66,7 @@ fn converges(site: &Site, fleet: &FakeFleet) -> Result<()> {
     assert_eq!(there(fleet), CLUSTERS * OBJECTS);
     let mut created = 0;
     for cluster in 0..CLUSTERS {
-        let actions = account.actions(&format!("c{cluster}"))?;
+        let actions = outcome.actions(&format!("c{cluster}"))?;
         ensure!(
             actions
                 .iter()
@@ -103,7 +103,7 @@ fn killed_in_the_middle() -> Result<()> {
     Ok(())
 }
 
-/// Nothing was changed yet, so nothing has to end; the account is there nevertheless.
+/// Nothing was changed yet, so nothing has to end; the report is there nevertheless.
 #[test]
 fn interrupted_while_it_looks_it_ends_at_once() -> Result<()> {
     let site = site()?;
@@ -113,10 +113,10 @@ fn interrupted_while_it_looks_it_ends_at_once() -> Result<()> {
     let ended = run
         .interrupt_when(|| fleet.summary().requests >= 1)?
         .expect_code(41)?;
-    let account = Account::of(&ended)?;
+    let outcome = Report::of(&ended)?;
     for cluster in ["c0", "c1"] {
-        assert_eq!(account.state(cluster)?, "stopped");
-        super::says(account.reason(cluster)?, &["before anything was changed"]);
+        assert_eq!(outcome.state(cluster)?, "stopped");
+        super::says(outcome.reason(cluster)?, &["before anything was changed"]);
     }
     assert_eq!(fleet.summary().writes, 0);
     Ok(())
@@ -133,9 +133,9 @@ fn interrupted_it_ends_what_it_began_and_says_what_is_left() -> Result<()> {
     let ended: Output = run
         .interrupt_when(|| fleet.summary().writes >= 20)?
         .expect_code(40)?;
-    let account = Account::of(&ended)?;
+    let outcome = Report::of(&ended)?;
     let states: Vec<&str> = (0..CLUSTERS)
-        .map(|cluster| account.state(&format!("c{cluster}")))
+        .map(|cluster| outcome.state(&format!("c{cluster}")))
         .collect::<Result<_>>()?;
     let count = |state: &str| states.iter().filter(|one| **one == state).count();
     ensure!(count("done") > 0 && count("stopped") > 0, "{states:?}");
@@ -155,7 +155,7 @@ fn interrupted_it_ends_what_it_began_and_says_what_is_left() -> Result<()> {
         .run()?
         .expect_code(0)?;
     assert_eq!(
-        Account::of(&retry)?.0["clusters"].as_array().map(Vec::len),
+        Report::of(&retry)?.0["clusters"].as_array().map(Vec::len),
         Some(count("stopped") + count("failed"))
     );
     converges(&site, &fleet)
@@ -191,13 +191,13 @@ fn a_cluster_that_hangs_in_the_middle_holds_nobody_up() -> Result<()> {
     fleet.set_faults(hang(Faults::default()));
     let begun = Instant::now();
     let flags = ["--request-timeout", "2s", "--cluster-timeout", "6s"];
-    let account = Account::of(&site.to_all(&flags)?.run()?.expect_code(40)?)?;
+    let outcome = Report::of(&site.to_all(&flags)?.run()?.expect_code(40)?)?;
     ensure!(
         begun.elapsed() < Duration::from_secs(12),
         "{:?}",
         begun.elapsed()
     );
-    assert_eq!(account.state("c2")?, "failed");
+    assert_eq!(outcome.state("c2")?, "failed");
     assert_eq!(there(&fleet), (CLUSTERS - 1) * OBJECTS);
     let begun = Instant::now();
     let flags = [
@@ -216,9 +216,9 @@ fn a_cluster_that_hangs_in_the_middle_holds_nobody_up() -> Result<()> {
         "{:?}",
         begun.elapsed()
     );
-    let account = Account::of(&ended)?;
-    assert_ne!(account.state("c2")?, "done");
-    super::says(account.reason("c2")?, &["interrupted"]);
+    let outcome = Report::of(&ended)?;
+    assert_ne!(outcome.state("c2")?, "done");
+    super::says(outcome.reason("c2")?, &["interrupted"]);
     fleet.set_faults(Faults::default());
     converges(&site, &fleet)
 }

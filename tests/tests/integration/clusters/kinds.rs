@@ -110,15 +110,15 @@ fn what_nothing_brings_fails_alone_and_says_what_is_missing() -> Result<()> {
     ])?;
     let (_turn, clusters) = real(&["east", "west"])?;
     site.contexts(clusters.iter().map(|cluster| cluster.admin()))?;
-    let account = site.applied(&["east", "west"], &[], 41)?;
+    let outcome = site.applied(&["east", "west"], &[], 41)?;
     for name in ["east", "west"] {
         assert_eq!(
-            account.actions(name)?,
+            outcome.actions(name)?,
             ["corner failed", "fine created", "lost failed", "odd failed"]
         );
-        says(account.why(name, "lost")?, &["namespace nowhere"]);
-        says(account.why(name, "corner")?, &["Shop", "example.com/v1"]);
-        says(account.why(name, "odd")?, &["spec"]);
+        says(outcome.why(name, "lost")?, &["namespace nowhere"]);
+        says(outcome.why(name, "corner")?, &["Shop", "example.com/v1"]);
+        says(outcome.why(name, "odd")?, &["spec"]);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use fakes::{
 use serde_json::json;
 use tests::{cluster::Cluster, needs};
 
-use super::{Account, Site, map, real, says, shown};
+use super::{Report, Site, map, real, says, shown};
 
 fn site() -> Result<Site> {
     Site::new(&[("a.yaml", &map("default", "a", "1"))])
@@ -102,14 +102,14 @@ fn credentials_are_taken_as_kubectl_takes_them() -> Result<()> {
         let code = if failure.is_some() { 41 } else { 0 };
         let output = site.to(&[name], &["--request-timeout", "10s"])?.run()?;
         let output = output.expect_code(code).with_context(|| name.to_owned())?;
-        let account = Account::of(&output)?;
+        let outcome = Report::of(&output)?;
         match failure {
-            None => assert_eq!(account.state(name)?, "done"),
+            None => assert_eq!(outcome.state(name)?, "done"),
             // Without credentials a server may answer 401 or call the user anonymous.
-            Some(_) if name == "nobody" => assert_ne!(account.state(name)?, "done"),
+            Some(_) if name == "nobody" => assert_ne!(outcome.state(name)?, "done"),
             Some(words) => {
-                assert_eq!(account.state(name)?, "unreachable", "{name}");
-                says(account.reason(name)?, words);
+                assert_eq!(outcome.state(name)?, "unreachable", "{name}");
+                says(outcome.reason(name)?, words);
             }
         }
         let said = format!("{}{}", output.stderr, output.text());
@@ -130,11 +130,11 @@ fn credentials_that_expire_on_the_way_are_renewed_once() -> Result<()> {
         .resource("configmaps");
     let fleet = FakeFleet::start(2, Faults::default().with(once).with(always))?;
     fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
-    let account = site.applied(&["c0", "c1"], &[], 40)?;
-    assert_eq!(account.state("c0")?, "done");
-    assert_ne!(account.state("c1")?, "done");
+    let outcome = site.applied(&["c0", "c1"], &[], 40)?;
+    assert_eq!(outcome.state("c0")?, "done");
+    assert_ne!(outcome.state("c1")?, "done");
     says(
-        account.reason("c1")?,
+        outcome.reason("c1")?,
         &["does not accept the credentials", "c1"],
     );
     Ok(())

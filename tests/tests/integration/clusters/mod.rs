@@ -5,8 +5,6 @@ What servers take and refuse is tried on real API servers; what needs many of th
 stand-ins.
 */
 
-mod account;
-mod careful;
 mod choices;
 mod failures;
 mod fleet;
@@ -16,6 +14,7 @@ mod kinds;
 mod login;
 mod release;
 mod reports;
+mod resume;
 mod upgrade;
 
 use std::{
@@ -32,7 +31,7 @@ use tests::{
     process::{Output, Program},
 };
 
-use crate::desk::Desk;
+use crate::{desk::Desk, outcome::says};
 
 /// The manager that everything is applied as.
 const MANAGER: &str = "offline-bundle";
@@ -68,7 +67,7 @@ impl Site {
         Ok(self.desk.import("apply", &self.bundle)?.args(flags))
     }
 
-    /// The same to contexts of `kubeconfig`, with its account as JSON.
+    /// The same to contexts of `kubeconfig`, with its report as JSON.
     fn to(&self, contexts: &[&str], flags: &[&str]) -> Result<Program> {
         let apply = self.apply(&["--format", "json", "--kubeconfig"])?;
         let apply = apply.args([self.desk.at("kubeconfig")]).args(flags);
@@ -76,10 +75,10 @@ impl Site {
     }
 
     /// The same, run.
-    fn applied(&self, contexts: &[&str], flags: &[&str], code: i32) -> Result<Account> {
+    fn applied(&self, contexts: &[&str], flags: &[&str], code: i32) -> Result<Report> {
         let output = self.to(contexts, flags)?.run()?;
         let said = output.text();
-        Account::of(&output.expect_code(code).context(said)?)
+        Report::of(&output.expect_code(code).context(said)?)
     }
 
     /// The same to everything in `CLUSTERS.yaml`.
@@ -103,15 +102,15 @@ impl Site {
     }
 }
 
-/// The account of a run, as JSON.
+/// The report of a run, as JSON.
 #[derive(Debug)]
-struct Account(Value);
+struct Report(Value);
 
-impl Account {
+impl Report {
     /// What stands on standard output.
     fn of(output: &Output) -> Result<Self> {
-        let account = serde_json::from_slice(&output.stdout);
-        account
+        let outcome = serde_json::from_slice(&output.stdout);
+        outcome
             .map(Self)
             .with_context(|| format!("stdout is not JSON: {}\n{}", output.text(), output.stderr))
     }
@@ -183,14 +182,6 @@ fn real(names: &[&str]) -> Result<(MutexGuard<'static, ()>, Vec<Cluster>)> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let clusters = Cluster::fleet(names, |name| Cluster::openshift(name, "4.16.3"))?;
     Ok((turn, clusters))
-}
-
-/// Each of these words is there.
-#[track_caller]
-fn says(text: &str, words: &[&str]) {
-    for word in words {
-        assert!(text.contains(word), "{word:?} is not in {text:?}");
-    }
 }
 
 /// What a path leads to, as text for people.

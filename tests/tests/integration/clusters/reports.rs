@@ -1,4 +1,4 @@
-/*! Accounts: what a run leaves for the next one and for programs, and that none is lost. */
+/*! Reports: what a run leaves for the next one and for programs, and that none is lost. */
 
 use std::fs;
 
@@ -7,8 +7,8 @@ use fakes::{Action, FakeFleet, FakeRegistry, Fault, Faults, registry::Settings};
 use serde_json::{Value, json};
 use tests::needs;
 
-use super::{Account, Site, map, map_at, real, says, shown};
-use crate::{desk::Desk, outcome::told};
+use super::{Report, Site, map, map_at, real, says, shown};
+use crate::{desk::Desk, outcome::fails_with};
 
 fn site(clusters: usize, faults: Faults) -> Result<(Site, FakeFleet)> {
     let site = Site::new(&[
@@ -27,7 +27,7 @@ fn a_report_that_cannot_be_written_is_told_before_anything_is_changed() -> Resul
     let directory = site.desk.at("config");
     for (place, code) in [(&nowhere, 1), (&directory, 2)] {
         let output = site.to(&["c0"], &["--report", &shown(place)])?.run()?;
-        told(&output, code, &[&shown(place)]);
+        fails_with(&output, code, &[&shown(place)]);
     }
     assert_eq!(fleet.summary().requests, 0);
     Ok(())
@@ -43,10 +43,10 @@ fn a_report_serves_only_the_clusters_and_the_kind_of_run_it_is_about() -> Result
     let retry = ["--retry-failed", &report];
     // All of a dry run is still to be done.
     site.applied(&["c1"], &["--dry-run=server", "--report", &report], 0)?;
-    told(&site.to(&["c1"], &retry)?.run()?, 2, &["dry run", &report]);
+    fails_with(&site.to(&["c1"], &retry)?.run()?, 2, &["dry run", &report]);
 
     site.applied(&["c0", "c1"], &["--report", &report], 40)?;
-    told(
+    fails_with(
         &site.to(&["c2"], &retry)?.run()?,
         2,
         &["none of the clusters", &report],
@@ -59,10 +59,10 @@ fn a_report_serves_only_the_clusters_and_the_kind_of_run_it_is_about() -> Result
         .args(["--report", &report]);
     let output = again.run()?.expect_code(0)?;
     says(&output.stderr, &["1 cluster is not in that report", "c2"]);
-    let account = Account::of(&output)?;
-    assert_eq!(account.0["clusters"].as_array().map(Vec::len), Some(1));
-    assert_eq!(account.state("c0")?, "done");
-    // Nothing is left: a sentence, an account, and no request.
+    let outcome = Report::of(&output)?;
+    assert_eq!(outcome.0["clusters"].as_array().map(Vec::len), Some(1));
+    assert_eq!(outcome.state("c0")?, "done");
+    // Nothing is left: a sentence, an report, and no request.
     fleet.forget();
     let nothing = site.applied(&["c0"], &retry, 0)?;
     assert_eq!(nothing.0["clusters"], json!([]));
@@ -88,10 +88,10 @@ fn all_or_nothing_says_of_each_cluster_what_is_wrong_with_it() -> Result<()> {
         );
     let (site, fleet) = site(3, faults)?;
     let clusters = ["c0", "c1", "c2"];
-    let account = site.applied(&clusters, &["--all-or-nothing"], 41)?;
-    says(account.reason("c0")?, &["forbidden"]);
-    says(account.reason("c1")?, &["c0", "forbidden"]);
-    says(account.reason("c2")?, &["503"]);
+    let outcome = site.applied(&clusters, &["--all-or-nothing"], 41)?;
+    says(outcome.reason("c0")?, &["forbidden"]);
+    says(outcome.reason("c1")?, &["c0", "forbidden"]);
+    says(outcome.reason("c2")?, &["503"]);
     assert_eq!(fleet.summary().writes, 0);
     // A dry run changes nothing anyway, and tells everything.
     let dry = site.applied(&clusters, &["--all-or-nothing", "--dry-run=server"], 40)?;
@@ -110,17 +110,17 @@ fn an_import_tells_of_both_halves() -> Result<()> {
         let import = import.args(["--context", "c0", "--kubeconfig"]);
         import.args([site.desk.at("kubeconfig")]).args(flags).run()
     };
-    let listed = Account::of(&import(&["--apply-config", "--dry-run"])?.expect_code(0)?)?.0;
+    let listed = Report::of(&import(&["--apply-config", "--dry-run"])?.expect_code(0)?)?.0;
     assert_eq!(listed["clusters"]["objects"][1]["name"], "b");
     assert_eq!(listed["clusters"]["clusters"], json!(["c0"]));
 
     let output = import(&["--apply-config", "--only", "kind=Nothing"])?.expect_code(2)?;
     says(&output.stderr, &["nothing to apply"]);
-    assert_eq!(Account::of(&output)?.0["failures"], json!([]));
+    assert_eq!(Report::of(&output)?.0["failures"], json!([]));
 
     let place = shown(&site.desk.at("tree"));
     let rendered =
-        Account::of(&import(&["--apply-config", "--render-to-dir", &place])?.expect_code(0)?)?;
+        Report::of(&import(&["--apply-config", "--render-to-dir", &place])?.expect_code(0)?)?;
     assert_eq!(rendered.0["clusters"]["render_to_dir"], Value::from(place));
     assert_eq!(fleet.summary().requests, 0);
 
@@ -149,7 +149,7 @@ fn a_secret_that_no_cluster_takes_is_not_quoted() -> Result<()> {
             .args([&file])
             .args(["-o".as_ref(), desk.at("x.tar").as_os_str()]);
         let output = build.run()?;
-        told(&output, 2, &["secret.yaml", "Secret"]);
+        fails_with(&output, 2, &["secret.yaml", "Secret"]);
         assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
     }
     Ok(())
@@ -212,7 +212,7 @@ fn from_a_pipe_everything_is_had_at_once_or_not_at_all() -> Result<()> {
             .args(["--config-to-dir".as_ref(), directory.as_path()])
             .run()
     };
-    told(&import(&cut)?, 11, &["cut"]);
+    fails_with(&import(&cut)?, 11, &["cut"]);
     assert_eq!(fleet.summary().requests, 0);
     assert!(!directory.exists());
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tests::{cluster::Cluster, needs, process::Program};
 
-use super::{Account, real, says};
+use super::{Report, real, says};
 use crate::desk::Desk;
 
 const IMAGE: &str = "registry.example:5000/ocp/openshift/release-images@sha256:\
@@ -55,13 +55,13 @@ fn a_canary_that_refuses_keeps_the_rest_as_it_is() -> Result<()> {
     conditions.push(json!({"type": "Failing", "status": "True", "reason": "Broken", "message": "etcd is unwell", "lastTransitionTime": "2026-01-01T00:00:00Z"}));
     canary.say(&json!({"conditions": conditions}))?;
     let output = upgrade(&desk, &[])?.run()?.expect_code(41)?;
-    let account = Account::of(&output)?;
+    let outcome = Report::of(&output)?;
     assert_eq!(
-        [account.state("canary")?, account.state("store")?],
+        [outcome.state("canary")?, outcome.state("store")?],
         ["refused", "stopped"]
     );
-    says(account.reason("canary")?, &["etcd is unwell"]);
-    says(account.reason("store")?, &["canary", "maxFailures"]);
+    says(outcome.reason("canary")?, &["etcd is unwell"]);
+    says(outcome.reason("store")?, &["canary", "maxFailures"]);
     assert_eq!(desired(canary)?, before["spec"]["desiredUpdate"]);
     assert_eq!(desired(store)?, Value::Null);
     Ok(())

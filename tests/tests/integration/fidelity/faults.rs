@@ -10,18 +10,18 @@ use tests::block_on;
 
 const SIZE: usize = 300_000;
 
-struct Bench {
+struct Served {
     registry: FakeRegistry,
     repository: Repository,
     blob: String,
 }
 
-fn bench(settings: Settings) -> Result<Bench> {
+fn serve(settings: Settings) -> Result<Served> {
     let registry = FakeRegistry::start(settings)?;
     let repository: Repository = "a/b".parse()?;
     let digest = registry.put_blob(&repository, vec![0; SIZE]);
     let blob = format!("{}/v2/a/b/blobs/{digest}", registry.url());
-    Ok(Bench {
+    Ok(Served {
         registry,
         repository,
         blob,
@@ -44,9 +44,9 @@ async fn drain(mut response: Response) -> (Vec<u8>, bool) {
     }
 }
 
-fn fetch(bench: &Bench, range: Option<&str>) -> Result<(u16, Vec<u8>, bool)> {
+fn fetch(served: &Served, range: Option<&str>) -> Result<(u16, Vec<u8>, bool)> {
     block_on(async {
-        let mut request = client()?.get(&bench.blob);
+        let mut request = client()?.get(&served.blob);
         request = range
             .into_iter()
             .fold(request, |request, range| request.header(RANGE, range));
@@ -59,22 +59,22 @@ fn fetch(bench: &Bench, range: Option<&str>) -> Result<(u16, Vec<u8>, bool)> {
 
 #[test]
 fn answers_are_cut_bent_and_misdescribed_exactly_as_told() -> Result<()> {
-    let bench = bench(Settings::default())?;
+    let served = serve(Settings::default())?;
     for after in [0, 1, 65_536, 100_000] {
-        bench
+        served
             .registry
             .fault(Fault::get("/blobs/").does(Action::Cut { after }));
-        let (status, bytes, well) = fetch(&bench, None)?;
+        let (status, bytes, well) = fetch(&served, None)?;
         assert_eq!((status, bytes.len() as u64, well), (200, after, false));
-        bench.registry.heal();
+        served.registry.heal();
     }
-    bench.registry.fault(
+    served.registry.fault(
         Fault::get("/blobs/")
             .nth(2)
             .does(Action::Flip { at: 70_000 }),
     );
-    assert_eq!(fetch(&bench, None)?, (200, vec![0; SIZE], true));
-    let (_, bytes, _) = fetch(&bench, None)?;
+    assert_eq!(fetch(&served, None)?, (200, vec![0; SIZE], true));
+    let (_, bytes, _) = fetch(&served, None)?;
     assert_eq!(
         bytes
             .iter()
@@ -83,46 +83,49 @@ fn answers_are_cut_bent_and_misdescribed_exactly_as_told() -> Result<()> {
             .collect::<Vec<_>>(),
         [(70_000, &1)]
     );
-    assert_eq!(fetch(&bench, None)?, (200, vec![0; SIZE], true));
+    assert_eq!(fetch(&served, None)?, (200, vec![0; SIZE], true));
     for (more, well) in [(10, false), (-10, true)] {
-        bench
+        served
             .registry
             .fault(Fault::get("/blobs/").does(Action::ClaimLength(more)));
-        let (_, bytes, ended) = fetch(&bench, None)?;
+        let (_, bytes, ended) = fetch(&served, None)?;
         assert_eq!(
             (bytes.len(), ended),
             (SIZE.saturating_add_signed((more as isize).min(0)), well),
             "{more}"
         );
-        bench.registry.heal();
+        served.registry.heal();
     }
-    bench
+    served
         .registry
         .fault(Fault::get("/blobs/").does(Action::IgnoreRange));
-    assert_eq!(fetch(&bench, Some("bytes=5-9"))?.0, 200);
-    bench.registry.heal();
-    assert_eq!(fetch(&bench, Some("bytes=5-9"))?, (206, vec![0; 5], true));
-    bench.registry.fault(
+    assert_eq!(fetch(&served, Some("bytes=5-9"))?.0, 200);
+    served.registry.heal();
+    assert_eq!(fetch(&served, Some("bytes=5-9"))?, (206, vec![0; 5], true));
+    served.registry.fault(
         Fault::any("/blobs/")
             .times(1)
             .does(Action::retry_after(503, 7)),
     );
-    assert_eq!(fetch(&bench, None)?.0, 503);
-    bench
+    assert_eq!(fetch(&served, None)?.0, 503);
+    served
         .registry
         .fault(Fault::any("/blobs/").nth(2).does(Action::Unauthorized));
-    assert_eq!((fetch(&bench, None)?.0, fetch(&bench, None)?.0), (200, 401));
+    assert_eq!(
+        (fetch(&served, None)?.0, fetch(&served, None)?.0),
+        (200, 401)
+    );
     Ok(())
 }
 
 #[test]
 fn a_cut_upload_is_kept_with_its_offset_or_forgotten() -> Result<()> {
     for keep in [true, false] {
-        let bench = bench(Settings {
+        let served = serve(Settings {
             keep_cut_uploads: keep,
             ..Settings::default()
         })?;
-        bench.registry.fault(
+        served.registry.fault(
             Fault::on("PATCH", "/uploads/")
                 .times(1)
                 .does(Action::CutUpload { after: 1000 }),
@@ -131,8 +134,8 @@ fn a_cut_upload_is_kept_with_its_offset_or_forgotten() -> Result<()> {
             let client = client()?;
             let start = format!(
                 "{}/v2/{}/blobs/uploads/",
-                bench.registry.url(),
-                bench.repository
+                served.registry.url(),
+                served.repository
             );
             let response = client.post(start).send().await?;
             let location = response
@@ -141,7 +144,7 @@ fn a_cut_upload_is_kept_with_its_offset_or_forgotten() -> Result<()> {
                 .context("no Location")?
                 .to_str()?
                 .to_owned();
-            let session = format!("{}{location}", bench.registry.url());
+            let session = format!("{}{location}", served.registry.url());
             let sent = client.patch(&session).body(vec![1; SIZE]).send().await;
             anyhow::Ok((sent.is_ok(), client.get(&session).send().await?))
         })??;

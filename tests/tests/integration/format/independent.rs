@@ -15,16 +15,11 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use schema::{
     Digest,
-    bundle::{Error, Index, Opened, SigningKey, Tape, TapeWriter, TrustedKeys},
+    bundle::{Blame, Error, Index, Opened, SigningKey, Tape, TapeWriter, TrustedKeys},
 };
 use tests::{images::Set, needs, process::Program};
 
-use super::{
-    broken::{resealed, rules},
-    golden_index,
-    releases::with_release,
-    spellings::spellings,
-};
+use super::{broken::rules, golden_index, releases::with_release, resealed, spellings::spellings};
 use crate::desk::Desk;
 
 /// Runs `read.py` or `write.py`.
@@ -238,7 +233,12 @@ fn both_readers_refuse_what_was_tampered_with() -> Result<()> {
             Opened::pipe(Box::new(bytes), "pipe").and_then(|opened| opened.verify(&trusted));
         let ours =
             opened.and_then(|verified| verified.into_contents().visit(|_| Ok::<_, Error>(())));
-        ensure!(ours.is_err(), "{} is good for ours", path.display());
+        let blame = ours.err().map(|error| error.blame());
+        ensure!(
+            matches!(blame, Some(Blame::Integrity | Blame::Signature)),
+            "{}: {blame:?} for ours",
+            path.display()
+        );
     }
     Ok(())
 }

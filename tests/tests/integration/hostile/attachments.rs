@@ -10,7 +10,7 @@ use tests::{
 
 use crate::{
     desk::Desk,
-    outcome::{json, told, within},
+    outcome::{fails_with, json, within},
 };
 
 /// What is attached to the first image of a bundle.
@@ -92,7 +92,7 @@ fn refusing_to_be_asked_costs_no_image() -> Result<()> {
             assert!(built.stderr.contains(said), "{}", built.stderr);
         }
         let required = build(&["--require-referrers"])?;
-        told(&required, 20, &["shop/app:v", "--skip-referrers"]);
+        fails_with(&required, 20, &["shop/app:v", "--skip-referrers"]);
         let before = desk.source.requests().len();
         let skipped = build(&["--skip-referrers"])?.expect_code(0)?;
         assert_eq!(warnings(&skipped, "shop/app"), 0, "{}", skipped.stderr);
@@ -205,7 +205,7 @@ fn what_is_named_and_not_given_is_left_out() -> Result<()> {
             assert_eq!(kept(one), !std::ptr::eq(one, lost), "{path} {action:?}");
         }
         let required = build()?.args(["--require-referrers"]).run()?;
-        told(&required, 20, &["shop/app", &name, "--skip-referrers"]);
+        fails_with(&required, 20, &["shop/app", &name, "--skip-referrers"]);
         desk.source.heal();
     }
     Ok(())
@@ -236,7 +236,7 @@ fn signatures_of_an_index_that_stays_behind_are_named() -> Result<()> {
     for word in [tag, &report.root.digest.to_string(), "--sparse-index"] {
         assert_eq!(warnings(&built, word), 1, "{word}: {}", built.stderr);
     }
-    told(&build(&["--require-referrers"])?, 2, &[tag]);
+    fails_with(&build(&["--require-referrers"])?, 2, &[tag]);
     let skipped = build(&["--skip-referrers"])?.expect_code(0)?;
     assert_eq!(warnings(&skipped, ""), 0, "{}", skipped.stderr);
     let whole = build(&["--sparse-index"])?.expect_code(0)?;
@@ -276,6 +276,6 @@ fn manifests_without_end_are_refused_in_bounded_memory() -> Result<()> {
         .build()?
         .args([reference, output, "--concurrency=16".to_owned()])
         .run()?;
-    told(&built, 20, &["shop/app:v1", "64 MiB"]);
+    fails_with(&built, 20, &["shop/app:v1", "64 MiB"]);
     within(&built, 256)
 }

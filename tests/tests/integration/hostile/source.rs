@@ -12,7 +12,7 @@ use tests::{
 
 use crate::{
     desk::Desk,
-    outcome::{told, within},
+    outcome::{fails_with, within},
 };
 
 /// Builds against faults, in each form of output, and expects refusal without a trace.
@@ -27,7 +27,7 @@ fn refused(desk: &Desk, image: &Image, faults: &[Fault], words: &[&str]) -> Resu
             .args(["--image", &reference, flag, &output.to_string_lossy()])
             .run()?;
         desk.source.heal();
-        told(&built, 20, words);
+        fails_with(&built, 20, words);
         within(&built, 64)?;
         ensure!(!output.exists(), "{name} has its final name");
         assert_eq!(built.text(), "", "data of a build that failed");
@@ -149,7 +149,7 @@ fn a_manifest_that_is_too_large_ambiguous_or_mistyped_is_refused() -> Result<()>
                 &desk.at("x.tar").to_string_lossy(),
             ])
             .run()?;
-        told(&built, 20, words);
+        fails_with(&built, 20, words);
         within(&built, 64)?;
         assert!(!desk.at("x.tar").exists());
     }
@@ -159,7 +159,8 @@ fn a_manifest_that_is_too_large_ambiguous_or_mistyped_is_refused() -> Result<()>
 #[test]
 fn what_breaks_and_recovers_gives_the_very_same_bundle() -> Result<()> {
     let desk = Desk::new()?;
-    let image = desk.image("shop/app", "v1", 1, 7 << 20)?;
+    // Above 8 MiB, so that it comes in slices.
+    let image = desk.image("shop/app", "v1", 1, 17 << 20)?;
     desk.build_image(&image, "calm.tar")?
         .run()?
         .expect_code(0)?;
@@ -188,10 +189,11 @@ fn what_breaks_and_recovers_gives_the_very_same_bundle() -> Result<()> {
         desk.source.fault(fault);
         let before = desk.source.requests().len();
         let built = desk.build_image(&image, "x.tar")?.run()?;
+        ensure!(desk.source.faults_struck() > 0, "{shown} struck nothing");
         desk.source.heal();
         // An open registry that asks for a login once is a refusal, not something to wait for.
         if shown.contains("Unauthorized") {
-            told(&built, 20, &[&desk.source.host(), "cannot log in"]);
+            fails_with(&built, 20, &[&desk.source.host(), "cannot log in"]);
             continue;
         }
         ensure!(built.code == Some(0), "{shown}: {}", built.stderr);
@@ -227,7 +229,7 @@ fn a_registry_that_wants_a_pause_gets_it() -> Result<()> {
         .build_image(&image, "y.tar")?
         .args(["--retries", "0"])
         .run()?;
-    told(&built, 20, &["shop/app:v1", "429"]);
+    fails_with(&built, 20, &["shop/app:v1", "429"]);
     Ok(())
 }
 
@@ -324,8 +326,8 @@ fn a_pipe_is_cut_where_the_source_lies_and_its_reader_is_told() -> Result<()> {
         .args(["--image", &image.reference(&desk.source.host()), "-o", "-"]);
     let second = desk.push(std::path::Path::new("-"), &target.host())?;
     let (first, second): (Output, Output) = Program::pipe_into(first, second)?;
-    told(&first, 20, &["digest"]);
-    told(&second, 11, &["shop/app"]);
+    fails_with(&first, 20, &["digest"]);
+    fails_with(&second, 11, &["shop/app"]);
     ensure!(!target.has_tags());
     Ok(())
 }

@@ -9,11 +9,11 @@ use tests::images::{Format, Image, Layer};
 
 use crate::{
     desk::Desk,
-    outcome::{json, told, within},
+    outcome::{fails_with, json, within},
 };
 
 /// Two images that share a layer, bundled; with the shared layer larger than the rest.
-fn shared(desk: &Desk) -> Result<[Image; 2]> {
+pub(super) fn shared(desk: &Desk) -> Result<[Image; 2]> {
     let (base, own) = (Layer::new(1, 3 << 20)?, Layer::new(2, 200_000)?);
     let one = Image::single("shop/one", "v1", Format::Oci, std::slice::from_ref(&base))?;
     let two = Image::single("shop/two", "v1", Format::Docker, &[base, own])?;
@@ -27,7 +27,7 @@ fn shared(desk: &Desk) -> Result<[Image; 2]> {
     Ok([one, two])
 }
 
-fn check(target: &FakeRegistry, images: &[Image]) -> Result<()> {
+pub(super) fn check(target: &FakeRegistry, images: &[Image]) -> Result<()> {
     for image in images {
         let tag = image
             .tag
@@ -123,41 +123,6 @@ fn registries_of_every_make_are_filled_from_a_file_and_from_a_pipe() -> Result<(
 }
 
 #[test]
-fn cut_uploads_are_resumed_where_the_registry_remembers_and_repeated_where_it_forgets() -> Result<()>
-{
-    let desk = Desk::new()?;
-    let images = shared(&desk)?;
-    for keep_cut_uploads in [true, false] {
-        for pipe in [false, true] {
-            let target = FakeRegistry::start(Settings {
-                keep_cut_uploads,
-                monolithic_post: false,
-                ..Settings::default()
-            })?;
-            target.fault(
-                Fault::on("PUT", "/blobs/uploads/")
-                    .does(Action::CutUpload { after: 900_000 })
-                    .times(1),
-            );
-            let push = match pipe {
-                true => desk
-                    .push(std::path::Path::new("-"), &target.host())?
-                    .stdin_file(&desk.at("a.tar"))?,
-                false => desk.push(&desk.at("a.tar"), &target.host())?,
-            };
-            let pushed = push.run()?;
-            ensure!(
-                pushed.code == Some(0),
-                "keeps {keep_cut_uploads}, pipe {pipe}: {}",
-                pushed.stderr
-            );
-            check(&target, &images)?;
-        }
-    }
-    Ok(())
-}
-
-#[test]
 fn refusals_say_what_to_do_and_leave_no_tag() -> Result<()> {
     let desk = Desk::new()?;
     shared(&desk)?;
@@ -213,69 +178,9 @@ fn refusals_say_what_to_do_and_leave_no_tag() -> Result<()> {
                 false => desk.push(&desk.at("a.tar"), &target.host())?,
             };
             let pushed = push.args(["--retries", "0"]).run()?;
-            told(&pushed, 30, words);
+            fails_with(&pushed, 30, words);
             within(&pushed, 64)?;
             ensure!(!target.has_tags(), "a tag for what was refused");
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn a_proxy_that_refuses_large_bodies_is_worked_around_or_named() -> Result<()> {
-    let desk = Desk::new()?;
-    let images = shared(&desk)?;
-    let target = FakeRegistry::start(Settings {
-        max_body: Some(1 << 20),
-        monolithic_post: false,
-        ..Settings::default()
-    })?;
-    let pushed = desk.push(&desk.at("a.tar"), &target.host())?.run()?;
-    if pushed.code == Some(0) {
-        // What was begun and refused for its size lies open there until the registry clears it away.
-        for image in &images {
-            target.check_complete(&image.repository, &"v1".parse()?)?;
-        }
-        return Ok(());
-    }
-    // A proxy that hangs up while it still receives cannot always be told from a broken line.
-    told(&pushed, 30, &["shop/one", "run the same command again"]);
-    ensure!(!target.has_tags());
-    Ok(())
-}
-
-/// What a registry says of everything is told once, and not asked again for each blob: read-only, or hours to wait.
-#[test]
-fn a_registry_that_takes_nothing_is_told_once() -> Result<()> {
-    let desk = Desk::new()?;
-    shared(&desk)?;
-    for (status, retry_after, words) in [
-        (405, None, "read-only or maintenance mode"),
-        (429, Some(7200), "left alone for 2 h"),
-    ] {
-        for pipe in [false, true] {
-            let target = FakeRegistry::start(Settings::default())?;
-            let answer = Action::Answer {
-                status,
-                retry_after,
-            };
-            target.fault(Fault::on("POST", "/blobs/uploads/").does(answer));
-            let push = match pipe {
-                true => desk
-                    .push(std::path::Path::new("-"), &target.host())?
-                    .stdin_file(&desk.at("a.tar"))?,
-                false => desk.push(&desk.at("a.tar"), &target.host())?,
-            };
-            let pushed = push
-                .args(["--concurrency", "2", "--format", "json"])
-                .run()?;
-            told(&pushed, 30, &[words]);
-            let failures = json(&pushed)?["failures"].as_array().map(Vec::len);
-            ensure!(failures == Some(1), "{failures:?}: {}", pushed.stderr);
-            let posts = target.requests();
-            let posts = posts.iter().filter(|request| request.method == "POST");
-            ensure!(posts.count() <= 2);
-            ensure!(!target.has_tags());
         }
     }
     Ok(())
@@ -296,7 +201,7 @@ fn immutable_tags_that_differ_fail_that_tag_alone() -> Result<()> {
         .push(&bundle, &target.host())?
         .args(["--keep-tags"])
         .run()?;
-    told(
+    fails_with(
         &kept,
         50,
         &[
@@ -311,7 +216,7 @@ fn immutable_tags_that_differ_fail_that_tag_alone() -> Result<()> {
         .push(&bundle, &target.host())?
         .args(["--format", "json"])
         .run()?;
-    told(&pushed, 30, &["tag shop/one:v1", "immutable"]);
+    fails_with(&pushed, 30, &["tag shop/one:v1", "immutable"]);
     let report = json(&pushed)?;
     let tags = report["tags"].as_array().cloned().unwrap_or_default();
     let action = |name: &str| {
@@ -340,7 +245,7 @@ fn a_login_that_runs_out_in_the_middle_of_a_push_is_renewed() -> Result<()> {
         ..Settings::default()
     })?;
     let anonymous = desk.push(&desk.at("a.tar"), &target.host())?.run()?;
-    told(
+    fails_with(
         &anonymous,
         30,
         &["shop/", "project or repository may not exist"],

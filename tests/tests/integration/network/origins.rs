@@ -13,7 +13,7 @@ use fakes::{
 };
 use tests::process::Program;
 
-use crate::{desk::Desk, outcome::told};
+use crate::{desk::Desk, outcome::fails_with};
 
 /// A registry with TLS, which demands a client certificate if it is told so.
 fn registry(authority: &Authority, demanding: bool, more: Settings) -> Result<FakeRegistry> {
@@ -74,7 +74,7 @@ fn uploads_go_elsewhere_only_when_asked_and_then_without_an_identity() -> Result
             let push = push.args(["--authfile"]).args([&authfile]);
             identified(&desk, &authority, push)
         };
-        told(&push()?.run()?, 30, &["--allow-upload-host", &host]);
+        fails_with(&push()?.run()?, 30, &["--allow-upload-host", &host]);
         ensure!(
             canary.requests().is_empty(),
             "the canary was asked before it was allowed"
@@ -145,6 +145,6 @@ fn certificates_of_certs_d_count_for_their_registry_alone() -> Result<()> {
     let build = build.args(["--signing-key"]).args([desk.at("key.pem")]);
     let build = build.args(["--cert-dir"]).args([desk.at("certs.d")]);
     let run = build.args(["-o"]).args([desk.at("a.tar")]).run()?;
-    told(&run, 20, &["localhost", "unknown CA", "--ca-file"]);
+    fails_with(&run, 20, &["localhost", "unknown CA", "--ca-file"]);
     Ok(())
 }

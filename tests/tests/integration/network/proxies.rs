@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use fakes::{Action, FakeRegistry, Fault, registry::Settings};
 
 use super::{app, dry};
-use crate::{desk::Desk, outcome::told};
+use crate::{desk::Desk, outcome::fails_with};
 
 /// An embedded registry in a proxy's place: it logs what reaches it, and answers this to everything.
 fn proxy(status: u16) -> Result<FakeRegistry> {
@@ -54,7 +54,7 @@ fn a_value_that_cannot_be_used_ends_the_run() -> Result<()> {
         let run = dry(&[app(&desk.source)], &["--plain-http".as_ref()])?
             .env(variable, value)
             .run()?;
-        told(&run, 2, &["proxy", variable]);
+        fails_with(&run, 2, &["proxy", variable]);
         ensure!(!run.stderr.contains("hunter2"), "{}", run.stderr);
     }
     Ok(())
@@ -78,7 +78,7 @@ fn a_proxy_that_wants_a_login_is_named() -> Result<()> {
                 .env(variable, value)
                 .env("NO_PROXY", "other.invalid")
                 .run()?;
-            told(&run, 20, &["proxy", &host, variable, words]);
+            fails_with(&run, 20, &["proxy", &host, variable, words]);
             ensure!(!run.stderr.contains("hunter2"), "{}", run.stderr);
         }
     }

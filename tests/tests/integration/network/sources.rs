@@ -8,7 +8,7 @@ use tests::process::{Output, Program};
 
 use crate::{
     desk::Desk,
-    outcome::{json, told},
+    outcome::{fails_with, json},
 };
 
 /// A build of one image with this `registries.conf`, and no flag about TLS.
@@ -99,7 +99,7 @@ fn what_is_blocked_or_broken_names_the_file() -> Result<()> {
     );
     let blocked = conf(&desk, &blocked)?;
     let reference = format!("{}/a:v1", target.host());
-    told(
+    fails_with(
         &build(&desk, &reference, &blocked)?,
         2,
         &["registries.conf", "blocked", &reference.replace(":v1", "")],
@@ -110,7 +110,7 @@ fn what_is_blocked_or_broken_names_the_file() -> Result<()> {
             .args(["--retries", "0", "--to", &target.host()]);
         push.args(["--registries-conf"]).args([conf]).run()
     };
-    told(&push(&blocked)?, 2, &["registries.conf", "blocked"]);
+    fails_with(&push(&blocked)?, 2, &["registries.conf", "blocked"]);
     ensure!(target.requests().is_empty());
     let insecure = format!(
         "[[registry]]\nlocation = '{}'\ninsecure = true\n",
@@ -121,13 +121,13 @@ fn what_is_blocked_or_broken_names_the_file() -> Result<()> {
         ("[registries.insecure]\nregistries = ['a']\n", "version 1"),
         ("[[registry]]\nlocation = 1\n", "line 2"),
     ] {
-        told(
+        fails_with(
             &build(&desk, "a.invalid/b:1", &conf(&desk, text)?)?,
             2,
             &["registries.conf", words, "--registries-conf"],
         );
     }
-    told(
+    fails_with(
         &build(&desk, "a.invalid/b:1", Path::new("/nowhere.conf"))?,
         2,
         &["/nowhere.conf"],

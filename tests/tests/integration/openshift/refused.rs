@@ -10,6 +10,7 @@ use tests::{
 };
 
 use super::Outside;
+use crate::outcome::says;
 
 /// The one line that a failed build says; no layer of a component was asked for.
 fn refused(outside: &Outside, build: Program, code: i32) -> Result<String> {
@@ -41,12 +42,6 @@ fn error_of(output: &Output) -> String {
         .collect();
     assert_eq!(errors.len(), 1, "{}", output.stderr);
     errors[0].to_owned()
-}
-
-fn says(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is not in {text:?}");
-    }
 }
 
 #[test]
@@ -149,6 +144,7 @@ fn a_store_that_hangs_delays_nobody_who_has_the_signature() -> Result<()> {
         .args(["--signature-store", &hanging.url(), "-o"])
         .args([&bundle]);
     build.run()?.expect_code(0)?;
+    assert!(hanging.requests() > 0, "the store that hangs was not asked");
     // Alone, it is given up and named.
     let build = outside.desk.build()?.args([
         "--release",

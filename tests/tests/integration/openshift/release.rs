@@ -244,6 +244,7 @@ fn releases_share_what_they_share() -> Result<()> {
         .map(|release| release.tag.as_str())
         .collect();
     assert_eq!(tags, ["4.3.0-x86_64", "4.3.1-x86_64"]);
+    assert!(!index.images.is_empty());
     assert!(
         index
             .images

@@ -10,7 +10,7 @@ use tests::{
 };
 
 use super::{Office, identity, planted::NOWHERE};
-use crate::outcome::told;
+use crate::outcome::fails_with;
 
 fn mode(path: &Path) -> Result<u32> {
     Ok(fs::metadata(path)
@@ -45,7 +45,7 @@ fn keygen_leaves_both_files_or_none() -> Result<()> {
             .unwrap_or_default()
             .trim_start_matches('>');
         let before = identity(&office.shared.join(name))?;
-        told(&keygen("k.pem")?.run()?, 2, &[name, "exists already"]);
+        fails_with(&keygen("k.pem")?.run()?, 2, &[name, "exists already"]);
         ensure!(
             identity(&office.shared.join(name))? == before,
             "{script} was touched"

@@ -7,7 +7,7 @@ use tests::real;
 
 use crate::{
     desk::{CONFIG_MAP, Desk},
-    outcome::told,
+    outcome::fails_with,
 };
 
 /// Builds an image with these flags besides, into `x.tar`.
@@ -74,7 +74,7 @@ fn images_that_are_not_there_or_not_named_well() -> Result<()> {
         ),
     ];
     for (image, code, words) in cases {
-        told(&built(&desk, &["--image", &image])?, code, words);
+        fails_with(&built(&desk, &["--image", &image])?, code, words);
     }
     Ok(())
 }
@@ -137,7 +137,7 @@ fn manifests_that_no_cluster_would_take() -> Result<()> {
     for (name, text, code, words) in cases {
         let file = desk.file(&format!("m/{name}"), text)?;
         for place in [file.clone(), desk.at("m")] {
-            told(
+            fails_with(
                 &built(&desk, &["--config", &place.to_string_lossy()])?,
                 code,
                 words,
@@ -145,12 +145,12 @@ fn manifests_that_no_cluster_would_take() -> Result<()> {
         }
         fs::remove_file(file)?;
     }
-    told(
+    fails_with(
         &built(&desk, &["--config", &desk.at("m").to_string_lossy()])?,
         2,
         &["/m", "no manifests"],
     );
-    told(
+    fails_with(
         &built(&desk, &["--config", "/nowhere.yaml"])?,
         2,
         &["/nowhere.yaml", "No such file"],
@@ -180,41 +180,41 @@ fn spec_files_and_flags_that_make_no_sense() -> Result<()> {
     ];
     for (text, words) in cases {
         let spec = desk.file("spec.yaml", text)?;
-        told(
+        fails_with(
             &built(&desk, &["--spec", &spec.to_string_lossy()])?,
             2,
             words,
         );
     }
-    told(
+    fails_with(
         &built(&desk, &["--spec", "/nowhere.yaml"])?,
         2,
         &["/nowhere.yaml", "No such file"],
     );
-    told(&built(&desk, &[])?, 2, &["nothing to bundle", "--image"]);
+    fails_with(&built(&desk, &[])?, 2, &["nothing to bundle", "--image"]);
     let config = desk.file("c.yaml", CONFIG_MAP)?;
     let config = config.to_string_lossy();
     let odd = desk
         .build()?
         .args(["--config", &config, "-o", "x.zip"])
         .run()?;
-    told(&odd, 2, &["x.zip", ".tar.zst"]);
+    fails_with(&odd, 2, &["x.zip", ".tar.zst"]);
     let epoch = desk
         .build()?
         .args(["--config", &config, "--dry-run"])
         .env("SOURCE_DATE_EPOCH", "yesterday")
         .run()?;
-    told(&epoch, 2, &["SOURCE_DATE_EPOCH", "yesterday"]);
+    fails_with(&epoch, 2, &["SOURCE_DATE_EPOCH", "yesterday"]);
     let nowhere = desk
         .build()?
         .args(["--config", &config, "-o", "/nowhere/x.tar"])
         .run()?;
-    told(&nowhere, 1, &["/nowhere/", "No such file"]);
+    fails_with(&nowhere, 1, &["/nowhere/", "No such file"]);
     let from_dir = desk
         .build()?
         .args(["--from-dir", "/nowhere", "--dry-run"])
         .run()?;
-    told(&from_dir, 20, &["/nowhere"]);
+    fails_with(&from_dir, 20, &["/nowhere"]);
     Ok(())
 }
 
@@ -235,7 +235,7 @@ fn directories_that_hold_something_are_left_alone() -> Result<()> {
         .import("extract", &bundle)?
         .args([Path::new("--to-dir"), &full]);
     for program in [build, extract] {
-        told(
+        fails_with(
             &program.run()?,
             2,
             &["full", "not empty", "name one that is empty"],
@@ -258,7 +258,7 @@ fn a_full_disk_is_noticed_before_and_during() -> Result<()> {
         .args(["--image", &reference, "-o", "-"])
         .stdout_file(Path::new("/dev/full"))?
         .run()?;
-    told(
+    fails_with(
         &full,
         1,
         &["standard output", "no space left", "free some space"],
@@ -280,7 +280,7 @@ fn a_full_disk_is_noticed_before_and_during() -> Result<()> {
                 .build()?
                 .args(["--image", &reference, flag, &place.to_string_lossy()])
                 .run()?;
-            told(
+            fails_with(
                 &built,
                 1,
                 &[name, "bytes more", "are free", "free some space"],
@@ -295,7 +295,7 @@ fn a_full_disk_is_noticed_before_and_during() -> Result<()> {
         let extracted = extract
             .args([Path::new("--to-dir"), &disk.join("y")])
             .run()?;
-        told(&extracted, 1, &["No space left"]);
+        fails_with(&extracted, 1, &["No space left"]);
         ensure!(!disk.join("y").exists());
         Ok(())
     };

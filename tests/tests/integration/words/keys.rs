@@ -10,7 +10,7 @@ use tests::{
 
 use crate::{
     desk::{CONFIG_MAP, Desk},
-    outcome::told,
+    outcome::fails_with,
 };
 
 const PGP: &str =
@@ -71,16 +71,16 @@ fn wrong_files_in_place_of_keys() -> Result<()> {
         (desk.directory(), &["directory"], &["directory"]),
     ];
     for (file, to_sign, to_trust) in cases {
-        told(&signed(&desk, file, "x.tar")?.run()?, 2, to_sign);
-        told(&verified(&bundle, file)?, 2, to_trust);
+        fails_with(&signed(&desk, file, "x.tar")?.run()?, 2, to_sign);
+        fails_with(&verified(&bundle, file)?, 2, to_trust);
         ensure!(!desk.at("x.tar").exists());
     }
-    told(
+    fails_with(
         &signed(&desk, &public, "x.tar")?.run()?,
         2,
         &["key.pub.pem", "public key", "private key belongs here"],
     );
-    told(
+    fails_with(
         &verified(&bundle, &key)?,
         2,
         &["key.pem", "private key", "never has to cross the gap"],
@@ -117,7 +117,7 @@ fn nobody_trusted_means_refused() -> Result<()> {
         desk.signing_key.public().id()?.to_string(),
         key_id(&stranger)?,
     );
-    told(
+    fails_with(
         &verified(&bundle, &stranger)?,
         10,
         &["no trusted signature", &claimed, &tried, "ask the producer"],
@@ -150,7 +150,7 @@ fn keygen_guards_what_it_makes() -> Result<()> {
     );
     assert_eq!(fs::metadata(&out)?.permissions().mode() & 0o777, 0o600);
     let before = fs::read(&out)?;
-    told(&keygen()?.run()?, 2, &["new.pem", "exists already"]);
+    fails_with(&keygen()?.run()?, 2, &["new.pem", "exists already"]);
     ensure!(fs::read(&out)? == before);
     Ok(())
 }
@@ -191,7 +191,7 @@ fn passphrases_in_a_file_or_a_variable_and_never_shown() -> Result<()> {
     ];
     for (program, code, word) in runs {
         let run = program.args(["-vv"]).run()?;
-        told(&run, code, &[word]);
+        fails_with(&run, code, &[word]);
         ensure!(
             !run.stderr.contains("guess") && !run.stderr.contains("tr0ub4dor"),
             "{}",
@@ -303,7 +303,7 @@ fn openssl_reads_our_keys_and_we_read_its() -> Result<()> {
         &program,
         &["genpkey", "-algorithm", "x25519", "-out", &text("x.pem")],
     )?;
-    told(
+    fails_with(
         &signed(&desk, &desk.at("x.pem"), "y.tar")?.run()?,
         2,
         &["x.pem", "not an Ed25519 key"],

@@ -6,7 +6,7 @@ use tests::images::{Format, Image, Layer};
 
 use crate::{
     desk::{CONFIG_MAP, Desk},
-    outcome::{json, told},
+    outcome::{fails_with, json},
 };
 
 /// Two images that are there, and references to three that are not: no repository, no tag, no digest.
@@ -44,7 +44,7 @@ fn every_image_that_cannot_be_had_is_named_at_once() -> Result<()> {
         .args(flags(&all))
         .args(["-o".as_ref(), desk.at("x.tar").as_os_str()])
         .run()?;
-    told(
+    fails_with(
         &run,
         20,
         &[
@@ -54,7 +54,7 @@ fn every_image_that_cannot_be_had_is_named_at_once() -> Result<()> {
         .concat(),
     );
     ensure!(!desk.at("x.tar").exists());
-    // One that is refused is no image that is gone: nothing is left out on its account.
+    // One that is refused is no image that is gone: nothing is left out on its report.
     let forbidden = Action::status(403);
     desk.source
         .fault(Fault::any("/v2/team/web/manifests/v1").does(forbidden));
@@ -63,7 +63,7 @@ fn every_image_that_cannot_be_had_is_named_at_once() -> Result<()> {
         .args(flags(&all))
         .args(["--skip-missing", "--dry-run"])
         .run()?;
-    told(
+    fails_with(
         &run,
         20,
         &[&words[..], &["4 of 5 images", "team/web:v1: access denied"]].concat(),
@@ -84,7 +84,7 @@ fn a_registry_that_does_not_answer_is_not_asked_for_every_image() -> Result<()> 
         .args(["--dry-run", "--concurrency", "1"])
         .run()?;
     let words: Vec<&str> = names.iter().map(String::as_str).collect();
-    told(
+    fails_with(
         &run,
         20,
         &[&words[..], &["9 of 9 images", "not asked for"]].concat(),
@@ -175,7 +175,7 @@ fn an_image_of_which_a_part_is_gone_is_gone_and_a_bundle_of_nothing_is_none() ->
         .build()?
         .args(["--image", &reference, "--dry-run"])
         .run()?;
-    told(
+    fails_with(
         &run,
         20,
         &[&reference, &child, "not found", "--skip-missing"],
@@ -184,7 +184,7 @@ fn an_image_of_which_a_part_is_gone_is_gone_and_a_bundle_of_nothing_is_none() ->
         .build()?
         .args(["--image", &reference, "--dry-run", "--skip-missing"])
         .run()?;
-    told(&run, 20, &[&reference, &child]);
+    fails_with(&run, 20, &[&reference, &child]);
     // Manifests alone are something.
     let config = desk.file("config/one.yaml", CONFIG_MAP)?;
     let run = desk
@@ -223,7 +223,7 @@ fn layers_that_are_gone_are_told_of_every_image_that_needs_one() -> Result<()> {
     let bundle = desk.at("x.tar");
     let output = ["-o".as_ref(), bundle.as_os_str()];
     let run = desk.build()?.args(flags(&references)).args(output).run()?;
-    told(
+    fails_with(
         &run,
         20,
         &[
@@ -321,12 +321,12 @@ fn the_plus_of_a_chart_version_is_explained() -> Result<()> {
         "oci://r.example/charts/app:1.2.3+up4",
     ] {
         let run = desk.build()?.args(["--image", typed, "--dry-run"]).run()?;
-        told(&run, 2, &["'+'", "Helm", "r.example/charts/app:1.2.3_up4"]);
+        fails_with(&run, 2, &["'+'", "Helm", "r.example/charts/app:1.2.3_up4"]);
     }
     let run = desk
         .build()?
         .args(["--image", "r.example/app:1=charts/app:1+2", "--dry-run"])
         .run()?;
-    told(&run, 2, &["1+2", "Helm"]);
+    fails_with(&run, 2, &["1+2", "Helm"]);
     Ok(())
 }

@@ -5,7 +5,7 @@ use tests::images::{Format, Image, Layer, Set};
 
 use crate::{
     desk::Desk,
-    outcome::{json, told},
+    outcome::{fails_with, json},
 };
 
 /// Repository, tags and source of each image of a plan.
@@ -114,7 +114,7 @@ fn short_names_mean_docker_hub() -> Result<()> {
             .env("HTTP_PROXY", "http://127.0.0.1:1")
             .env("HTTPS_PROXY", "http://127.0.0.1:1")
             .run()?;
-        told(&run, 20, &["docker.io"]);
+        fails_with(&run, 20, &["docker.io"]);
         let parsed: schema::Reference = typed.parse()?;
         ensure!(format!("{parsed}").contains(meant), "{typed}: {parsed}");
     }
@@ -132,7 +132,7 @@ fn two_images_for_one_name_are_refused_and_the_way_out_works() -> Result<()> {
         .build()?
         .args(["--image", &one, "--image", &two, "--dry-run"])
         .run()?;
-    told(
+    fails_with(
         &clash,
         2,
         &[
@@ -203,7 +203,7 @@ fn platforms_select_and_what_is_missing_is_told_with_what_there_is() -> Result<(
             "--dry-run",
         ])
         .run()?;
-    told(
+    fails_with(
         &absent,
         20,
         &["shop/multi:v1", "linux/s390x", "linux/amd64", "linux/arm64"],
@@ -214,6 +214,6 @@ fn platforms_select_and_what_is_missing_is_told_with_what_there_is() -> Result<(
         .args(["--image", &reference, "--dry-run"])
         .args(several)
         .run()?;
-    told(&refused, 2, &["--sparse-index"]);
+    fails_with(&refused, 2, &["--sparse-index"]);
     Ok(())
 }

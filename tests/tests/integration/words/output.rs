@@ -8,7 +8,7 @@ use tests::process::{Output, Program};
 
 use crate::{
     desk::{CONFIG_MAP, Desk},
-    outcome::{json, told},
+    outcome::{fails_with, json},
 };
 
 fn bundler(args: &[&str]) -> Result<Output> {
@@ -65,7 +65,7 @@ fn completions_and_manual_pages() -> Result<()> {
         }
         let page = program(&["man"])?.expect_code(0)?;
         ensure!(page.text().contains(".TH"), "{}", page.text());
-        told(&program(&["man", "nonsense"])?, 2, &["nonsense"]);
+        fails_with(&program(&["man", "nonsense"])?, 2, &["nonsense"]);
     }
     let page = bundler(&["man", "build"])?.expect_code(0)?;
     ensure!(page.text().contains("signing\\-key"));
@@ -104,7 +104,7 @@ fn flags_have_variables_but_none_that_lower_safety() -> Result<()> {
         OsStr::new("--config"),
         secret.as_os_str(),
     ]);
-    told(
+    fails_with(
         &refused.env("BUNDLER_ALLOW_SECRETS", "true").run()?,
         50,
         &["--allow-secrets"],
@@ -204,7 +204,7 @@ fn nothing_unverified_is_shown_without_its_mark() -> Result<()> {
         Some(0) => vec![desk.at("small.tar"), bundle],
         // A namespace like that is no name; then it never gets as far as a screen.
         _ => {
-            told(&built, 2, &["h.yaml"]);
+            fails_with(&built, 2, &["h.yaml"]);
             vec![desk.at("small.tar")]
         }
     };
@@ -274,18 +274,18 @@ fn a_bundle_that_is_not_there_or_is_something_else() -> Result<()> {
     ];
     for (name, bytes, code) in cases {
         let path = desk.file(name, bytes)?;
-        told(
+        fails_with(
             &desk.import("verify", &path)?.run()?,
             code,
             &["not a bundle"],
         );
     }
-    told(
+    fails_with(
         &desk.import("verify", &desk.at("absent.tar"))?.run()?,
         1,
         &["absent.tar", "No such file"],
     );
     let nothing = desk.import("verify", Path::new("-"))?.run()?;
-    told(&nothing, 11, &["not a bundle"]);
+    fails_with(&nothing, 11, &["not a bundle"]);
     Ok(())
 }

@@ -7,8 +7,8 @@ use fakes::{Action, FakeFleet, FakeRegistry, Fault, Faults, registry::Settings};
 use serde_json::Value;
 use tests::process::Program;
 
-use super::{Account, Site, map, map_at, says, shown};
-use crate::outcome::told;
+use super::{Report, Site, map, map_at, says, shown, small_site};
+use crate::outcome::fails_with;
 
 fn site() -> Result<Site> {
     Site::new(&[("a.yaml", &map("default", "a", "1"))])
@@ -27,10 +27,7 @@ fn when_nothing_is_left_nobody_is_asked() -> Result<()> {
         .run()?
         .expect_code(0)?;
     assert_eq!(fleet.summary().requests, 0);
-    assert_eq!(
-        Account::of(&output)?.0["clusters"],
-        Value::Array(Vec::new())
-    );
+    assert_eq!(Report::of(&output)?.0["clusters"], Value::Array(Vec::new()));
     Ok(())
 }
 
@@ -137,7 +134,7 @@ fn an_unsigned_or_altered_bundle_reaches_no_cluster() -> Result<()> {
             .args([site.desk.at("kubeconfig")])
             .run()
     };
-    told(
+    fails_with(
         &flags(site.desk.import("apply", &altered)?)?,
         11,
         &["config/a.yaml"],
@@ -147,5 +144,31 @@ fn an_unsigned_or_altered_bundle_reaches_no_cluster() -> Result<()> {
         Some(10)
     );
     assert_eq!(fleet.summary().connections, 0);
+    Ok(())
+}
+
+/// What a dry run found right was not done.
+#[test]
+fn the_report_of_a_dry_run_is_not_resumed() -> Result<()> {
+    let (site, fleet) = small_site()?;
+    let report = shown(&site.desk.at("report.json"));
+    site.applied(&["c0"], &["--dry-run=server", "--report", &report], 0)?;
+    let retry = site.to(&["c0"], &["--retry-failed", &report])?;
+    fails_with(&retry.run()?, 2, &["--retry-failed", "dry run"]);
+    assert_eq!(fleet.get(0, &map_at("default", "a")), None);
+    Ok(())
+}
+
+/// A cluster that is left, and is not among those that are named, is not passed over.
+#[test]
+fn a_cluster_of_the_report_that_is_not_named_is_told() -> Result<()> {
+    let (site, _standin) = small_site()?;
+    let report = site.desk.at("report.json");
+    site.applied(&["c0", "c1"], &["--report", &shown(&report)], 0)?;
+    let mut outcome: Value = serde_json::from_slice(&fs::read(&report)?)?;
+    outcome["clusters"][1]["state"] = "failed".into();
+    fs::write(&report, outcome.to_string())?;
+    let retry = site.to(&["c0"], &["--retry-failed", &shown(&report)])?;
+    fails_with(&retry.run()?, 2, &["--retry-failed", "c1"]);
     Ok(())
 }
