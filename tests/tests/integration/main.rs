@@ -20,8 +20,9 @@ mod openshift_import;
 mod clusters;
 mod readers;
 
-// The bytes of a bundle, and what happens when one of them is another.
+// The bytes of a bundle, and what happens when one of them is another; and of everything else that others write.
 mod format;
+mod parsers;
 mod tamper;
 
 // The way to registries, as Go's programs go it.
