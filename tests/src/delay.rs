@@ -87,32 +87,3 @@ fn carry(mut from: TcpStream, mut to: TcpStream, connected: Instant, delay: Dura
         to.shutdown(Shutdown::Write).ok();
     });
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What passes is unchanged, and no answer is there before the round trip is over.
-    #[test]
-    fn an_answer_takes_its_time() -> Result<()> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let server = listener.local_addr()?;
-        let echo = thread::spawn(move || -> Result<()> {
-            let (mut stream, _) = listener.accept()?;
-            let mut bytes = [0; 5];
-            stream.read_exact(&mut bytes)?;
-            Ok(stream.write_all(&bytes)?)
-        });
-        let round_trip = Duration::from_millis(30);
-        let mut client = TcpStream::connect(Delay::before(server, round_trip)?.addr)?;
-        let begun = Instant::now();
-        client.write_all(b"hello")?;
-        let mut answer = Vec::new();
-        client.read_to_end(&mut answer)?;
-        assert_eq!(answer, b"hello");
-        // One round trip to connect, one for the answer.
-        assert!(begun.elapsed() >= round_trip * 2, "{:?}", begun.elapsed());
-        echo.join()
-            .map_err(|_| anyhow::anyhow!("the server panicked"))?
-    }
-}

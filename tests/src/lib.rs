@@ -1,24 +1,20 @@
 /*!
 The harness under the integration tests, the demo and the benchmark.
 
-A program that moves images across a gap is only as good as the worst registry it met in testing. So this library
-makes the images ([`images`]) and whole OpenShift releases ([`openshift`]), serves them ([`registry`]), misbehaves on request ([`faults`]), finds the real components
-to compare with ([`real`]), starts real clusters ([`cluster`]) or hundreds of imitations ([`standin`]), and runs the two programs as an operator would ([`process`]). It shares no code with the
-client under test beyond the parsed words of `schema`, so that one mistake cannot hide on both sides.
+It makes the images ([`images`]) and whole OpenShift releases ([`openshift`]) that are carried, finds the real components
+to compare with ([`real`]), starts real clusters ([`cluster`]), and runs the two programs as an operator would
+([`process`]). Servers that are watched from within and misbehave on request are in the crate [`fakes`]. It shares no
+code with the client under test beyond the parsed words of `schema`, so that one mistake cannot hide on both sides.
 */
 
-pub mod certificates;
 pub mod cluster;
 pub mod delay;
-pub mod faults;
 pub mod heads;
 pub mod images;
 pub mod openshift;
 pub mod process;
 pub mod real;
-pub mod registry;
 pub mod shared;
-pub mod standin;
 
 /// Runs a future to its end on a runtime of its own, from code that is async or not.
 pub fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> anyhow::Result<T> {

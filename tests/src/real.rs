@@ -19,7 +19,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{certificates::Identity, process::profile_directory, registry::Login};
+use crate::process::profile_directory;
+use fakes::{certificates::Identity, registry::Login};
 
 /// Looks a tool up, or ends the test as skipped. For tests that return a `Result<(), _>`.
 /// Of several, all are needed.
@@ -254,74 +255,4 @@ fn configuration(directory: &Path, options: &Options) -> Result<String> {
         );
     }
     Ok(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        block_on,
-        certificates::Authority,
-        images::{Remote, Set},
-    };
-
-    /// What is chosen wins over what is installed, and that over what was made here.
-    #[test]
-    fn programs_are_sought_in_order() {
-        let looked = |set: &[(&str, &str)]| {
-            let found = |name: &str| set.iter().find(|(set, _)| *set == name);
-            let places = places(|name| found(name).map(|(_, value)| value.into()));
-            places
-                .iter()
-                .map(|place| place.display().to_string())
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
-        assert_eq!(
-            looked(&[
-                ("KUBEBUILDER_ASSETS", "/k"),
-                ("PATH", "/a:/b"),
-                ("HOME", "/h")
-            ]),
-            "/k /a /b /usr/bin /usr/sbin /h/.cache/offline-bundle-tests/kube-apiserver-1.20.2"
-        );
-        assert_eq!(
-            looked(&[("XDG_CACHE_HOME", "/x"), ("HOME", "/h")]),
-            "/usr/bin /usr/sbin /x/offline-bundle-tests/kube-apiserver-1.20.2"
-        );
-    }
-
-    /// The images must please a real registry, and a real registry must start in each way that tests use.
-    #[test]
-    fn a_real_registry_takes_the_images_over_tls_with_a_login() -> Result<()> {
-        needs!("docker-registry");
-        let directory = tempfile::tempdir()?;
-        let authority = Authority::new()?;
-        let options = Options {
-            basic: true,
-            tls: Some(authority.server()?),
-        };
-        let registry = DockerRegistry::start(directory.path(), &options)?;
-        let root = reqwest::Certificate::from_pem(authority.pem().as_bytes())?;
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .tls_certs_only([root])
-            .build()?;
-        let anonymous = Remote {
-            url: registry.url(),
-            client,
-            login: None,
-        };
-        let set = Set::varied()?;
-        let refused = block_on(set.push(&anonymous))?
-            .err()
-            .map(|error| format!("{error:#}"))
-            .unwrap_or_default();
-        assert!(refused.contains("401"), "{refused}");
-        block_on(set.push(&Remote {
-            login: Some(user()),
-            ..anonymous
-        }))??;
-        Ok(())
-    }
 }

@@ -104,17 +104,4 @@ mod tests {
         );
         Ok(())
     }
-
-    #[test]
-    fn a_server_that_ends_at_once_is_told_with_its_log() -> Result<(), Box<dyn std::error::Error>> {
-        let directory = tempfile::tempdir()?;
-        let script = ["-c".to_owned(), "echo no such flag >&2; exit 1".to_owned()];
-        let mut daemon = Daemon::start(Path::new("/bin/sh"), &script, directory.path())?;
-        let error = daemon
-            .wait_for(|_| None::<()>)
-            .err()
-            .map(|error| error.to_string());
-        assert!(error.is_some_and(|error| error.contains("no such flag")));
-        Ok(())
-    }
 }

@@ -6,11 +6,11 @@ audit log and address; all that live at a time share one `etcd`. `tests/kube-api
 
 ```no_run
 # fn main() -> anyhow::Result<()> {
-use tests::cluster::{Cluster, Kubeconfig};
+use tests::cluster::Cluster;
 
 let clusters = Cluster::fleet(&["east", "west"], |name| Cluster::openshift(name, "4.16.3"))?;
 let file = std::env::temp_dir().join("kubeconfig");
-Kubeconfig::merged(&clusters.iter().collect::<Vec<_>>()).write(&file)?;
+Cluster::kubeconfig_of(&clusters.iter().collect::<Vec<_>>()).write(&file)?;
 let before = clusters[0].mark()?;
 clusters[0].kubectl()?.args(["create", "namespace", "shop"]).run()?.expect_code(0)?;
 assert_eq!(clusters[0].writes(before)?.len(), 1);
@@ -22,7 +22,6 @@ assert_eq!(clusters[0].writes(before)?.len(), 1);
 mod audit;
 mod daemon;
 mod etcd;
-mod kubeconfig;
 mod openshift;
 mod server;
 #[cfg(test)]
@@ -41,15 +40,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
-use crate::{
-    block_on,
+use crate::{block_on, process::Program, real::tool};
+use fakes::{
     certificates::{Authority, Identity},
-    process::Program,
-    real::tool,
+    kubeconfig::{Access, Credential, Kubeconfig},
 };
 
 pub use audit::{Mark, Request};
-pub use kubeconfig::{Access, Credential, Kubeconfig};
 
 use daemon::Daemon;
 use etcd::Etcd;
@@ -93,7 +90,7 @@ impl Cluster {
         };
         cluster.restart()?;
         let file = cluster.file("kubeconfig");
-        let admin = Kubeconfig::merged(&[&cluster]).current(name);
+        let admin = Self::kubeconfig_of(&[&cluster]).current(name);
         admin.write(&file)?;
         Ok(cluster)
     }
@@ -114,6 +111,11 @@ impl Cluster {
             });
             started.collect::<Vec<_>>().into_iter().collect()
         })
+    }
+
+    /// One kubeconfig with the administrator's context of each; none is current.
+    pub fn kubeconfig_of(clusters: &[&Self]) -> Kubeconfig {
+        clusters.iter().map(|cluster| cluster.admin()).collect()
     }
 
     /// Its name, which is that of its context in every kubeconfig.

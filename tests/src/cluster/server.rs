@@ -16,7 +16,8 @@ use reqwest::{
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::{Cluster, audit, daemon::Daemon, etcd::Etcd};
-use crate::{block_on, certificates::Authority, real::tool};
+use crate::{block_on, real::tool};
+use fakes::certificates::Authority;
 
 /// Of the user `harness`, who may do everything and leaves no trace in the audit log.
 const HARNESS_TOKEN: &str = "harness-itself";

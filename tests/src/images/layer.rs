@@ -234,28 +234,3 @@ fn gzip_stored(plain: &[u8]) -> Vec<u8> {
     out.extend_from_slice(&crc.amount().to_le_bytes());
     out
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn layers_are_gzip_tars_and_never_change() -> Result<(), Box<dyn std::error::Error>> {
-        let layer = Layer::new(7, 200_000)?;
-        let Content::Memory(bytes) = &layer.blob.content else {
-            return Err("not in memory".into());
-        };
-        let mut plain = Vec::new();
-        io::copy(
-            &mut flate2::read::GzDecoder::new(bytes.as_ref()),
-            &mut plain,
-        )?;
-        assert_eq!(Digest::of(&plain), layer.diff_id);
-        assert!(tar::Archive::new(plain.as_slice()).entries()?.count() > 0);
-        assert_eq!(
-            layer.blob.digest.to_string(),
-            "sha256:845b881a20c66400d359410eb9bb9b24a09ff30e99f0da738de0bdb46b319266"
-        );
-        Ok(())
-    }
-}

@@ -16,7 +16,7 @@ use reqwest::{
 use schema::{Digest, Repository};
 
 use super::{Blob, Content, Image, Set};
-use crate::registry::Embedded;
+use fakes::FakeRegistry;
 
 /// A registry that images are pushed to over HTTP.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub struct Remote {
     /// What talks to it; holds extra roots where needed.
     pub client: Client,
     /// User and password.
-    pub login: Option<crate::registry::Login>,
+    pub login: Option<fakes::registry::Login>,
 }
 
 impl Remote {
@@ -86,7 +86,7 @@ impl Remote {
 
 impl Image {
     /// Places the image in an embedded registry, unlogged.
-    pub fn place(&self, registry: &Embedded) -> Result<()> {
+    pub fn place(&self, registry: &FakeRegistry) -> Result<()> {
         for blob in &self.blobs {
             match &blob.content {
                 Content::File(path) => {
@@ -151,7 +151,7 @@ impl Image {
 
 impl Set {
     /// Places every image in an embedded registry, unlogged.
-    pub fn place(&self, registry: &Embedded) -> Result<()> {
+    pub fn place(&self, registry: &FakeRegistry) -> Result<()> {
         self.images
             .iter()
             .try_for_each(|image| image.place(registry))

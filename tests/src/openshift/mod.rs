@@ -7,9 +7,9 @@ signatures lie in stores on the web. Here is all of that, made from a [`ReleaseS
 ```no_run
 # fn main() -> anyhow::Result<()> {
 use tests::openshift::{ReleaseSpec, SignatureStore, Signer};
-use tests::registry::{Embedded, Settings};
+use fakes::{FakeRegistry, registry::Settings};
 
-let registry = Embedded::start(Settings::default())?;
+let registry = FakeRegistry::start(Settings::default())?;
 let signer = Signer::new(1)?;
 let release = ReleaseSpec::new("4.3.0")
     .components(5)
@@ -33,8 +33,6 @@ mod server;
 mod sign;
 mod spec;
 mod store;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 

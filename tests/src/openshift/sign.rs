@@ -199,16 +199,6 @@ mod tests {
 
     const IDENTITY: &str = "quay.io/openshift-release-dev/ocp-release:4.3.0-x86_64";
 
-    #[test]
-    fn keys_and_signatures_follow_from_their_seed() -> Result<()> {
-        let digest = Digest::of(b"a release");
-        let (one, same, other) = (Signer::new(1)?, Signer::new(1)?, Signer::new(2)?);
-        assert_eq!(one.public_armored()?, same.public_armored()?);
-        assert_eq!(one.sign(&digest, IDENTITY)?, same.sign(&digest, IDENTITY)?);
-        assert_ne!(one.fingerprint(), other.fingerprint());
-        Ok(())
-    }
-
     /// GnuPG reads what was signed out of every kind of message, and says whose key it was.
     #[test]
     fn gnupg_takes_the_signatures() -> Result<()> {

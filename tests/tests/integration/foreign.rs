@@ -4,19 +4,19 @@ them; a list that has one of those beside the Linux images must not fail for it.
 */
 
 use anyhow::{Result, ensure};
+use fakes::{FakeRegistry, registry::Settings};
 use schema::{Digest, MediaType, Repository, Tag};
 use serde_json::{Value, json};
-use tests::registry::{Embedded, Settings};
 
-use crate::support::Desk;
+use crate::desk::Desk;
 
 const FOREIGN: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
 
 /// A source with a list of a Linux and a Windows image, and a server that has the layer of the latter.
 struct Site {
     desk: Desk,
-    source: Embedded,
-    web: Embedded,
+    source: FakeRegistry,
+    web: FakeRegistry,
     layer: Digest,
     repository: Repository,
     tag: Tag,
@@ -25,8 +25,8 @@ struct Site {
 impl Site {
     fn new() -> Result<Self> {
         let (source, web) = (
-            Embedded::start(Settings::default())?,
-            Embedded::start(Settings::default())?,
+            FakeRegistry::start(Settings::default())?,
+            FakeRegistry::start(Settings::default())?,
         );
         let (repository, tag): (Repository, Tag) = ("team/app".parse()?, "v1".parse()?);
         let bytes = vec![7; 300_000];
@@ -96,7 +96,7 @@ fn a_foreign_layer_comes_from_its_address_where_that_may_be_asked() -> Result<()
     let said = site.build(&["--allow-foreign-host", &host])?;
     ensure!(said.contains("foreign layer"), "{said}");
     assert_eq!(site.missing()?, Value::Null);
-    let target = Embedded::start(Settings::default())?;
+    let target = FakeRegistry::start(Settings::default())?;
     site.desk
         .pushed(&site.desk.at("a.tar"), &target.host(), &[])?;
     target.check_complete(&site.repository, &site.tag)
@@ -116,7 +116,7 @@ fn a_foreign_layer_that_cannot_be_had_is_left_out_and_said_ever_after() -> Resul
         assert_eq!(missing[0]["blob"], site.layer.to_string(), "{missing}");
         // Registries take such a manifest without the blob, from a file as from a pipe.
         for pipe in [false, true] {
-            let target = Embedded::start(Settings::default())?;
+            let target = FakeRegistry::start(Settings::default())?;
             let bundle = site.desk.at("a.tar");
             let push = match pipe {
                 true => site
@@ -148,7 +148,7 @@ fn what_the_registry_holds_of_a_foreign_layer_is_taken_from_there() -> Result<()
 fn a_registry_that_takes_no_foreign_layers_is_told_with_its_setting() -> Result<()> {
     let site = Site::new()?;
     site.build(&[])?;
-    let target = Embedded::start(Settings {
+    let target = FakeRegistry::start(Settings {
         foreign_layers: false,
         ..Settings::default()
     })?;

@@ -2,8 +2,8 @@
 The programs as their users meet them, run as processes. One test binary: it is linked once.
 */
 
-mod producer;
-mod support;
+mod desk;
+mod outcome;
 
 // What is promised, on real components.
 mod demo;
@@ -20,8 +20,9 @@ mod openshift_import;
 mod clusters;
 mod readers;
 
-// The bytes of a bundle, and what happens when one of them is another.
+// The bytes of a bundle, and what happens when one of them is another; and of everything else that others write.
 mod format;
+mod parsers;
 mod tamper;
 
 // The way to registries, as Go's programs go it.
@@ -34,7 +35,5 @@ mod shared_machine;
 mod troubles;
 mod words;
 
-// The harness itself, where a fault in it would hide one in the programs.
-mod harness_embedded;
-mod harness_faults;
-mod harness_images;
+// The fakes and what is made here, beside what they imitate: a fault in them would hide one in the programs.
+mod fidelity;

@@ -9,12 +9,10 @@ its place, every config twice), and 446 to push (246 HEADs of what could not be 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use tests::{
-    images::{Format, Image, Layer, Set},
-    registry::{Embedded, LoggedRequest, Settings},
-};
+use fakes::{FakeRegistry, LoggedRequest, registry::Settings};
+use tests::images::{Format, Image, Layer, Set};
 
-use crate::producer::Desk;
+use crate::desk::Desk;
 
 /// As the benchmark's set: 40 repositories, four base layers of ten images each, 42 layers of their own; only smaller.
 fn forty() -> Result<Set> {
@@ -69,9 +67,10 @@ fn build(desk: &Desk, set: &Set) -> Result<()> {
     let host = desk.source.host();
     let images = set.images.iter();
     let images = images.flat_map(|image| ["--image".to_owned(), image.reference(&host)]);
-    let output = desk.path("set.tar");
+    let output = desk.at("set.tar");
     let program = desk
-        .build(images)?
+        .build()?
+        .args(images)
         .args(["-o".as_ref(), output.as_os_str()]);
     program.run()?.expect_code(0)?;
     Ok(())
@@ -79,7 +78,7 @@ fn build(desk: &Desk, set: &Set) -> Result<()> {
 
 #[test]
 fn forty_images_are_built_with_what_they_need() -> Result<()> {
-    let (desk, set) = (Desk::with(plain())?, forty()?);
+    let (desk, set) = (Desk::with_source(plain())?, forty()?);
     set.place(&desk.source)?;
     build(&desk, &set)?;
     let requests = desk.source.requests();
@@ -98,12 +97,12 @@ fn forty_images_are_built_with_what_they_need() -> Result<()> {
 
 #[test]
 fn forty_images_are_pushed_with_what_they_need() -> Result<()> {
-    let (desk, set) = (Desk::with(plain())?, forty()?);
+    let (desk, set) = (Desk::with_source(plain())?, forty()?);
     set.place(&desk.source)?;
     build(&desk, &set)?;
-    let target = Embedded::start(plain())?;
-    let bundle = desk.path("set.tar");
-    desk.push(&bundle, &target)?.run()?.expect_code(0)?;
+    let target = FakeRegistry::start(plain())?;
+    let bundle = desk.at("set.tar");
+    desk.push(&bundle, &target.host())?.run()?.expect_code(0)?;
     // A list tells that a repository is new; the first is found out by its tag. Blobs go once, 36 times a base is mounted.
     let (manifests, others): (Vec<_>, Vec<_>) = target
         .requests()
@@ -125,7 +124,7 @@ fn forty_images_are_pushed_with_what_they_need() -> Result<()> {
         target.check_complete(&image.repository, tag)?;
     }
     let before = target.requests().len();
-    desk.push(&bundle, &target)?.run()?.expect_code(0)?;
+    desk.push(&bundle, &target.host())?.run()?.expect_code(0)?;
     let expected = [("HEAD blobs", 86 + 36), ("HEAD manifests", 80)];
     asked(&target.requests()[before..], &expected);
     Ok(())
@@ -138,7 +137,7 @@ fn attachments_are_found_with_few_questions() -> Result<()> {
             referrers,
             ..plain()
         };
-        let desk = Desk::with(settings)?;
+        let desk = Desk::with_source(settings)?;
         let machines = [
             ("amd64", vec![Layer::new(1, 900)?]),
             ("arm64", vec![Layer::new(2, 900)?]),
@@ -156,8 +155,8 @@ fn attachments_are_found_with_few_questions() -> Result<()> {
             .iter()
             .try_for_each(|image| image.place(&desk.source))?;
         desk.build_image(&image, "a.tar")?.run()?.expect_code(0)?;
-        let target = Embedded::start(Settings::default())?;
-        desk.push(&desk.path("a.tar"), &target)?
+        let target = FakeRegistry::start(Settings::default())?;
+        desk.push(&desk.at("a.tar"), &target.host())?
             .run()?
             .expect_code(0)?;
         let tag = signature.tag.clone().context("a tag")?;
@@ -189,7 +188,7 @@ fn attachments_are_found_with_few_questions() -> Result<()> {
 /// Caches that pull through list what somebody has pulled. What they do not list is found all the same.
 #[test]
 fn a_list_that_lacks_a_signature_is_not_believed() -> Result<()> {
-    let desk = Desk::with(Settings {
+    let desk = Desk::with_source(Settings {
         unlisted: Some(".sig".to_owned()),
         ..plain()
     })?;
@@ -200,8 +199,8 @@ fn a_list_that_lacks_a_signature_is_not_believed() -> Result<()> {
     let kinds = kinds(&desk.source.requests());
     // Both manifests are asked about tag by tag.
     assert_eq!(kinds["HEAD manifests"], 6, "{kinds:?}");
-    let target = Embedded::start(Settings::default())?;
-    desk.push(&desk.path("a.tar"), &target)?
+    let target = FakeRegistry::start(Settings::default())?;
+    desk.push(&desk.at("a.tar"), &target.host())?
         .run()?
         .expect_code(0)?;
     let tag = signature.tag.context("a tag")?;
@@ -212,7 +211,7 @@ fn a_list_that_lacks_a_signature_is_not_believed() -> Result<()> {
 /// A list in pages is given up after the first: there may be a hundred thousand tags.
 #[test]
 fn a_long_list_of_tags_is_not_read() -> Result<()> {
-    let desk = Desk::with(Settings {
+    let desk = Desk::with_source(Settings {
         tags_page: 3,
         ..plain()
     })?;
@@ -262,7 +261,7 @@ fn blobs_in_a_repository_that_seems_absent_are_not_sent_again() -> Result<()> {
     let desk = Desk::new()?;
     let image = desk.image("shop/app", "v1", 1, 90_000)?;
     desk.build_image(&image, "a.tar")?.run()?.expect_code(0)?;
-    let target = Embedded::start(Settings {
+    let target = FakeRegistry::start(Settings {
         untagged_is_unknown: true,
         ..plain()
     })?;
@@ -274,7 +273,7 @@ fn blobs_in_a_repository_that_seems_absent_are_not_sent_again() -> Result<()> {
             layer.digest
         }
     };
-    desk.push(&desk.path("a.tar"), &target)?
+    desk.push(&desk.at("a.tar"), &target.host())?
         .run()?
         .expect_code(0)?;
     target.check_complete(&image.repository, image.tag.as_ref().context("a tag")?)?;

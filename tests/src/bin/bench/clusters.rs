@@ -14,12 +14,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use fakes::{Action, FakeFleet, Fault, Faults};
 use schema::text::human_bytes;
 use serde_json::{Value, json};
-use tests::{
-    process::Program,
-    standin::{Action, Fault, Faults, Standin},
-};
+use tests::process::Program;
 
 use super::measure::{Contender, Report, Run, timed};
 
@@ -254,7 +252,7 @@ impl Clusters {
         fs::create_dir(directory)?;
         let mut command = Command::new(std::env::current_exe()?);
         command
-            .arg("standin")
+            .arg("fleet")
             .arg(directory)
             .args(hanging.map(|cluster| cluster.to_string()));
         let mut child = command
@@ -304,24 +302,24 @@ pub fn stand_in(directory: &Path, hanging: Option<usize>) -> Result<()> {
     let third = 0.01 / 3.0;
     let mut faults = Faults::default().latency(Duration::from_millis(20)).seed(4);
     if let Some(cluster) = hanging {
-        faults = faults.with(Fault::of(Action::Hang).clusters([cluster]));
+        faults = faults.with(Fault::of(Action::hang()).clusters([cluster]));
     }
     for action in [
-        Action::RetryAfter(429, 1),
-        Action::Status(500),
-        Action::CutBefore,
+        Action::retry_after(429, 1),
+        Action::status(500),
+        Action::Break,
     ] {
         faults = faults.with(Fault::of(action).share(third));
     }
-    let standin = Standin::start(CLUSTERS, faults)?;
+    let fleet = FakeFleet::start(CLUSTERS, faults)?;
     let kubeconfig = directory.join("kubeconfig");
-    standin.kubeconfig(&kubeconfig)?;
-    standin.clusters_yaml(&directory.join("CLUSTERS.yaml"), &kubeconfig, 1, json!({}))?;
+    fleet.kubeconfig(&kubeconfig)?;
+    fleet.clusters_yaml(&directory.join("CLUSTERS.yaml"), &kubeconfig, 1, json!({}))?;
     println!("ready");
     for line in std::io::stdin().lines() {
         line?;
-        let summary = standin.summary();
-        standin.forget();
+        let summary = fleet.summary();
+        fleet.forget();
         let spans = summary.spans.iter().map(|(cluster, span)| {
             let times = json!([span.first.as_secs_f64(), span.last.as_secs_f64()]);
             (cluster.to_string(), times)

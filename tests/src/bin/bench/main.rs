@@ -90,7 +90,7 @@ enum Helper {
     RooflinePut { list: PathBuf },
     /// Be many clusters
     #[command(hide = true)]
-    Standin {
+    FakeFleet {
         directory: PathBuf,
         hanging: Option<usize>,
     },
@@ -104,7 +104,7 @@ fn main() -> Result<()> {
     match &options.helper {
         Some(Helper::RooflineFetch { list, out }) => return roofline::fetch(list, out),
         Some(Helper::RooflinePut { list }) => return roofline::put(list),
-        Some(Helper::Standin { directory, hanging }) => {
+        Some(Helper::FakeFleet { directory, hanging }) => {
             return clusters::stand_in(directory, *hanging);
         }
         None => {}

@@ -5,11 +5,11 @@ Peak memory of every step, for the two bundles that would show it growing: one h
 use std::{fs, path::Path};
 
 use anyhow::Result;
+use fakes::{FakeRegistry, registry::Settings};
 use schema::text::human_bytes;
 use tests::{
     images::Set,
     process::{Output, Program},
-    registry::{Embedded, Settings},
 };
 
 use super::measure::{Report, clear};
@@ -38,7 +38,7 @@ pub fn run(work: &Path, report: &mut Report) -> Result<()> {
 
 fn one(what: &str, set: &Set, work: &Path, report: &mut Report) -> Result<()> {
     println!("\nmemory: {what}");
-    let source = Embedded::start(Settings::default())?;
+    let source = FakeRegistry::start(Settings::default())?;
     set.place(&source)?;
     let (key, public) = (work.join("memory.pem"), work.join("memory.pub.pem"));
     let (spec, bundle) = (work.join("memory.yaml"), work.join("memory.tar"));
@@ -109,7 +109,7 @@ fn into_registry(work: &Path, job: impl FnOnce(&str) -> Result<()>) -> Result<()
         directory: Some(directory.clone()),
         ..Settings::default()
     };
-    let registry = Embedded::start(settings)?;
+    let registry = FakeRegistry::start(settings)?;
     let done = job(&registry.host());
     drop(registry);
     clear(&directory)?;

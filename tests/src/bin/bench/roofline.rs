@@ -111,7 +111,7 @@ struct Connection {
 
 /// The part of an answer's head that matters here.
 #[derive(Debug, Default)]
-struct Answer {
+struct ResponseHead {
     status: u16,
     length: u64,
     location: String,
@@ -135,13 +135,13 @@ impl Connection {
         Ok(self.stream.get_mut().write_all(head.as_bytes())?)
     }
 
-    fn answer(&mut self) -> Result<Answer> {
+    fn answer(&mut self) -> Result<ResponseHead> {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
         let status = line.split(' ').nth(1).context("not HTTP")?.parse()?;
-        let mut answer = Answer {
+        let mut answer = ResponseHead {
             status,
-            ..Answer::default()
+            ..ResponseHead::default()
         };
         loop {
             line.clear();

@@ -8,11 +8,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use fakes::{FakeRegistry, registry::Settings};
 use schema::{Digest, Repository, Tag};
-use tests::{
-    openshift::{Release, ReleaseSpec, SignatureStore, Signer},
-    registry::{Embedded, Settings},
-};
+use tests::openshift::{Release, ReleaseSpec, SignatureStore, Signer};
 
 use super::stage::{Stage, shown, step};
 
@@ -24,7 +22,7 @@ const IMAGES: &str = "mirror/openshift/release-images";
 pub fn tell(stage: &Stage) -> Result<()> {
     let vendor = Vendor::open(stage)?;
     vendor.build()?;
-    let inside = Embedded::start(Settings::default())?;
+    let inside = FakeRegistry::start(Settings::default())?;
     vendor.import(&inside)?;
     vendor.check_registry(&inside)?;
     vendor.check_config(&inside)
@@ -36,13 +34,13 @@ struct Vendor<'a> {
     release: Release,
     store: SignatureStore,
     /// Serves the release for as long as this lives.
-    _outside: Embedded,
+    _outside: FakeRegistry,
 }
 
 impl<'a> Vendor<'a> {
     fn open(stage: &'a Stage) -> Result<Self> {
         step("Outside: an OpenShift release, and a store with signatures of releases");
-        let outside = Embedded::start(Settings::default())?;
+        let outside = FakeRegistry::start(Settings::default())?;
         let signer = Signer::new(1)?;
         let key = signer.public_armored()?;
         let store = SignatureStore::new(stage.dir.join("signatures"))?;
@@ -108,7 +106,7 @@ impl<'a> Vendor<'a> {
         Ok(())
     }
 
-    fn import(&self, inside: &Embedded) -> Result<()> {
+    fn import(&self, inside: &FakeRegistry) -> Result<()> {
         step(
             "Inside: the release into the site's registry, and for clusters, what they have to be told",
         );
@@ -140,7 +138,7 @@ impl<'a> Vendor<'a> {
         Ok(())
     }
 
-    fn check_registry(&self, inside: &Embedded) -> Result<()> {
+    fn check_registry(&self, inside: &FakeRegistry) -> Result<()> {
         let (release, alone): (Repository, Repository) = (RELEASE.parse()?, IMAGES.parse()?);
         let tag = &self.release.tag;
         let own = self.release.digest();
@@ -167,7 +165,7 @@ impl<'a> Vendor<'a> {
         Ok(())
     }
 
-    fn check_config(&self, inside: &Embedded) -> Result<()> {
+    fn check_config(&self, inside: &FakeRegistry) -> Result<()> {
         let files = files(&self.stage.dir.join("for-clusters"))?;
         let with = |text: &str| {
             let mut holders = files.iter().filter(|(_, held)| held.contains(text));

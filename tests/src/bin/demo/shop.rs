@@ -5,10 +5,8 @@ A shop with two images and their manifests: across the gap, into the site's regi
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use tests::{
-    images::{Content, Format, Image, Layer, Set},
-    registry::{Embedded, LoggedRequest, Settings},
-};
+use fakes::{FakeRegistry, LoggedRequest, registry::Settings};
+use tests::images::{Content, Format, Image, Layer, Set};
 
 use super::stage::{Stage, shown, step};
 
@@ -19,7 +17,7 @@ pub fn tell(stage: &Stage) -> Result<()> {
     shop.build()?;
     shop.verify()?;
     shop.inspect()?;
-    let inside = Embedded::start(Settings::default())?;
+    let inside = FakeRegistry::start(Settings::default())?;
     shop.push(&inside)?;
     shop.push_again(&inside)?;
     shop.extract()?;
@@ -30,7 +28,7 @@ pub fn tell(stage: &Stage) -> Result<()> {
 struct Shop<'a> {
     stage: &'a Stage,
     set: Set,
-    outside: Embedded,
+    outside: FakeRegistry,
 }
 
 impl<'a> Shop<'a> {
@@ -52,7 +50,7 @@ impl<'a> Shop<'a> {
         let set = Set {
             images: vec![app, web, signature],
         };
-        let outside = Embedded::start(Settings::default())?;
+        let outside = FakeRegistry::start(Settings::default())?;
         set.place(&outside)?;
         let host = outside.host();
         println!(
@@ -155,7 +153,7 @@ impl<'a> Shop<'a> {
         Ok(())
     }
 
-    fn push(&self, inside: &Embedded) -> Result<()> {
+    fn push(&self, inside: &FakeRegistry) -> Result<()> {
         step("Inside: the images go into the site's own registry");
         self.push_to(inside, "bundle.tar", 0)?;
         for image in &self.set.images {
@@ -174,7 +172,7 @@ impl<'a> Shop<'a> {
         Ok(())
     }
 
-    fn push_again(&self, inside: &Embedded) -> Result<()> {
+    fn push_again(&self, inside: &FakeRegistry) -> Result<()> {
         step("Inside: the same again; what is there is not sent twice");
         let before = inside.requests().len();
         self.push_to(inside, "bundle.tar", 0)?;
@@ -243,14 +241,14 @@ impl<'a> Shop<'a> {
             said.contains("v2/shop/"),
             "the refusal does not name the entry"
         );
-        let elsewhere = Embedded::start(Settings::default())?;
+        let elsewhere = FakeRegistry::start(Settings::default())?;
         self.push_to(&elsewhere, "altered.tar", 11)?;
         ensure!(!elsewhere.has_tags(), "an altered bundle was tagged");
         println!("  checked: exit code 11 both times, and the registry has no tag");
         Ok(())
     }
 
-    fn push_to(&self, registry: &Embedded, bundle: &str, code: i32) -> Result<String> {
+    fn push_to(&self, registry: &FakeRegistry, bundle: &str, code: i32) -> Result<String> {
         let (bundle, key, host) = (
             self.stage.at(bundle),
             self.stage.at("key.pub.pem"),

@@ -4,13 +4,11 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use fakes::{FakeFleet, Faults};
 use serde_json::{Value, json};
-use tests::{
-    needs,
-    standin::{Faults, Standin},
-};
+use tests::needs;
 
-use super::{Account, Site, map, map_at, real, says};
+use super::{Report, Site, map, map_at, real, says};
 
 fn site() -> Result<Site> {
     Site::new(&[
@@ -27,8 +25,8 @@ fn site() -> Result<Site> {
 #[test]
 fn a_dry_run_of_the_client_asks_nobody() -> Result<()> {
     let site = site()?;
-    let standin = Standin::start(2, Faults::default())?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+    let fleet = FakeFleet::start(2, Faults::default())?;
+    fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
     for flag in ["--dry-run", "--dry-run=client"] {
         let listed = site.applied(&["c0", "c1"], &[flag], 0)?.0;
         let objects = listed["objects"].as_array().context("no objects")?;
@@ -42,7 +40,7 @@ fn a_dry_run_of_the_client_asks_nobody() -> Result<()> {
     // It needs no cluster at all.
     let text = site.apply(&["--dry-run"])?.run()?.expect_code(0)?.text();
     assert!(text.contains("config/eu/a.yaml"), "{text}");
-    let summary = standin.summary();
+    let summary = fleet.summary();
     assert_eq!((summary.requests, summary.connections), (0, 0));
     Ok(())
 }
@@ -56,13 +54,13 @@ fn a_dry_run_of_the_server_changes_nothing() -> Result<()> {
     site.contexts([east.admin()])?;
     east.apply(&map("default", "b", "1"))?;
     let mark = east.mark()?;
-    let account = site.applied(&["east"], &["--dry-run=server"], 0)?;
+    let outcome = site.applied(&["east"], &["--dry-run=server"], 0)?;
     // `b` has the right content, but this manager does not hold it yet.
     assert_eq!(
-        account.actions("east")?,
+        outcome.actions("east")?,
         ["a created", "b configured", "c created", "d created"]
     );
-    assert_eq!(account.0["dry_run"], true);
+    assert_eq!(outcome.0["dry_run"], true);
     assert_eq!(east.writes(mark)?, []);
     assert_eq!(east.get(&map_at("default", "a"))?, None);
     Ok(())
@@ -85,8 +83,8 @@ fn only_what_is_meant_is_applied() -> Result<()> {
             "b c",
         ),
     ] {
-        let standin = Standin::start(1, Faults::default())?;
-        standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+        let fleet = FakeFleet::start(1, Faults::default())?;
+        fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
         let code = if expected.is_empty() { 2 } else { 0 };
         let output = site.to(&["c0"], flags)?.run()?.expect_code(code)?;
         let there = |name: &str| {
@@ -97,7 +95,7 @@ fn only_what_is_meant_is_applied() -> Result<()> {
             ];
             places
                 .iter()
-                .filter_map(|place| standin.get(0, place))
+                .filter_map(|place| fleet.get(0, place))
                 .any(|object| object["metadata"]["name"] == name)
         };
         let found: Vec<&str> = ["a", "b", "c", "d"]
@@ -107,7 +105,7 @@ fn only_what_is_meant_is_applied() -> Result<()> {
         assert_eq!(found.join(" "), expected, "{flags:?}");
         if code == 0 {
             assert_eq!(
-                Account::of(&output)?.actions("c0")?.len(),
+                Report::of(&output)?.actions("c0")?.len(),
                 found.len(),
                 "{flags:?}"
             );
@@ -120,8 +118,8 @@ fn only_what_is_meant_is_applied() -> Result<()> {
 #[test]
 fn what_clusters_would_get_is_written_and_nobody_asked() -> Result<()> {
     let site = site()?;
-    let standin = Standin::start(2, Faults::default())?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+    let fleet = FakeFleet::start(2, Faults::default())?;
+    fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
     site.clusters(
         "kubeconfig: kubeconfig
 clusters:
@@ -179,11 +177,11 @@ overlays:
     );
     assert!(text("c1/config/us/b.yaml")?.contains("a: other"));
     assert_eq!(files, rendered("second")?);
-    assert_eq!(standin.summary().connections, 0);
+    assert_eq!(fleet.summary().connections, 0);
     // What is applied is the same.
     site.to_all(&[])?.run()?.expect_code(0)?;
     let value = |cluster| {
-        standin
+        fleet
             .get(cluster, &map_at("default", "b"))
             .map(|map| map["data"]["a"].clone())
     };
@@ -191,7 +189,7 @@ overlays:
         (value(0), value(1)),
         (Some(Value::from("1")), Some("other".into()))
     );
-    assert_eq!(standin.get(1, &map_at("default", "a")), None);
+    assert_eq!(fleet.get(1, &map_at("default", "a")), None);
     Ok(())
 }
 
@@ -204,13 +202,13 @@ fn what_is_left_out_is_not_written_either() -> Result<()> {
         map("kube-system", "left-out", "1")
     );
     let site = Site::new(&[("both.yaml", &both)])?;
-    let standin = Standin::start(1, Faults::default())?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+    let fleet = FakeFleet::start(1, Faults::default())?;
+    fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
     let tree = site.desk.at("tree");
     let render = site.to(&["c0"], &["--exclude", "namespace=kube-system"])?;
     let render = render.args(["--render-to-dir".as_ref(), tree.as_path()]);
     let output = render.run()?.expect_code(0)?;
-    assert_eq!(Account::of(&output)?.0["files"], 1);
+    assert_eq!(Report::of(&output)?.0["files"], 1);
     let text = fs::read_to_string(tree.join("c0/config/both.yaml"))?;
     assert!(
         text.contains("kept") && !text.contains("left-out"),

@@ -3,27 +3,25 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use fakes::{Action, FakeFleet, Fault, Faults};
 use serde_json::json;
-use tests::{
-    process::Output,
-    standin::{Action, Fault, Faults, Standin},
-};
+use tests::process::Output;
 
-use super::{Account, Site, map, map_at};
+use super::{Report, Site, map, map_at};
 
 const CLUSTERS: usize = 12;
 const OBJECTS: usize = 12;
 
 /// Clusters that answer slowly enough to be interrupted.
-fn start(site: &Site) -> Result<Standin> {
-    let standin = Standin::start(
+fn start(site: &Site) -> Result<FakeFleet> {
+    let fleet = FakeFleet::start(
         CLUSTERS,
         Faults::default().latency(Duration::from_millis(20)),
     )?;
     let kubeconfig = site.desk.at("kubeconfig");
-    standin.kubeconfig(&kubeconfig)?;
-    standin.clusters_yaml(&site.desk.at("CLUSTERS.yaml"), &kubeconfig, 1, json!({}))?;
-    Ok(standin)
+    fleet.kubeconfig(&kubeconfig)?;
+    fleet.clusters_yaml(&site.desk.at("CLUSTERS.yaml"), &kubeconfig, 1, json!({}))?;
+    Ok(fleet)
 }
 
 fn site() -> Result<Site> {
@@ -43,12 +41,12 @@ fn site() -> Result<Site> {
 }
 
 /// How many objects are there.
-fn there(standin: &Standin) -> usize {
+fn there(fleet: &FakeFleet) -> usize {
     let places =
         (0..CLUSTERS).flat_map(|cluster| (0..OBJECTS).map(move |number| (cluster, number)));
     places
         .filter(|(cluster, number)| {
-            standin
+            fleet
                 .get(*cluster, &map_at("default", &format!("map-{number}")))
                 .is_some()
         })
@@ -56,19 +54,19 @@ fn there(standin: &Standin) -> usize {
 }
 
 /// Runs once more: what is left is done, what is done is not done again.
-fn converges(site: &Site, standin: &Standin) -> Result<()> {
-    let before = there(standin);
-    standin.forget();
-    let account = Account::of(
+fn converges(site: &Site, fleet: &FakeFleet) -> Result<()> {
+    let before = there(fleet);
+    fleet.forget();
+    let outcome = Report::of(
         &site
             .to_all(&["--max-parallel", "3"])?
             .run()?
             .expect_code(0)?,
     )?;
-    assert_eq!(there(standin), CLUSTERS * OBJECTS);
+    assert_eq!(there(fleet), CLUSTERS * OBJECTS);
     let mut created = 0;
     for cluster in 0..CLUSTERS {
-        let actions = account.actions(&format!("c{cluster}"))?;
+        let actions = outcome.actions(&format!("c{cluster}"))?;
         ensure!(
             actions
                 .iter()
@@ -81,9 +79,9 @@ fn converges(site: &Site, standin: &Standin) -> Result<()> {
             .count();
     }
     assert_eq!(created, CLUSTERS * OBJECTS - before);
-    assert_eq!(standin.summary().writes, created as u64);
+    assert_eq!(fleet.summary().writes, created as u64);
     for (cluster, number) in [(0, 0), (CLUSTERS - 1, OBJECTS - 1)] {
-        let object = standin.get(cluster, &map_at("default", &format!("map-{number}")));
+        let object = fleet.get(cluster, &map_at("default", &format!("map-{number}")));
         let managers =
             object.and_then(|object| Some(object["metadata"]["managedFields"].as_array()?.len()));
         assert_eq!(managers, Some(1));
@@ -95,91 +93,91 @@ fn converges(site: &Site, standin: &Standin) -> Result<()> {
 fn killed_in_the_middle() -> Result<()> {
     let site = site()?;
     for writes in [1, 30, 100] {
-        let standin = start(&site)?;
+        let fleet = start(&site)?;
         let run = site.to_all(&["--max-parallel", "3"])?;
-        let killed = run.kill_when(|| standin.summary().writes >= writes)?;
+        let killed = run.kill_when(|| fleet.summary().writes >= writes)?;
         ensure!(killed.signal == Some(9), "{}", killed.stderr);
-        ensure!(there(&standin) < CLUSTERS * OBJECTS, "it was done before");
-        converges(&site, &standin)?;
+        ensure!(there(&fleet) < CLUSTERS * OBJECTS, "it was done before");
+        converges(&site, &fleet)?;
     }
     Ok(())
 }
 
-/// Nothing was changed yet, so nothing has to end; the account is there nevertheless.
+/// Nothing was changed yet, so nothing has to end; the report is there nevertheless.
 #[test]
 fn interrupted_while_it_looks_it_ends_at_once() -> Result<()> {
     let site = site()?;
-    let standin = start(&site)?;
-    standin.set_faults(Faults::default().with(Fault::of(Action::Hang).clusters([1])));
+    let fleet = start(&site)?;
+    fleet.set_faults(Faults::default().with(Fault::of(Action::hang()).clusters([1])));
     let run = site.to_all(&["--request-timeout", "9m"])?;
     let ended = run
-        .interrupt_when(|| standin.summary().requests >= 1)?
+        .interrupt_when(|| fleet.summary().requests >= 1)?
         .expect_code(41)?;
-    let account = Account::of(&ended)?;
+    let outcome = Report::of(&ended)?;
     for cluster in ["c0", "c1"] {
-        assert_eq!(account.state(cluster)?, "stopped");
-        super::says(account.reason(cluster)?, &["before anything was changed"]);
+        assert_eq!(outcome.state(cluster)?, "stopped");
+        super::says(outcome.reason(cluster)?, &["before anything was changed"]);
     }
-    assert_eq!(standin.summary().writes, 0);
+    assert_eq!(fleet.summary().writes, 0);
     Ok(())
 }
 
 #[test]
 fn interrupted_it_ends_what_it_began_and_says_what_is_left() -> Result<()> {
     let site = site()?;
-    let standin = start(&site)?;
+    let fleet = start(&site)?;
     let report = site.desk.at("report.json");
     let run = site
         .to_all(&["--max-parallel", "3", "--report"])?
         .args([&report]);
     let ended: Output = run
-        .interrupt_when(|| standin.summary().writes >= 20)?
+        .interrupt_when(|| fleet.summary().writes >= 20)?
         .expect_code(40)?;
-    let account = Account::of(&ended)?;
+    let outcome = Report::of(&ended)?;
     let states: Vec<&str> = (0..CLUSTERS)
-        .map(|cluster| account.state(&format!("c{cluster}")))
+        .map(|cluster| outcome.state(&format!("c{cluster}")))
         .collect::<Result<_>>()?;
     let count = |state: &str| states.iter().filter(|one| **one == state).count();
     ensure!(count("done") > 0 && count("stopped") > 0, "{states:?}");
     for (cluster, state) in states.iter().enumerate() {
         let whole = (0..OBJECTS).all(|number| {
-            standin
+            fleet
                 .get(cluster, &map_at("default", &format!("map-{number}")))
                 .is_some()
         });
         ensure!(whole == (*state == "done"), "c{cluster} is {state}");
     }
     // What is left is in the report.
-    standin.forget();
+    fleet.forget();
     let retry = site
         .to_all(&["--retry-failed"])?
         .args([&report])
         .run()?
         .expect_code(0)?;
     assert_eq!(
-        Account::of(&retry)?.0["clusters"].as_array().map(Vec::len),
+        Report::of(&retry)?.0["clusters"].as_array().map(Vec::len),
         Some(count("stopped") + count("failed"))
     );
-    converges(&site, &standin)
+    converges(&site, &fleet)
 }
 
 /// While clusters are only looked at, there is nothing to end in order.
 #[test]
 fn interrupted_before_the_first_change_it_ends_at_once() -> Result<()> {
     let site = site()?;
-    let standin = start(&site)?;
-    standin.set_faults(Faults::default().with(Fault::of(Action::Hang).clusters([3])));
+    let fleet = start(&site)?;
+    fleet.set_faults(Faults::default().with(Fault::of(Action::hang()).clusters([3])));
     let begun = Instant::now();
     let ended = site
         .to_all(&[])?
-        .interrupt_when(|| standin.summary().spans.len() == CLUSTERS)?;
+        .interrupt_when(|| fleet.summary().spans.len() == CLUSTERS)?;
     ensure!(ended.code != Some(0), "{}", ended.stderr);
     ensure!(
         begun.elapsed() < Duration::from_secs(10),
         "{:?}",
         begun.elapsed()
     );
-    assert_eq!(there(&standin), 0);
+    assert_eq!(there(&fleet), 0);
     Ok(())
 }
 
@@ -187,20 +185,20 @@ fn interrupted_before_the_first_change_it_ends_at_once() -> Result<()> {
 #[test]
 fn a_cluster_that_hangs_in_the_middle_holds_nobody_up() -> Result<()> {
     let site = site()?;
-    let standin = start(&site)?;
+    let fleet = start(&site)?;
     // Reviews and dry runs are answered; the first object that is meant hangs.
-    let hang = |faults: Faults| faults.with(Fault::of(Action::Hang).clusters([2]).meant());
-    standin.set_faults(hang(Faults::default()));
+    let hang = |faults: Faults| faults.with(Fault::of(Action::hang()).clusters([2]).writes());
+    fleet.set_faults(hang(Faults::default()));
     let begun = Instant::now();
     let flags = ["--request-timeout", "2s", "--cluster-timeout", "6s"];
-    let account = Account::of(&site.to_all(&flags)?.run()?.expect_code(40)?)?;
+    let outcome = Report::of(&site.to_all(&flags)?.run()?.expect_code(40)?)?;
     ensure!(
         begun.elapsed() < Duration::from_secs(12),
         "{:?}",
         begun.elapsed()
     );
-    assert_eq!(account.state("c2")?, "failed");
-    assert_eq!(there(&standin), (CLUSTERS - 1) * OBJECTS);
+    assert_eq!(outcome.state("c2")?, "failed");
+    assert_eq!(there(&fleet), (CLUSTERS - 1) * OBJECTS);
     let begun = Instant::now();
     let flags = [
         "--request-timeout",
@@ -208,19 +206,19 @@ fn a_cluster_that_hangs_in_the_middle_holds_nobody_up() -> Result<()> {
         "--report",
         &super::shown(&site.desk.at("report.json")),
     ];
-    standin.forget();
+    fleet.forget();
     let ended = site
         .to_all(&flags)?
-        .interrupt_when(|| standin.summary().writes > 0)?
+        .interrupt_when(|| fleet.summary().writes > 0)?
         .expect_code(40)?;
     ensure!(
         begun.elapsed() < Duration::from_secs(20),
         "{:?}",
         begun.elapsed()
     );
-    let account = Account::of(&ended)?;
-    assert_ne!(account.state("c2")?, "done");
-    super::says(account.reason("c2")?, &["interrupted"]);
-    standin.set_faults(Faults::default());
-    converges(&site, &standin)
+    let outcome = Report::of(&ended)?;
+    assert_ne!(outcome.state("c2")?, "done");
+    super::says(outcome.reason("c2")?, &["interrupted"]);
+    fleet.set_faults(Faults::default());
+    converges(&site, &fleet)
 }

@@ -1,10 +1,8 @@
 /*! What is waited for, and what can never come: namespaces, kinds, and objects that need them. */
 
 use anyhow::{Context, Result};
-use tests::{
-    needs,
-    standin::{Faults, Standin},
-};
+use fakes::{FakeFleet, Faults};
+use tests::needs;
 
 use super::{Site, map, map_at, real, says};
 
@@ -87,13 +85,14 @@ fn a_namespace_a_kind_and_what_needs_both_come_in_one_run() -> Result<()> {
 #[test]
 fn a_kind_that_takes_its_time_is_waited_for() -> Result<()> {
     let site = site()?;
-    let standin = Standin::start(1, Faults::default().crd_delay(4))?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
+    let fleet = FakeFleet::start(1, Faults::default())?;
+    fleet.establish_after(4);
+    fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
     assert_eq!(
         site.applied(&["c0"], &[], 0)?.actions("c0")?,
         each("created")
     );
-    assert!(standin.get(0, AT).is_some());
+    assert!(fleet.get(0, AT).is_some());
     Ok(())
 }
 
@@ -111,15 +110,15 @@ fn what_nothing_brings_fails_alone_and_says_what_is_missing() -> Result<()> {
     ])?;
     let (_turn, clusters) = real(&["east", "west"])?;
     site.contexts(clusters.iter().map(|cluster| cluster.admin()))?;
-    let account = site.applied(&["east", "west"], &[], 41)?;
+    let outcome = site.applied(&["east", "west"], &[], 41)?;
     for name in ["east", "west"] {
         assert_eq!(
-            account.actions(name)?,
+            outcome.actions(name)?,
             ["corner failed", "fine created", "lost failed", "odd failed"]
         );
-        says(account.why(name, "lost")?, &["namespace nowhere"]);
-        says(account.why(name, "corner")?, &["Shop", "example.com/v1"]);
-        says(account.why(name, "odd")?, &["spec"]);
+        says(outcome.why(name, "lost")?, &["namespace nowhere"]);
+        says(outcome.why(name, "corner")?, &["Shop", "example.com/v1"]);
+        says(outcome.why(name, "odd")?, &["spec"]);
     }
     Ok(())
 }

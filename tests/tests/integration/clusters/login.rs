@@ -3,15 +3,14 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use anyhow::{Context, Result};
-use serde_json::json;
-use tests::{
-    certificates::Authority,
-    cluster::{Access, Cluster, Credential, Kubeconfig},
-    needs,
-    standin::{Action, Fault, Faults, Standin},
+use fakes::{
+    Action, FakeFleet, Fault, Faults, certificates::Authority, kubeconfig::Access,
+    kubeconfig::Credential, kubeconfig::Kubeconfig,
 };
+use serde_json::json;
+use tests::{cluster::Cluster, needs};
 
-use super::{Account, Site, map, real, says, shown};
+use super::{Report, Site, map, real, says, shown};
 
 fn site() -> Result<Site> {
     Site::new(&[("a.yaml", &map("default", "a", "1"))])
@@ -103,14 +102,14 @@ fn credentials_are_taken_as_kubectl_takes_them() -> Result<()> {
         let code = if failure.is_some() { 41 } else { 0 };
         let output = site.to(&[name], &["--request-timeout", "10s"])?.run()?;
         let output = output.expect_code(code).with_context(|| name.to_owned())?;
-        let account = Account::of(&output)?;
+        let outcome = Report::of(&output)?;
         match failure {
-            None => assert_eq!(account.state(name)?, "done"),
+            None => assert_eq!(outcome.state(name)?, "done"),
             // Without credentials a server may answer 401 or call the user anonymous.
-            Some(_) if name == "nobody" => assert_ne!(account.state(name)?, "done"),
+            Some(_) if name == "nobody" => assert_ne!(outcome.state(name)?, "done"),
             Some(words) => {
-                assert_eq!(account.state(name)?, "unreachable", "{name}");
-                says(account.reason(name)?, words);
+                assert_eq!(outcome.state(name)?, "unreachable", "{name}");
+                says(outcome.reason(name)?, words);
             }
         }
         let said = format!("{}{}", output.stderr, output.text());
@@ -123,19 +122,19 @@ fn credentials_are_taken_as_kubectl_takes_them() -> Result<()> {
 #[test]
 fn credentials_that_expire_on_the_way_are_renewed_once() -> Result<()> {
     let site = site()?;
-    let once = Fault::of(Action::Status(401))
+    let once = Fault::of(Action::status(401))
         .times(1)
         .resource("configmaps");
-    let always = Fault::of(Action::Status(401))
+    let always = Fault::of(Action::status(401))
         .clusters([1])
         .resource("configmaps");
-    let standin = Standin::start(2, Faults::default().with(once).with(always))?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
-    let account = site.applied(&["c0", "c1"], &[], 40)?;
-    assert_eq!(account.state("c0")?, "done");
-    assert_ne!(account.state("c1")?, "done");
+    let fleet = FakeFleet::start(2, Faults::default().with(once).with(always))?;
+    fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
+    let outcome = site.applied(&["c0", "c1"], &[], 40)?;
+    assert_eq!(outcome.state("c0")?, "done");
+    assert_ne!(outcome.state("c1")?, "done");
     says(
-        account.reason("c1")?,
+        outcome.reason("c1")?,
         &["does not accept the credentials", "c1"],
     );
     Ok(())
@@ -145,7 +144,7 @@ fn credentials_that_expire_on_the_way_are_renewed_once() -> Result<()> {
 #[test]
 fn kubeconfigs_are_merged_as_kubectl_merges_them() -> Result<()> {
     let site = site()?;
-    let standin = Standin::start(3, Faults::default())?;
+    let fleet = FakeFleet::start(3, Faults::default())?;
     let write = |name: &str, accesses: &[Access]| -> Result<String> {
         let path = site.desk.at(name);
         accesses
@@ -155,19 +154,13 @@ fn kubeconfigs_are_merged_as_kubectl_merges_them() -> Result<()> {
             .write(&path)?;
         Ok(shown(&path))
     };
-    let first = write("first", &[standin.access(0)])?;
-    let second = write(
-        "second",
-        &[standin.access(1), standin.access(2).named("c0")],
-    )?;
+    let first = write("first", &[fleet.access(0)])?;
+    let second = write("second", &[fleet.access(1), fleet.access(2).named("c0")])?;
     let apply = site.apply(&["--context", "c0", "--context", "c1"])?;
     let listed = format!("{first}:/nowhere/at-all::{second}");
     apply.env("KUBECONFIG", listed).run()?.expect_code(0)?;
-    let there = [0, 1, 2].map(|cluster| {
-        standin
-            .get(cluster, &super::map_at("default", "a"))
-            .is_some()
-    });
+    let there =
+        [0, 1, 2].map(|cluster| fleet.get(cluster, &super::map_at("default", "a")).is_some());
     assert_eq!(there, [true, true, false]);
     Ok(())
 }

@@ -1,16 +1,11 @@
 /*! A signed release, imported, and on three clusters what they need to take it. */
 
 use anyhow::{Context, Result};
+use fakes::{Action, FakeFleet, FakeRegistry, Fault, Faults, registry::Settings};
 use serde_json::Value;
-use tests::{
-    cluster::{Cluster, Kubeconfig},
-    faults, needs,
-    process::Program,
-    registry::{Embedded, Settings},
-    standin::{Faults, Standin},
-};
+use tests::{cluster::Cluster, needs, process::Program};
 
-use super::{Account, MANAGER, real, says};
+use super::{MANAGER, Report, real, says};
 use crate::openshift::Outside;
 
 const NAMES: [&str; 3] = ["east", "middle", "west"];
@@ -35,7 +30,7 @@ fn bare(mut object: Value) -> Result<Value> {
     Ok(object)
 }
 
-/// Where an object of an account lies.
+/// Where an object of an report lies.
 fn place(object: &Value) -> Result<String> {
     let text = |key: &str| object[key].as_str().unwrap_or_default();
     match text("kind") {
@@ -56,14 +51,14 @@ fn place(object: &Value) -> Result<String> {
 fn a_release_reaches_three_clusters_as_kubectl_would_bring_it() -> Result<()> {
     needs!("kube-apiserver", "etcd", "kubectl");
     let outside = Outside::new(|spec| spec)?;
-    let inside = Embedded::start(Settings::default())?;
+    let inside = FakeRegistry::start(Settings::default())?;
     let bundle = outside.bundle()?;
     let (_turn, clusters) = real(&NAMES)?;
     let [east, _, west] = &clusters[..] else {
         anyhow::bail!("not three");
     };
     let kubeconfig = outside.desk.at("kubeconfig");
-    Kubeconfig::merged(&clusters.iter().collect::<Vec<_>>()).write(&kubeconfig)?;
+    Cluster::kubeconfig_of(&clusters.iter().collect::<Vec<_>>()).write(&kubeconfig)?;
     let import = |flags: &[&str]| -> Result<Program> {
         let import = outside.desk.import("import", &bundle)?;
         let import = import.args(["--plain-http", "--format", "json", "--to", &inside.host()]);
@@ -89,21 +84,21 @@ fn a_release_reaches_three_clusters_as_kubectl_would_bring_it() -> Result<()> {
     }
 
     let output = apply()?.run()?.expect_code(0)?;
-    let account = Account(Account::of(&output)?.0["clusters"].clone());
+    let outcome = Report(Report::of(&output)?.0["clusters"].clone());
     for cluster in &clusters {
         says(
             &output.stderr,
             &[&cluster.url(), &Cluster::id(cluster.name())],
         );
-        assert_eq!(account.state(cluster.name())?, "done");
-        let actions = account.actions(cluster.name())?;
+        assert_eq!(outcome.state(cluster.name())?, "done");
+        let actions = outcome.actions(cluster.name())?;
         assert_eq!(actions.len(), 3, "{actions:?}");
         assert!(
             actions.iter().all(|action| action.ends_with(" created")),
             "{actions:?}"
         );
     }
-    let objects = account.cluster("east")?["objects"]
+    let objects = outcome.cluster("east")?["objects"]
         .as_array()
         .cloned()
         .context("no objects")?;
@@ -122,10 +117,11 @@ fn a_release_reaches_three_clusters_as_kubectl_would_bring_it() -> Result<()> {
         .iter()
         .map(Cluster::mark)
         .collect::<Result<Vec<_>>>()?;
-    let again = Account::of(&apply()?.run()?.expect_code(0)?)?;
-    let again = Account(again.0["clusters"].clone());
+    let again = Report::of(&apply()?.run()?.expect_code(0)?)?;
+    let again = Report(again.0["clusters"].clone());
     for (cluster, mark) in clusters.iter().zip(marks) {
         let actions = again.actions(cluster.name())?;
+        assert_eq!(actions.len(), 3, "{actions:?}");
         assert!(
             actions.iter().all(|action| action.ends_with(" unchanged")),
             "{actions:?}"
@@ -164,8 +160,8 @@ fn an_old_cluster_gets_the_mirrors_it_understands() -> Result<()> {
     let old = Cluster::openshift("old", "4.12.9")?;
     let new = new.first().context("none")?;
     let kubeconfig = outside.desk.at("kubeconfig");
-    Kubeconfig::merged(&[new, &old]).write(&kubeconfig)?;
-    let apply = || -> Result<Account> {
+    Cluster::kubeconfig_of(&[new, &old]).write(&kubeconfig)?;
+    let apply = || -> Result<Report> {
         let apply = outside.desk.import("apply", &bundle)?.args([
             "--to",
             "registry.example:5000/ocp",
@@ -175,11 +171,11 @@ fn an_old_cluster_gets_the_mirrors_it_understands() -> Result<()> {
         let apply = apply
             .args(["--context", "new", "--context", "old", "--kubeconfig"])
             .args([&kubeconfig]);
-        Account::of(&apply.run()?.expect_code(0)?)
+        Report::of(&apply.run()?.expect_code(0)?)
     };
-    let account = apply()?;
+    let outcome = apply()?;
     let kinds = |cluster: &str| -> Result<Vec<String>> {
-        let objects = account.cluster(cluster)?["objects"]
+        let objects = outcome.cluster(cluster)?["objects"]
             .as_array()
             .cloned()
             .unwrap_or_default();
@@ -201,15 +197,13 @@ fn an_old_cluster_gets_the_mirrors_it_understands() -> Result<()> {
             && old_kinds.len() > 1,
         "{old_kinds:?}"
     );
-    let warnings = account.cluster("old")?["warnings"].to_string();
+    let warnings = outcome.cluster("old")?["warnings"].to_string();
     says(&warnings, &["ImageContentSourcePolicy"]);
     let mark = old.mark()?;
-    assert!(
-        apply()?
-            .actions("old")?
-            .iter()
-            .all(|action| action.ends_with(" unchanged"))
-    );
+    let again = apply()?;
+    let actions = again.actions("old")?;
+    assert_eq!(actions.len(), old_kinds.len(), "{actions:?}");
+    assert!(actions.iter().all(|action| action.ends_with(" unchanged")));
     assert_eq!(old.writes(mark)?, []);
     Ok(())
 }
@@ -218,15 +212,12 @@ fn an_old_cluster_gets_the_mirrors_it_understands() -> Result<()> {
 #[test]
 fn a_registry_that_fails_leaves_clusters_alone() -> Result<()> {
     let outside = Outside::new(|spec| spec)?;
-    let standin = Standin::start(1, Faults::default())?;
+    let fleet = FakeFleet::start(1, Faults::default())?;
     let kubeconfig = outside.desk.at("kubeconfig");
-    standin.kubeconfig(&kubeconfig)?;
-    let inside = Embedded::start(Settings::default())?;
-    let refused = faults::Action::Answer {
-        status: 500,
-        retry_after: None,
-    };
-    let broken = faults::Fault::on("PUT", "/manifests/").does(refused);
+    fleet.kubeconfig(&kubeconfig)?;
+    let inside = FakeRegistry::start(Settings::default())?;
+    let refused = Action::status(500);
+    let broken = Fault::on("PUT", "/manifests/").does(refused);
     inside.fault(broken);
     let import = outside.desk.import("import", &outside.bundle()?)?;
     let import = import.env("IMPORTER_RETRIES", "0");
@@ -240,6 +231,6 @@ fn a_registry_that_fails_leaves_clusters_alone() -> Result<()> {
         "--kubeconfig",
     ]);
     import.args([&kubeconfig]).run()?.expect_code(30)?;
-    assert_eq!(standin.summary().writes, 0);
+    assert_eq!(fleet.summary().writes, 0);
     Ok(())
 }

@@ -1,38 +1,35 @@
-/*! Accounts: what a run leaves for the next one and for programs, and that none is lost. */
+/*! Reports: what a run leaves for the next one and for programs, and that none is lost. */
 
 use std::fs;
 
 use anyhow::Result;
+use fakes::{Action, FakeFleet, FakeRegistry, Fault, Faults, registry::Settings};
 use serde_json::{Value, json};
-use tests::{
-    needs,
-    registry::{Embedded, Settings},
-    standin::{Action, Fault, Faults, Standin},
-};
+use tests::needs;
 
-use super::{Account, Site, map, map_at, real, says, shown};
-use crate::{producer::told, support::Desk};
+use super::{Report, Site, map, map_at, real, says, shown};
+use crate::{desk::Desk, outcome::fails_with};
 
-fn site(clusters: usize, faults: Faults) -> Result<(Site, Standin)> {
+fn site(clusters: usize, faults: Faults) -> Result<(Site, FakeFleet)> {
     let site = Site::new(&[
         ("a.yaml", &map("default", "a", "1")),
         ("b.yaml", &map("default", "b", "1")),
     ])?;
-    let standin = Standin::start(clusters, faults)?;
-    standin.kubeconfig(&site.desk.at("kubeconfig"))?;
-    Ok((site, standin))
+    let fleet = FakeFleet::start(clusters, faults)?;
+    fleet.kubeconfig(&site.desk.at("kubeconfig"))?;
+    Ok((site, fleet))
 }
 
 #[test]
 fn a_report_that_cannot_be_written_is_told_before_anything_is_changed() -> Result<()> {
-    let (site, standin) = site(1, Faults::default())?;
+    let (site, fleet) = site(1, Faults::default())?;
     let nowhere = site.desk.at("missing/report.json");
     let directory = site.desk.at("config");
     for (place, code) in [(&nowhere, 1), (&directory, 2)] {
         let output = site.to(&["c0"], &["--report", &shown(place)])?.run()?;
-        told(&output, code, &[&shown(place)]);
+        fails_with(&output, code, &[&shown(place)]);
     }
-    assert_eq!(standin.summary().requests, 0);
+    assert_eq!(fleet.summary().requests, 0);
     Ok(())
 }
 
@@ -41,38 +38,38 @@ fn a_report_serves_only_the_clusters_and_the_kind_of_run_it_is_about() -> Result
     let forbid = Fault::of(Action::Forbid)
         .clusters([0])
         .resource("configmaps");
-    let (site, standin) = site(3, Faults::default().with(forbid))?;
+    let (site, fleet) = site(3, Faults::default().with(forbid))?;
     let report = shown(&site.desk.at("report.json"));
     let retry = ["--retry-failed", &report];
     // All of a dry run is still to be done.
     site.applied(&["c1"], &["--dry-run=server", "--report", &report], 0)?;
-    told(&site.to(&["c1"], &retry)?.run()?, 2, &["dry run", &report]);
+    fails_with(&site.to(&["c1"], &retry)?.run()?, 2, &["dry run", &report]);
 
     site.applied(&["c0", "c1"], &["--report", &report], 40)?;
-    told(
+    fails_with(
         &site.to(&["c2"], &retry)?.run()?,
         2,
         &["none of the clusters", &report],
     );
-    assert_eq!(standin.get(2, &map_at("default", "a")), None);
+    assert_eq!(fleet.get(2, &map_at("default", "a")), None);
 
-    standin.set_faults(Faults::default());
+    fleet.set_faults(Faults::default());
     let again = site
         .to(&["c0", "c1", "c2"], &retry)?
         .args(["--report", &report]);
     let output = again.run()?.expect_code(0)?;
     says(&output.stderr, &["1 cluster is not in that report", "c2"]);
-    let account = Account::of(&output)?;
-    assert_eq!(account.0["clusters"].as_array().map(Vec::len), Some(1));
-    assert_eq!(account.state("c0")?, "done");
-    // Nothing is left: a sentence, an account, and no request.
-    standin.forget();
+    let outcome = Report::of(&output)?;
+    assert_eq!(outcome.0["clusters"].as_array().map(Vec::len), Some(1));
+    assert_eq!(outcome.state("c0")?, "done");
+    // Nothing is left: a sentence, an report, and no request.
+    fleet.forget();
     let nothing = site.applied(&["c0"], &retry, 0)?;
     assert_eq!(nothing.0["clusters"], json!([]));
     let text = site.apply(&["--context", "c0", "--kubeconfig"])?;
     let text = text.args([site.desk.at("kubeconfig")]).args(retry).run()?;
     says(&text.expect_code(0)?.text(), &["nothing is left to do"]);
-    assert_eq!(standin.summary().requests, 0);
+    assert_eq!(fleet.summary().requests, 0);
     Ok(())
 }
 
@@ -85,17 +82,17 @@ fn all_or_nothing_says_of_each_cluster_what_is_wrong_with_it() -> Result<()> {
                 .resource("configmaps"),
         )
         .with(
-            Fault::of(Action::Status(503))
+            Fault::of(Action::status(503))
                 .clusters([2])
                 .resource("configmaps"),
         );
-    let (site, standin) = site(3, faults)?;
+    let (site, fleet) = site(3, faults)?;
     let clusters = ["c0", "c1", "c2"];
-    let account = site.applied(&clusters, &["--all-or-nothing"], 41)?;
-    says(account.reason("c0")?, &["forbidden"]);
-    says(account.reason("c1")?, &["c0", "forbidden"]);
-    says(account.reason("c2")?, &["503"]);
-    assert_eq!(standin.summary().writes, 0);
+    let outcome = site.applied(&clusters, &["--all-or-nothing"], 41)?;
+    says(outcome.reason("c0")?, &["forbidden"]);
+    says(outcome.reason("c1")?, &["c0", "forbidden"]);
+    says(outcome.reason("c2")?, &["503"]);
+    assert_eq!(fleet.summary().writes, 0);
     // A dry run changes nothing anyway, and tells everything.
     let dry = site.applied(&clusters, &["--all-or-nothing", "--dry-run=server"], 40)?;
     assert_eq!(dry.actions("c1")?, ["a created", "b created"]);
@@ -105,31 +102,31 @@ fn all_or_nothing_says_of_each_cluster_what_is_wrong_with_it() -> Result<()> {
 /// What a program reads is JSON whatever is asked for, and what was pushed is told even where clusters then get nothing.
 #[test]
 fn an_import_tells_of_both_halves() -> Result<()> {
-    let (site, standin) = site(1, Faults::default())?;
-    let inside = Embedded::start(Settings::default())?;
+    let (site, fleet) = site(1, Faults::default())?;
+    let inside = FakeRegistry::start(Settings::default())?;
     let import = |flags: &[&str]| -> Result<_> {
         let import = site.desk.import("import", &site.bundle)?;
         let import = import.args(["--plain-http", "--to", &inside.host(), "--format", "json"]);
         let import = import.args(["--context", "c0", "--kubeconfig"]);
         import.args([site.desk.at("kubeconfig")]).args(flags).run()
     };
-    let listed = Account::of(&import(&["--apply-config", "--dry-run"])?.expect_code(0)?)?.0;
+    let listed = Report::of(&import(&["--apply-config", "--dry-run"])?.expect_code(0)?)?.0;
     assert_eq!(listed["clusters"]["objects"][1]["name"], "b");
     assert_eq!(listed["clusters"]["clusters"], json!(["c0"]));
 
     let output = import(&["--apply-config", "--only", "kind=Nothing"])?.expect_code(2)?;
     says(&output.stderr, &["nothing to apply"]);
-    assert_eq!(Account::of(&output)?.0["failures"], json!([]));
+    assert_eq!(Report::of(&output)?.0["failures"], json!([]));
 
     let place = shown(&site.desk.at("tree"));
     let rendered =
-        Account::of(&import(&["--apply-config", "--render-to-dir", &place])?.expect_code(0)?)?;
+        Report::of(&import(&["--apply-config", "--render-to-dir", &place])?.expect_code(0)?)?;
     assert_eq!(rendered.0["clusters"]["render_to_dir"], Value::from(place));
-    assert_eq!(standin.summary().requests, 0);
+    assert_eq!(fleet.summary().requests, 0);
 
     let unasked = import(&[])?.expect_code(2)?;
     says(&unasked.stderr, &["not provided", "--apply-config"]);
-    assert_eq!(standin.summary().requests, 0);
+    assert_eq!(fleet.summary().requests, 0);
     Ok(())
 }
 
@@ -149,7 +146,7 @@ fn a_secret_that_no_cluster_takes_is_not_quoted() -> Result<()> {
             .args([&file])
             .args(["-o".as_ref(), desk.at("x.tar").as_os_str()]);
         let output = build.run()?;
-        told(&output, 2, &["secret.yaml", "Secret"]);
+        fails_with(&output, 2, &["secret.yaml", "Secret"]);
         assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
     }
     Ok(())
@@ -196,8 +193,8 @@ fn a_secret_that_is_refused_is_not_quoted() -> Result<()> {
 /// One pass over a pipe serves registry, directory and clusters; a pipe that is cut serves none of them.
 #[test]
 fn from_a_pipe_everything_is_had_at_once_or_not_at_all() -> Result<()> {
-    let (site, standin) = site(1, Faults::default())?;
-    let inside = Embedded::start(Settings::default())?;
+    let (site, fleet) = site(1, Faults::default())?;
+    let inside = FakeRegistry::start(Settings::default())?;
     let whole = fs::read(&site.bundle)?;
     let cut = site.desk.at("cut.tar");
     let written = whole.get(..whole.len() - 600).unwrap_or_default();
@@ -212,12 +209,12 @@ fn from_a_pipe_everything_is_had_at_once_or_not_at_all() -> Result<()> {
             .args(["--config-to-dir".as_ref(), directory.as_path()])
             .run()
     };
-    told(&import(&cut)?, 11, &["cut"]);
-    assert_eq!(standin.summary().requests, 0);
+    fails_with(&import(&cut)?, 11, &["cut"]);
+    assert_eq!(fleet.summary().requests, 0);
     assert!(!directory.exists());
 
     import(&site.bundle)?.expect_code(0)?;
-    assert!(standin.get(0, &map_at("default", "b")).is_some());
+    assert!(fleet.get(0, &map_at("default", "b")).is_some());
     let file = fs::read_to_string(directory.join("b.yaml"))?;
     assert_eq!(file, map("default", "b", "1"));
     Ok(())

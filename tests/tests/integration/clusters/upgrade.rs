@@ -4,14 +4,10 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{
-    cluster::{Cluster, Kubeconfig},
-    needs,
-    process::Program,
-};
+use tests::{cluster::Cluster, needs, process::Program};
 
-use super::{Account, real, says};
-use crate::support::Desk;
+use super::{Report, real, says};
+use crate::desk::Desk;
 
 const IMAGE: &str = "registry.example:5000/ocp/openshift/release-images@sha256:\
                      e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -32,7 +28,7 @@ fn upgrade(desk: &Desk, flags: &[&str]) -> Result<Program> {
 /// A desk with two waves of one cluster each.
 fn fleet(clusters: &[Cluster]) -> Result<Desk> {
     let desk = Desk::new()?;
-    Kubeconfig::merged(&clusters.iter().collect::<Vec<_>>()).write(&desk.at("kubeconfig"))?;
+    Cluster::kubeconfig_of(&clusters.iter().collect::<Vec<_>>()).write(&desk.at("kubeconfig"))?;
     let text = "kubeconfig: kubeconfig\nclusters:\n- name: canary\n- name: store\nwaves:\n- clusters: [canary]\n- clusters: [store]\n";
     std::fs::write(desk.at("CLUSTERS.yaml"), text)?;
     Ok(desk)
@@ -62,14 +58,14 @@ fn a_canary_that_refuses_keeps_the_rest_as_it_is() -> Result<()> {
     let output = upgrade(&desk, &["--report", &report])?
         .run()?
         .expect_code(41)?;
-    let account = Account::of(&output)?;
+    let outcome = Report::of(&output)?;
     assert_eq!(
-        [account.state("canary")?, account.state("store")?],
+        [outcome.state("canary")?, outcome.state("store")?],
         ["failed", "stopped"]
     );
-    assert_eq!(account.cluster("canary")?["upgrade"], "refused");
-    says(account.reason("canary")?, &["etcd is unwell"]);
-    says(account.reason("store")?, &["canary", "maxFailures"]);
+    assert_eq!(outcome.cluster("canary")?["upgrade"], "refused");
+    says(outcome.reason("canary")?, &["etcd is unwell"]);
+    says(outcome.reason("store")?, &["canary", "maxFailures"]);
     assert_eq!(desired(canary)?, before["spec"]["desiredUpdate"]);
     assert_eq!(desired(store)?, Value::Null);
     // With the guard passed for the canary alone, the report names what is left.
@@ -100,13 +96,13 @@ fn what_one_cluster_refuses_none_is_asked_with_all_or_nothing() -> Result<()> {
     let output = upgrade(&desk, &["--all-or-nothing"])?
         .run()?
         .expect_code(41)?;
-    let account = Account::of(&output)?;
+    let outcome = Report::of(&output)?;
     assert_eq!(
-        [account.state("canary")?, account.state("store")?],
+        [outcome.state("canary")?, outcome.state("store")?],
         ["stopped", "stopped"]
     );
     says(
-        account.reason("canary")?,
+        outcome.reason("canary")?,
         &["--all-or-nothing", "store", "etcd is unwell"],
     );
     assert_eq!(desired(canary)?, Value::Null);

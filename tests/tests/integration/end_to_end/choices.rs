@@ -3,21 +3,21 @@ What the operators choose: where repositories go, which tags may move, which pla
 */
 
 use anyhow::{Context, Result};
+use fakes::{FakeRegistry, registry::Settings};
 use serde_json::Value;
 use tests::{
     images::{Format, Image, Layer},
     needs,
-    registry::{Embedded, Settings},
 };
 
 use super::{build, named, real, stocked, tags, text};
-use crate::support::Desk;
+use crate::desk::Desk;
 
 #[test]
 fn repositories_go_where_they_are_sent() -> Result<()> {
     let (desk, (source, set)) = (Desk::new()?, stocked(Settings::default())?);
     let bundle = build(&desk, "bundle.tar", &named(&set, &source.host()))?;
-    let target = Embedded::start(Settings {
+    let target = FakeRegistry::start(Settings {
         max_components: Some(3),
         ..Settings::default()
     })?;
@@ -59,8 +59,8 @@ fn repositories_go_where_they_are_sent() -> Result<()> {
 fn tags_move_in_the_open_or_not_at_all() -> Result<()> {
     let desk = Desk::new()?;
     let (source, target) = (
-        Embedded::start(Settings::default())?,
-        Embedded::start(Settings::default())?,
+        FakeRegistry::start(Settings::default())?,
+        FakeRegistry::start(Settings::default())?,
     );
     let image = |seed| Image::single("shop/app", "stable", Format::Oci, &[Layer::new(seed, 200)?]);
     let (old, new) = (image(1)?, image(2)?);
@@ -136,7 +136,7 @@ fn one_platform_is_an_image_of_its_own() -> Result<()> {
     assert_eq!(text(image, "/digest"), child.digest.to_string());
     assert_eq!(text(image, "/selected_from"), multi.root.digest.to_string());
     assert_eq!(text(image, "/platforms/0"), "linux/arm64");
-    let target = Embedded::start(Settings::default())?;
+    let target = FakeRegistry::start(Settings::default())?;
     desk.pushed(&bundle, &target.host(), &[])?;
     assert_eq!(
         target
@@ -160,7 +160,7 @@ fn a_sparse_index_keeps_its_digest_where_the_registry_allows() -> Result<()> {
         "--sparse-index".to_owned(),
     ];
     let bundle = build(&desk, "sparse.tar", &flags)?;
-    let target = Embedded::start(Settings {
+    let target = FakeRegistry::start(Settings {
         sparse: true,
         ..Settings::default()
     })?;

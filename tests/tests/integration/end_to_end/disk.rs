@@ -5,16 +5,12 @@ The same images by way of directories: as a source, as what a bundle is unpacked
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use anyhow::{Context, Result, ensure};
+use fakes::{FakeRegistry, registry::Settings};
 use schema::Digest;
-use tests::{
-    images::Set,
-    needs,
-    process::Program,
-    registry::{Embedded, Settings},
-};
+use tests::{images::Set, needs, process::Program};
 
 use super::{arrived, build, named, stocked};
-use crate::support::Desk;
+use crate::desk::Desk;
 
 #[test]
 fn directories_are_sources_too() -> Result<()> {
@@ -32,7 +28,7 @@ fn directories_are_sources_too() -> Result<()> {
         ("layout.tar", &layout, &set),
     ] {
         let bundle = build(&desk, name, &["--from-dir".as_ref(), directory.as_os_str()])?;
-        let target = Embedded::start(Settings::default())?;
+        let target = FakeRegistry::start(Settings::default())?;
         desk.pushed(&bundle, &target.host(), &[])?;
         arrived(&target, expected, "").with_context(|| name.to_owned())?;
     }
@@ -65,7 +61,7 @@ fn directories_are_sources_too() -> Result<()> {
             "v2",
         ),
     ] {
-        let target = Embedded::start(Settings::default())?;
+        let target = FakeRegistry::start(Settings::default())?;
         desk.pushed(&build(&desk, name, &flags)?, &target.host(), &[])?;
         target.check_complete(&place.parse()?, &tag.parse()?)?;
         assert_eq!(
@@ -139,7 +135,7 @@ fn unpacked_it_is_a_mirror_directory_and_still_a_bundle() -> Result<()> {
         ]);
         sums.args([&tree]).run()?.expect_code(0)?;
         desk.import("verify", &tree)?.run()?.expect_code(0)?;
-        let target = Embedded::start(Settings::default())?;
+        let target = FakeRegistry::start(Settings::default())?;
         desk.pushed(&tree, &target.host(), &[])?;
         arrived(&target, &set, "")?;
         // And a source for the next bundle; what `tar` unpacks is the same.
@@ -191,7 +187,7 @@ fn manifests_may_take_another_way() -> Result<()> {
     sums.args([&config]).run()?.expect_code(0)?;
     let said = desk.import("verify", &tree)?.run()?.expect_code(0)?.text();
     assert!(said.contains("5 images, 0 objects"), "{said}");
-    let target = Embedded::start(Settings::default())?;
+    let target = FakeRegistry::start(Settings::default())?;
     desk.pushed(&tree, &target.host(), &[])?;
     arrived(&target, &set, "")
 }
@@ -212,7 +208,7 @@ fn images_alone_and_manifests_alone() -> Result<()> {
         let said = desk.import("verify", bundle)?.run()?.expect_code(0)?.text();
         assert!(said.contains(expected), "{said}");
     }
-    let target = Embedded::start(Settings::default())?;
+    let target = FakeRegistry::start(Settings::default())?;
     let report = desk.pushed(&manifests, &target.host(), &[])?;
     assert_eq!(
         (&report["blobs"], &report["tags"]),

@@ -1,20 +1,9 @@
 /*! Indexes that no reader may take: one rule of the format broken in each. */
 
-use anyhow::Result;
 use schema::{
     Digest, MediaType, Platform,
     bundle::{Assumed, BundlePath, File, Index, ManifestRecord, Missing, ObjectRecord},
 };
-
-/// Replaces files behind SHA256SUMS and makes that right again, as a hostile producer would.
-pub(super) fn resealed(mut index: Index, change: impl FnOnce(&mut Index)) -> Result<Vec<u8>> {
-    change(&mut index);
-    let sums = index.sums();
-    if let Some(first) = index.files.first_mut() {
-        *first = File::regular(BundlePath::Sums, sums.len() as u64, Digest::of(&sums));
-    }
-    Ok(index.to_bytes()?)
-}
 
 type Change = Box<dyn FnOnce(&mut Index)>;
 

@@ -15,17 +15,12 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use schema::{
     Digest,
-    bundle::{Error, Index, Opened, SigningKey, Tape, TapeWriter, TrustedKeys},
+    bundle::{Blame, Error, Index, Opened, SigningKey, Tape, TapeWriter, TrustedKeys},
 };
 use tests::{images::Set, needs, process::Program};
 
-use super::{
-    broken::{resealed, rules},
-    golden_index,
-    releases::with_release,
-    spellings::spellings,
-};
-use crate::producer::Desk;
+use super::{broken::rules, golden_index, releases::with_release, resealed, spellings::spellings};
+use crate::desk::Desk;
 
 /// Runs `read.py` or `write.py`.
 fn python(script: &str, args: &[&Path]) -> Result<tests::process::Output> {
@@ -43,7 +38,7 @@ fn needed(tool: &str) -> Result<PathBuf> {
 
 /// What `read.py` says of each bundle.
 fn read(desk: &Desk, bundles: &[PathBuf]) -> Result<Vec<String>> {
-    let key = desk.path("key.pub.pem");
+    let key = desk.at("key.pub.pem");
     let args: Vec<&Path> = [&key]
         .into_iter()
         .chain(bundles)
@@ -58,7 +53,7 @@ fn read(desk: &Desk, bundles: &[PathBuf]) -> Result<Vec<String>> {
 /// Writes a bundle of the golden contents.
 fn golden_bundle(desk: &Desk, name: &str, index: Index) -> Result<PathBuf> {
     let (sealed, contents) = golden_index()?;
-    let tape = Tape::sign(index, &desk.key)?;
+    let tape = Tape::sign(index, &desk.signing_key)?;
     ensure!(tape.index().files == sealed.files);
     let mut writer = TapeWriter::create(Vec::new(), &tape)?;
     for placed in tape.placements() {
@@ -89,7 +84,7 @@ fn bundles(desk: &Desk) -> Result<Vec<PathBuf>> {
         .iter()
         .flat_map(|one| ["--image", one.as_str()])
         .collect();
-    let config = desk.file("config/one.yaml", crate::producer::CONFIG_MAP)?;
+    let config = desk.file("config/one.yaml", crate::desk::CONFIG_MAP)?;
     let config = config.to_string_lossy();
     let missing = [images.as_slice(), &["--image", &gone, "--skip-missing"]].concat();
     let mut made = Vec::new();
@@ -102,8 +97,11 @@ fn bundles(desk: &Desk) -> Result<Vec<PathBuf>> {
         ),
         ("missing.tar", missing),
     ] {
-        let path = desk.path(name);
-        let build = desk.build(args)?.args(["-o".as_ref(), path.as_os_str()]);
+        let path = desk.at(name);
+        let build = desk
+            .build()?
+            .args(args)
+            .args(["-o".as_ref(), path.as_os_str()]);
         build.run()?.expect_code(0)?;
         made.push(path);
     }
@@ -114,12 +112,12 @@ fn bundles(desk: &Desk) -> Result<Vec<PathBuf>> {
 
 /// The index of a bundle in another spelling and without SHA256SUMS, and its contents by digest.
 fn taken_apart(desk: &Desk, bundle: &Path) -> Result<(PathBuf, PathBuf)> {
-    let trusted = TrustedKeys::new(vec![desk.key.public()])?;
+    let trusted = TrustedKeys::new(vec![desk.signing_key.public()])?;
     let verified = Opened::path(bundle)?.verify(&trusted)?;
     let mut index = serde_json::to_value(verified.index())?;
     let files = index["files"].as_array_mut().context("no files")?;
     files.remove(0);
-    let contents = desk.path("contents");
+    let contents = desk.at("contents");
     fs::create_dir_all(&contents)?;
     verified.into_contents().visit(|entry| {
         let (place, bytes) = (
@@ -143,8 +141,8 @@ fn a_reader_and_a_writer_made_from_the_page_agree_with_ours() -> Result<()> {
     for bundle in bundles.clone() {
         let (index, contents) = taken_apart(&desk, &bundle)?;
         let name = bundle.file_name().unwrap_or_default().to_string_lossy();
-        let theirs = desk.path(&format!("theirs-{name}"));
-        let args = [&desk.path("key.pem"), &index, &contents, &theirs];
+        let theirs = desk.at(&format!("theirs-{name}"));
+        let args = [&desk.at("key.pem"), &index, &contents, &theirs];
         python("write.py", &args.map(PathBuf::as_path))?.expect_code(0)?;
         if name.ends_with(".tar") {
             ensure!(
@@ -155,8 +153,8 @@ fn a_reader_and_a_writer_made_from_the_page_agree_with_ours() -> Result<()> {
         desk.import("verify", &theirs)?.run()?.expect_code(0)?;
         bundles.push(theirs);
     }
-    let unpacked = desk.path("unpacked");
-    let extract = desk.import("extract", &desk.path("missing.tar"))?;
+    let unpacked = desk.at("unpacked");
+    let extract = desk.import("extract", &desk.at("missing.tar"))?;
     extract
         .args(["--to-dir".as_ref(), unpacked.as_os_str()])
         .run()?
@@ -186,7 +184,7 @@ fn both_readers_refuse_the_same_indexes() -> Result<()> {
     for (number, (_, bytes)) in indexes.iter().enumerate() {
         paths.push(desk.file(&format!("{number}"), bytes)?);
     }
-    let (key, heads) = (desk.path("key.pem"), PathBuf::from("--heads"));
+    let (key, heads) = (desk.at("key.pem"), PathBuf::from("--heads"));
     let args: Vec<&Path> = [&key, &heads]
         .into_iter()
         .chain(&paths)
@@ -197,7 +195,7 @@ fn both_readers_refuse_the_same_indexes() -> Result<()> {
         .iter()
         .map(|path| path.with_extension("tar"))
         .collect();
-    let trusted = TrustedKeys::new(vec![desk.key.public()])?;
+    let trusted = TrustedKeys::new(vec![desk.signing_key.public()])?;
     for ((what, _), (tape, said)) in indexes.iter().zip(tapes.iter().zip(read(&desk, &tapes)?)) {
         let ours = Opened::path(tape)?.verify(&trusted);
         // Of the sound one there is a head and nothing else.
@@ -227,7 +225,7 @@ fn both_readers_refuse_what_was_tampered_with() -> Result<()> {
     }
     take(good.len(), &good[..good.len() - 512])?;
     take(good.len() + 1, &[good.as_slice(), &[0; 512]].concat())?;
-    let trusted = TrustedKeys::new(vec![desk.key.public()])?;
+    let trusted = TrustedKeys::new(vec![desk.signing_key.public()])?;
     for (path, said) in paths.iter().zip(read(&desk, &paths)?) {
         ensure!(said.starts_with("refused: "), "{}: {said}", path.display());
         let bytes = Cursor::new(fs::read(path)?);
@@ -235,7 +233,12 @@ fn both_readers_refuse_what_was_tampered_with() -> Result<()> {
             Opened::pipe(Box::new(bytes), "pipe").and_then(|opened| opened.verify(&trusted));
         let ours =
             opened.and_then(|verified| verified.into_contents().visit(|_| Ok::<_, Error>(())));
-        ensure!(ours.is_err(), "{} is good for ours", path.display());
+        let blame = ours.err().map(|error| error.blame());
+        ensure!(
+            matches!(blame, Some(Blame::Integrity | Blame::Signature)),
+            "{}: {blame:?} for ours",
+            path.display()
+        );
     }
     Ok(())
 }
@@ -246,7 +249,7 @@ fn a_signature_named_after_another_trusted_key_is_refused() -> Result<()> {
     let desk = Desk::new()?;
     let other = SigningKey::generate()?;
     let good = fs::read(golden_bundle(&desk, "good.tar", golden_index()?.0)?)?;
-    let own = desk.key.public().id()?.to_string();
+    let own = desk.signing_key.public().id()?.to_string();
     let at = good
         .windows(own.len())
         .position(|found| found == own.as_bytes());
@@ -258,7 +261,7 @@ fn a_signature_named_after_another_trusted_key_is_refused() -> Result<()> {
     header[148..156].copy_from_slice(b"        ");
     let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
     header[148..156].copy_from_slice(format!("{sum:07o}\0").as_bytes());
-    let trusted = TrustedKeys::new(vec![desk.key.public(), other.public()])?;
+    let trusted = TrustedKeys::new(vec![desk.signing_key.public(), other.public()])?;
     let open =
         |bytes: Vec<u8>| Opened::pipe(Box::new(Cursor::new(bytes)), "pipe")?.verify(&trusted);
     open(good)?;
@@ -268,8 +271,8 @@ fn a_signature_named_after_another_trusted_key_is_refused() -> Result<()> {
         "{refused:?}"
     );
     // In a directory it is a file's name.
-    let unpacked = desk.path("unpacked");
-    let extract = desk.import("extract", &desk.path("good.tar"))?;
+    let unpacked = desk.at("unpacked");
+    let extract = desk.import("extract", &desk.at("good.tar"))?;
     extract
         .args(["--to-dir".as_ref(), unpacked.as_os_str()])
         .run()?

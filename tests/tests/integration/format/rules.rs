@@ -5,11 +5,7 @@ What a reader refuses in an index though it is signed: every rule broken in turn
 use anyhow::Result;
 use schema::bundle::{Error, FORMAT, Index};
 
-use super::{
-    broken::{resealed, rules},
-    golden_index,
-    spellings::spellings,
-};
+use super::{broken::rules, golden_index, resealed, spellings::spellings};
 
 #[test]
 fn a_signed_index_must_still_keep_the_rules() -> Result<()> {

@@ -1,19 +1,21 @@
 /*! Sources that refuse to be asked for signatures and referrers, or name some that they do not give. */
 
 use anyhow::{Context, Result, ensure};
+use fakes::{Action, Fault, registry::Settings};
 use serde_json::Value;
 use tests::{
-    faults::{Action, Fault},
     images::{Format, Image, Layer},
     process::Output,
-    registry::Settings,
 };
 
-use crate::producer::{Desk, json, told, within};
+use crate::{
+    desk::Desk,
+    outcome::{fails_with, json, within},
+};
 
 /// What is attached to the first image of a bundle.
 fn attached(desk: &Desk, name: &str) -> Result<Vec<Value>> {
-    let inspect = desk.import("inspect", &desk.path(name))?;
+    let inspect = desk.import("inspect", &desk.at(name))?;
     let shown = json(&inspect.args(["--format", "json"]).run()?.expect_code(0)?)?;
     let attached = shown["index"]["images"][0]["attached"].as_array();
     attached.cloned().context("no image")
@@ -27,10 +29,7 @@ fn warnings(output: &Output, word: &str) -> usize {
 }
 
 fn answer(status: u16) -> Action {
-    Action::Answer {
-        status,
-        retry_after: None,
-    }
+    Action::status(status)
 }
 
 /// Harbor up to 2.7 answers 401 for the path of the referrers API, caches answer 429 or an error of theirs for a tag that
@@ -49,13 +48,14 @@ fn refusing_to_be_asked_costs_no_image() -> Result<()> {
         let references = references
             .into_iter()
             .map(|image| format!("--image={image}"));
-        let output = format!("-o={}", desk.path("x.tar").display());
-        desk.build(
-            references
-                .chain(flags)
-                .chain(["--retries=0".to_owned(), output]),
-        )?
-        .run()
+        let output = format!("-o={}", desk.at("x.tar").display());
+        desk.build()?
+            .args(
+                references
+                    .chain(flags)
+                    .chain(["--retries=0".to_owned(), output]),
+            )
+            .run()
     };
     for (action, said) in [
         (answer(401), "401"),
@@ -92,7 +92,7 @@ fn refusing_to_be_asked_costs_no_image() -> Result<()> {
             assert!(built.stderr.contains(said), "{}", built.stderr);
         }
         let required = build(&["--require-referrers"])?;
-        told(&required, 20, &["shop/app:v", "--skip-referrers"]);
+        fails_with(&required, 20, &["shop/app:v", "--skip-referrers"]);
         let before = desk.source.requests().len();
         let skipped = build(&["--skip-referrers"])?.expect_code(0)?;
         assert_eq!(warnings(&skipped, "shop/app"), 0, "{}", skipped.stderr);
@@ -141,7 +141,7 @@ fn a_registry_that_refuses_the_api_may_have_the_list() -> Result<()> {
 /// GitLab finds an image under `sha256-<hex>` of its digest. Of an index, all children once counted as its referrers.
 #[test]
 fn a_list_that_is_the_subject_is_none() -> Result<()> {
-    let desk = Desk::with(Settings {
+    let desk = Desk::with_source(Settings {
         referrers: false,
         digest_tags: true,
         ..Settings::default()
@@ -205,7 +205,7 @@ fn what_is_named_and_not_given_is_left_out() -> Result<()> {
             assert_eq!(kept(one), !std::ptr::eq(one, lost), "{path} {action:?}");
         }
         let required = build()?.args(["--require-referrers"]).run()?;
-        told(&required, 20, &["shop/app", &name, "--skip-referrers"]);
+        fails_with(&required, 20, &["shop/app", &name, "--skip-referrers"]);
         desk.source.heal();
     }
     Ok(())
@@ -236,7 +236,7 @@ fn signatures_of_an_index_that_stays_behind_are_named() -> Result<()> {
     for word in [tag, &report.root.digest.to_string(), "--sparse-index"] {
         assert_eq!(warnings(&built, word), 1, "{word}: {}", built.stderr);
     }
-    told(&build(&["--require-referrers"])?, 2, &[tag]);
+    fails_with(&build(&["--require-referrers"])?, 2, &[tag]);
     let skipped = build(&["--skip-referrers"])?.expect_code(0)?;
     assert_eq!(warnings(&skipped, ""), 0, "{}", skipped.stderr);
     let whole = build(&["--sparse-index"])?.expect_code(0)?;
@@ -271,10 +271,11 @@ fn manifests_without_end_are_refused_in_bounded_memory() -> Result<()> {
         index,
     );
     let reference = format!("--image={}/shop/app:v1", desk.source.host());
-    let output = format!("-o={}", desk.path("x.tar").display());
+    let output = format!("-o={}", desk.at("x.tar").display());
     let built = desk
-        .build([reference, output, "--concurrency=16".to_owned()])?
+        .build()?
+        .args([reference, output, "--concurrency=16".to_owned()])
         .run()?;
-    told(&built, 20, &["shop/app:v1", "64 MiB"]);
+    fails_with(&built, 20, &["shop/app:v1", "64 MiB"]);
     within(&built, 256)
 }

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::Result;
 use tests::heads::{SHAPES, signed};
 
-use crate::producer::{Desk, told};
+use crate::{desk::Desk, outcome::fails_with};
 
 /// One of them once took eight gigabytes, another ended the program in the middle of a table.
 #[test]
@@ -14,7 +14,10 @@ fn a_head_that_lists_too_much_is_refused_whoever_signed_it() -> Result<()> {
     let (_, bundle) = desk.small()?;
     let template = fs::read(bundle)?;
     for (number, shape) in SHAPES.iter().enumerate().filter(|(_, shape)| !shape.honest) {
-        let head = desk.file("head.tar", signed(&template, &shape.index()?, &desk.key)?)?;
+        let head = desk.file(
+            "head.tar",
+            signed(&template, &shape.index()?, &desk.signing_key)?,
+        )?;
         let unverified = tests::process::Program::importer()?
             .args(["inspect", "--unverified"])
             .args([&head]);
@@ -25,7 +28,7 @@ fn a_head_that_lists_too_much_is_refused_whoever_signed_it() -> Result<()> {
             .take(if number < 3 { 2 } else { 1 })
         {
             let output = program.run()?;
-            told(&output, 11, &[]);
+            fails_with(&output, 11, &[]);
             assert!(
                 output.stderr.len() < 8 << 10,
                 "{}: {}",
@@ -43,10 +46,15 @@ fn a_large_head_is_read() -> Result<()> {
     let desk = Desk::new()?;
     let (_, bundle) = desk.small()?;
     let template = fs::read(bundle)?;
-    for shape in SHAPES.iter().filter(|shape| shape.honest).skip(2) {
-        let head = desk.file("head.tar", signed(&template, &shape.index()?, &desk.key)?)?;
+    let honest: Vec<_> = SHAPES.iter().filter(|shape| shape.honest).collect();
+    assert!(honest.len() > 2, "{honest:?}");
+    for shape in &honest[2..] {
+        let head = desk.file(
+            "head.tar",
+            signed(&template, &shape.index()?, &desk.signing_key)?,
+        )?;
         let inspect = desk.import("inspect", &head)?;
-        let out = desk.path("shown");
+        let out = desk.at("shown");
         inspect.stdout_file(&out)?.run()?.expect_code(0)?;
         let shown = fs::read_to_string(&out)?;
         assert!(shown.starts_with("VERIFIED"), "{}", shape.name);

@@ -1,83 +1,13 @@
 /*! Targets that take images and refuse what is about them: the images are there, tagged, and the rest is told. */
 
-use std::path::{Path, PathBuf};
+use super::{Shop, tagged};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use schema::{Digest, MediaType, Repository, Tag};
-use serde_json::{Value, json as value};
-use tests::{
-    faults::{Action, Fault},
-    images::{Image, Layer},
-    process::Output,
-    registry::{Embedded, Settings},
-};
+use fakes::{Action, FakeRegistry, Fault, registry::Settings};
+use tests::images::{Image, Layer};
 
-use crate::producer::{Desk, json};
-
-/// Two images, of which one has a signature and a referrer.
-struct Shop {
-    desk: Desk,
-    bundle: PathBuf,
-    app: Image,
-    other: Image,
-    signature: Image,
-    report: Image,
-}
-
-impl Shop {
-    fn new() -> Result<Self> {
-        let desk = Desk::new()?;
-        let app = desk.image("shop/app", "v1", 1, 1000)?;
-        let other = desk.image("shop/other", "v1", 2, 1000)?;
-        let (signature, report) = (
-            app.signature()?,
-            app.referrer("application/vnd.example.report", b"no findings"),
-        );
-        for one in [&signature, &report] {
-            one.place(&desk.source)?;
-        }
-        let images = [&app, &other].map(|image| image.reference(&desk.source.host()));
-        let bundle = desk.path("a.tar");
-        let flags = images.iter().map(|image| format!("--image={image}"));
-        desk.build(flags.chain([format!("-o={}", bundle.display())]))?
-            .run()?
-            .expect_code(0)?;
-        Ok(Self {
-            desk,
-            bundle,
-            app,
-            other,
-            signature,
-            report,
-        })
-    }
-
-    fn push(&self, target: &Embedded, pipe: bool, flags: &[&str]) -> Result<Output> {
-        let push = match pipe {
-            true => self
-                .desk
-                .push(Path::new("-"), target)?
-                .stdin_file(&self.bundle)?,
-            false => self.desk.push(&self.bundle, target)?,
-        };
-        push.args(["--format", "json"]).args(flags).run()
-    }
-
-    fn list(&self) -> Result<Tag> {
-        Ok(format!("sha256-{}", self.app.root.digest.hex()).parse()?)
-    }
-}
-
-/// The line of a report about a tag.
-fn change<'r>(report: &'r Value, tag: &str) -> Option<&'r Value> {
-    let mut tags = report["tags"].as_array().into_iter().flatten();
-    tags.find(|change| change["tag"] == tag)
-}
-
-fn tagged(target: &Embedded, image: &Image) -> Result<bool> {
-    let tag = image.tag.as_ref().context("no tag")?;
-    Ok(target.tags(&image.repository).get(tag) == Some(&image.root.digest))
-}
+use crate::{desk::Desk, outcome::json};
 
 /// One refused referrer once left a whole bundle untagged: older registries know no `subject`, and refuse lists of what
 /// they do not have.
@@ -96,10 +26,7 @@ fn what_is_refused_of_attachments_keeps_no_tag_from_the_rest() -> Result<()> {
         lists: false,
         ..plain()
     };
-    let refused = Action::Answer {
-        status: 400,
-        retry_after: None,
-    };
+    let refused = Action::status(400);
     let by_digest = format!("/manifests/{}", shop.signature.root.digest);
     let name = shop.signature.tag.clone().context("a tag")?.to_string();
     let list = shop.list()?;
@@ -133,7 +60,7 @@ fn what_is_refused_of_attachments_keeps_no_tag_from_the_rest() -> Result<()> {
     ];
     for (settings, fault, named, [signed, reported, listed]) in cases {
         for pipe in [false, true] {
-            let target = Embedded::start(settings.clone())?;
+            let target = FakeRegistry::start(settings.clone())?;
             if let Some(fault) = &fault {
                 target.fault(fault.clone().does(refused.clone()));
             }
@@ -185,20 +112,19 @@ fn a_repository_that_is_refused_costs_no_other() -> Result<()> {
         flags.push(format!("--image={}", image.reference(&desk.source.host())));
         images.push(image);
     }
-    let bundle = desk.path("a.tar");
+    let bundle = desk.at("a.tar");
     flags.push(format!("-o={}", bundle.display()));
-    desk.build(flags)?.run()?.expect_code(0)?;
+    desk.build()?.args(flags).run()?.expect_code(0)?;
     for lost in 0..3 {
         for pipe in [false, true] {
-            let target = Embedded::start(Settings::default())?;
+            let target = FakeRegistry::start(Settings::default())?;
             let path = format!("/{}/blobs/uploads/", images[lost].repository);
-            target.fault(Fault::on("POST", &path).does(Action::Answer {
-                status: 403,
-                retry_after: None,
-            }));
+            target.fault(Fault::on("POST", &path).does(Action::status(403)));
             let push = match pipe {
-                true => desk.push(Path::new("-"), &target)?.stdin_file(&bundle)?,
-                false => desk.push(&bundle, &target)?,
+                true => desk
+                    .push(Path::new("-"), &target.host())?
+                    .stdin_file(&bundle)?,
+                false => desk.push(&bundle, &target.host())?,
             };
             let pushed = push.run()?.expect_code(30)?;
             for (number, image) in images.iter().enumerate() {
@@ -209,103 +135,11 @@ fn a_repository_that_is_refused_costs_no_other() -> Result<()> {
     Ok(())
 }
 
-/// Harbor up to 2.7 answers 401 for the path of the referrers API, whoever asks: it keeps no lists, so one is made.
-#[test]
-fn a_target_that_refuses_the_referrers_path_gets_a_list() -> Result<()> {
-    let shop = Shop::new()?;
-    for status in [401, 403, 500] {
-        let target = Embedded::start(Settings::default())?;
-        target.fault(Fault::get("/referrers/").does(Action::Answer {
-            status,
-            retry_after: None,
-        }));
-        let pushed = shop.push(&target, false, &[])?;
-        ensure!(pushed.code == Some(0), "{status}: {}", pushed.stderr);
-        target.check_complete(&shop.app.repository, &shop.list()?)?;
-    }
-    // GitLab finds the image under that tag: that is no list, and no reason to do without one.
-    let target = Embedded::start(Settings {
-        referrers: false,
-        digest_tags: true,
-        ..Settings::default()
-    })?;
-    let pushed = shop.push(&target, true, &[])?.expect_code(0)?;
-    assert_eq!(json(&pushed)?["referrers_lists"], 1);
-    target.check_complete(&shop.app.repository, &shop.list()?)
-}
-
-/// A list with somebody else's referrer.
-fn older_list(target: &Embedded, shop: &Shop) -> Result<(Repository, Digest)> {
-    let repository = shop.app.repository.clone();
-    let theirs = shop
-        .app
-        .referrer("application/vnd.example.other", b"theirs");
-    theirs.place(target)?;
-    let list = value!({
-        "schemaVersion": 2, "mediaType": MediaType::OciIndex, "manifests": [{
-            "mediaType": theirs.root.media_type, "digest": theirs.root.digest, "size": theirs.root.bytes.len(),
-        }],
-    });
-    let list = target.put_manifest(
-        &repository,
-        Some(&shop.list()?),
-        MediaType::OciIndex,
-        list.to_string(),
-    );
-    Ok((repository, list))
-}
-
-/// Lists of referrers are tags that move: they once did so unseen, also with `--keep-tags`.
-#[test]
-fn a_list_of_referrers_moves_only_in_sight() -> Result<()> {
-    let shop = Shop::new()?;
-    for pipe in [false, true] {
-        let target = Embedded::start(Settings {
-            referrers: false,
-            ..Settings::default()
-        })?;
-        let (repository, old) = older_list(&target, &shop)?;
-        let tag = shop.list()?;
-        let dry = json(&shop.push(&target, pipe, &["--dry-run"])?.expect_code(0)?)?;
-        let foreseen = change(&dry, tag.as_str()).context("not listed")?.clone();
-        assert_eq!(foreseen["action"], "moved", "{dry}");
-        assert_eq!(foreseen["old"], old.to_string().as_str());
-        assert_eq!(dry["referrers_lists"], 1);
-
-        let kept = shop
-            .push(&target, pipe, &["--keep-tags"])?
-            .expect_code(50)?;
-        ensure!(kept.stderr.contains(tag.as_str()), "{}", kept.stderr);
-        let dry_kept = shop.push(&target, pipe, &["--keep-tags", "--dry-run"])?;
-        dry_kept.expect_code(50)?;
-        assert_eq!(
-            target.tags(&repository).into_iter().collect::<Vec<_>>(),
-            [(tag.clone(), old)],
-            "a tag was set"
-        );
-
-        let pushed = json(&shop.push(&target, pipe, &[])?.expect_code(0)?)?;
-        assert_eq!(change(&pushed, tag.as_str()), Some(&foreseen), "{pushed}");
-        let now = target.tags(&repository).get(&tag).copied();
-        assert_eq!(
-            now.map(|digest| digest.to_string()).as_deref(),
-            foreseen["new"].as_str()
-        );
-        target.check_complete(&repository, &tag)?;
-
-        // The second time it is as it should be.
-        let again = json(&shop.push(&target, pipe, &["--keep-tags"])?.expect_code(0)?)?;
-        let again = change(&again, tag.as_str()).context("not listed")?;
-        assert_eq!(again["action"], "unchanged");
-    }
-    Ok(())
-}
-
 /// A tag that is somebody's image is no place for a list: it stays, and that is said.
 #[test]
 fn a_tag_that_is_taken_is_not_overwritten() -> Result<()> {
     let shop = Shop::new()?;
-    let target = Embedded::start(Settings {
+    let target = FakeRegistry::start(Settings {
         referrers: false,
         ..Settings::default()
     })?;
@@ -352,16 +186,19 @@ fn a_blob_that_is_also_a_manifest_is_sent_as_both() -> Result<()> {
         flags.push(artifact.reference(&desk.source.host()));
         artifacts.push(artifact);
     }
-    let bundle = desk.path("a.tar");
+    let bundle = desk.at("a.tar");
     let flags = flags.into_iter().map(|image| format!("--image={image}"));
-    desk.build(flags.chain([format!("-o={}", bundle.display())]))?
+    desk.build()?
+        .args(flags.chain([format!("-o={}", bundle.display())]))
         .run()?
         .expect_code(0)?;
     for pipe in [false, true] {
-        let target = Embedded::start(Settings::default())?;
+        let target = FakeRegistry::start(Settings::default())?;
         let push = match pipe {
-            true => desk.push(Path::new("-"), &target)?.stdin_file(&bundle)?,
-            false => desk.push(&bundle, &target)?,
+            true => desk
+                .push(Path::new("-"), &target.host())?
+                .stdin_file(&bundle)?,
+            false => desk.push(&bundle, &target.host())?,
         };
         push.run()?.expect_code(0)?;
         for image in artifacts.iter().chain([&app, &index]) {

@@ -3,15 +3,17 @@
 use std::{ffi::OsStr, fs, time::Duration};
 
 use anyhow::{Result, ensure};
+use fakes::{Action, Fault, registry::Auth, registry::Login, registry::Settings, registry::Tokens};
 use schema::MediaType;
 use tests::{
-    faults::{Action, Fault},
     images::Image,
     process::{Output, Program},
-    registry::{Auth, Login, Settings, Tokens},
 };
 
-use crate::producer::{Desk, told, within};
+use crate::{
+    desk::Desk,
+    outcome::{fails_with, within},
+};
 
 /// Builds against faults, in each form of output, and expects refusal without a trace.
 fn refused(desk: &Desk, image: &Image, faults: &[Fault], words: &[&str]) -> Result<()> {
@@ -19,12 +21,13 @@ fn refused(desk: &Desk, image: &Image, faults: &[Fault], words: &[&str]) -> Resu
         faults
             .iter()
             .for_each(|fault| desk.source.fault(fault.clone()));
-        let (reference, output) = (image.reference(&desk.source.host()), desk.path(name));
+        let (reference, output) = (image.reference(&desk.source.host()), desk.at(name));
         let built = desk
-            .build(["--image", &reference, flag, &output.to_string_lossy()])?
+            .build()?
+            .args(["--image", &reference, flag, &output.to_string_lossy()])
             .run()?;
         desk.source.heal();
-        told(&built, 20, words);
+        fails_with(&built, 20, words);
         within(&built, 64)?;
         ensure!(!output.exists(), "{name} has its final name");
         assert_eq!(built.text(), "", "data of a build that failed");
@@ -138,16 +141,17 @@ fn a_manifest_that_is_too_large_ambiguous_or_mistyped_is_refused() -> Result<()>
         );
         let reference = format!("{}/{repository}:v1", desk.source.host());
         let built = desk
-            .build([
+            .build()?
+            .args([
                 "--image",
                 &reference,
                 "-o",
-                &desk.path("x.tar").to_string_lossy(),
-            ])?
+                &desk.at("x.tar").to_string_lossy(),
+            ])
             .run()?;
-        told(&built, 20, words);
+        fails_with(&built, 20, words);
         within(&built, 64)?;
-        assert!(!desk.path("x.tar").exists());
+        assert!(!desk.at("x.tar").exists());
     }
     Ok(())
 }
@@ -155,19 +159,14 @@ fn a_manifest_that_is_too_large_ambiguous_or_mistyped_is_refused() -> Result<()>
 #[test]
 fn what_breaks_and_recovers_gives_the_very_same_bundle() -> Result<()> {
     let desk = Desk::new()?;
-    let image = desk.image("shop/app", "v1", 1, 7 << 20)?;
+    // Above 8 MiB, so that it comes in slices.
+    let image = desk.image("shop/app", "v1", 1, 17 << 20)?;
     desk.build_image(&image, "calm.tar")?
         .run()?
         .expect_code(0)?;
-    let calm = fs::read(desk.path("calm.tar"))?;
-    let limited = Action::Answer {
-        status: 429,
-        retry_after: Some(1),
-    };
-    let down = Action::Answer {
-        status: 503,
-        retry_after: None,
-    };
+    let calm = fs::read(desk.at("calm.tar"))?;
+    let limited = Action::retry_after(429, 1);
+    let down = Action::status(503);
     let faults = [
         Fault::get("/blobs/")
             .does(Action::Cut { after: 1_000_000 })
@@ -190,14 +189,15 @@ fn what_breaks_and_recovers_gives_the_very_same_bundle() -> Result<()> {
         desk.source.fault(fault);
         let before = desk.source.requests().len();
         let built = desk.build_image(&image, "x.tar")?.run()?;
+        ensure!(desk.source.faults_struck() > 0, "{shown} struck nothing");
         desk.source.heal();
         // An open registry that asks for a login once is a refusal, not something to wait for.
         if shown.contains("Unauthorized") {
-            told(&built, 20, &[&desk.source.host(), "cannot log in"]);
+            fails_with(&built, 20, &[&desk.source.host(), "cannot log in"]);
             continue;
         }
         ensure!(built.code == Some(0), "{shown}: {}", built.stderr);
-        ensure!(fs::read(desk.path("x.tar"))? == calm, "{shown}");
+        ensure!(fs::read(desk.at("x.tar"))? == calm, "{shown}");
         within(&built, 64)?;
         let sent: u64 = desk.source.requests()[before..]
             .iter()
@@ -218,10 +218,7 @@ fn what_breaks_and_recovers_gives_the_very_same_bundle() -> Result<()> {
 fn a_registry_that_wants_a_pause_gets_it() -> Result<()> {
     let desk = Desk::new()?;
     let image = desk.image("shop/app", "v1", 1, 1000)?;
-    let limited = Action::Answer {
-        status: 429,
-        retry_after: Some(1),
-    };
+    let limited = Action::retry_after(429, 1);
     desk.source
         .fault(Fault::get("/manifests/").does(limited.clone()).nth(1));
     let begun = std::time::Instant::now();
@@ -232,14 +229,14 @@ fn a_registry_that_wants_a_pause_gets_it() -> Result<()> {
         .build_image(&image, "y.tar")?
         .args(["--retries", "0"])
         .run()?;
-    told(&built, 20, &["shop/app:v1", "429"]);
+    fails_with(&built, 20, &["shop/app:v1", "429"]);
     Ok(())
 }
 
 #[test]
 fn tokens_that_run_out_in_the_middle_are_renewed() -> Result<()> {
     let login = Login::new("robot", "s3cr3t-pass");
-    let desk = Desk::with(Settings {
+    let desk = Desk::with_source(Settings {
         auth: Auth::Bearer(Tokens {
             login: Some(login.clone()),
             anonymous_pull: false,
@@ -258,7 +255,7 @@ fn tokens_that_run_out_in_the_middle_are_renewed() -> Result<()> {
         .expect_code(0)?;
     ensure!(desk.source.token_requests() > 2, "tokens were not renewed");
     silent(&built, &["s3cr3t-pass", "token-"]);
-    desk.import("verify", &desk.path("x.tar"))?
+    desk.import("verify", &desk.at("x.tar"))?
         .run()?
         .expect_code(0)?;
     Ok(())
@@ -273,7 +270,7 @@ fn another_host_that_blobs_are_redirected_to_gets_no_credentials() -> Result<()>
         ..Tokens::default()
     };
     for auth in [Auth::Basic(login.clone()), Auth::Bearer(tokens)] {
-        let desk = Desk::with(Settings {
+        let desk = Desk::with_source(Settings {
             auth,
             redirect_blobs: true,
             ..Settings::default()
@@ -321,14 +318,16 @@ fn silent(output: &Output, secrets: &[&str]) {
 fn a_pipe_is_cut_where_the_source_lies_and_its_reader_is_told() -> Result<()> {
     let desk = Desk::new()?;
     let image = desk.image("shop/app", "v1", 1, 5 << 20)?;
-    let target = tests::registry::Embedded::start(Settings::default())?;
+    let target = fakes::FakeRegistry::start(Settings::default())?;
     desk.source
         .fault(Fault::get("/blobs/").does(Action::Flip { at: 1000 }));
-    let first = desk.build(["--image", &image.reference(&desk.source.host()), "-o", "-"])?;
-    let second = desk.push(std::path::Path::new("-"), &target)?;
+    let first = desk
+        .build()?
+        .args(["--image", &image.reference(&desk.source.host()), "-o", "-"]);
+    let second = desk.push(std::path::Path::new("-"), &target.host())?;
     let (first, second): (Output, Output) = Program::pipe_into(first, second)?;
-    told(&first, 20, &["digest"]);
-    told(&second, 11, &["shop/app"]);
+    fails_with(&first, 20, &["digest"]);
+    fails_with(&second, 11, &["shop/app"]);
     ensure!(!target.has_tags());
     Ok(())
 }

@@ -1,16 +1,19 @@
 /*! A target registry that refuses, forgets and mislabels. */
 
 use anyhow::{Result, ensure};
-use tests::{
-    faults::{Action, Fault},
-    images::{Format, Image, Layer},
-    registry::{Auth, Embedded, Login, Settings, Tokens},
+use fakes::{
+    Action, FakeRegistry, Fault, registry::Auth, registry::Login, registry::Settings,
+    registry::Tokens,
+};
+use tests::images::{Format, Image, Layer};
+
+use crate::{
+    desk::Desk,
+    outcome::{fails_with, json, within},
 };
 
-use crate::producer::{Desk, json, told, within};
-
 /// Two images that share a layer, bundled; with the shared layer larger than the rest.
-fn shared(desk: &Desk) -> Result<[Image; 2]> {
+pub(super) fn shared(desk: &Desk) -> Result<[Image; 2]> {
     let (base, own) = (Layer::new(1, 3 << 20)?, Layer::new(2, 200_000)?);
     let one = Image::single("shop/one", "v1", Format::Oci, std::slice::from_ref(&base))?;
     let two = Image::single("shop/two", "v1", Format::Docker, &[base, own])?;
@@ -19,12 +22,12 @@ fn shared(desk: &Desk) -> Result<[Image; 2]> {
         image.place(&desk.source)?;
         references.push(format!("--image={}", image.reference(&desk.source.host())));
     }
-    references.push(format!("-o={}", desk.path("a.tar").display()));
-    desk.build(references)?.run()?.expect_code(0)?;
+    references.push(format!("-o={}", desk.at("a.tar").display()));
+    desk.build()?.args(references).run()?.expect_code(0)?;
     Ok([one, two])
 }
 
-fn check(target: &Embedded, images: &[Image]) -> Result<()> {
+pub(super) fn check(target: &FakeRegistry, images: &[Image]) -> Result<()> {
     for image in images {
         let tag = image
             .tag
@@ -45,7 +48,7 @@ fn check(target: &Embedded, images: &[Image]) -> Result<()> {
 fn registries_of_every_make_are_filled_from_a_file_and_from_a_pipe() -> Result<()> {
     let desk = Desk::new()?;
     let images = shared(&desk)?;
-    let bundle = desk.path("a.tar");
+    let bundle = desk.at("a.tar");
     let plain = Settings::default;
     let makes = [
         ("lenient", plain()),
@@ -89,12 +92,12 @@ fn registries_of_every_make_are_filled_from_a_file_and_from_a_pipe() -> Result<(
     ];
     for (make, settings) in makes {
         for pipe in [false, true] {
-            let target = Embedded::start(settings.clone())?;
+            let target = FakeRegistry::start(settings.clone())?;
             let push = || match pipe {
                 true => desk
-                    .push(std::path::Path::new("-"), &target)?
+                    .push(std::path::Path::new("-"), &target.host())?
                     .stdin_file(&bundle),
-                false => desk.push(&bundle, &target),
+                false => desk.push(&bundle, &target.host()),
             };
             let pushed = push()?.run()?;
             ensure!(
@@ -120,48 +123,10 @@ fn registries_of_every_make_are_filled_from_a_file_and_from_a_pipe() -> Result<(
 }
 
 #[test]
-fn cut_uploads_are_resumed_where_the_registry_remembers_and_repeated_where_it_forgets() -> Result<()>
-{
-    let desk = Desk::new()?;
-    let images = shared(&desk)?;
-    for keep_cut_uploads in [true, false] {
-        for pipe in [false, true] {
-            let target = Embedded::start(Settings {
-                keep_cut_uploads,
-                monolithic_post: false,
-                ..Settings::default()
-            })?;
-            target.fault(
-                Fault::on("PUT", "/blobs/uploads/")
-                    .does(Action::CutUpload { after: 900_000 })
-                    .times(1),
-            );
-            let push = match pipe {
-                true => desk
-                    .push(std::path::Path::new("-"), &target)?
-                    .stdin_file(&desk.path("a.tar"))?,
-                false => desk.push(&desk.path("a.tar"), &target)?,
-            };
-            let pushed = push.run()?;
-            ensure!(
-                pushed.code == Some(0),
-                "keeps {keep_cut_uploads}, pipe {pipe}: {}",
-                pushed.stderr
-            );
-            check(&target, &images)?;
-        }
-    }
-    Ok(())
-}
-
-#[test]
 fn refusals_say_what_to_do_and_leave_no_tag() -> Result<()> {
     let desk = Desk::new()?;
     shared(&desk)?;
-    let answer = |status| Action::Answer {
-        status,
-        retry_after: None,
-    };
+    let answer = |status| Action::status(status);
     let uploads = |method| Fault::on(method, "/blobs/uploads/");
     let wrong = format!("sha256:{}", "0".repeat(64));
     let cases: [(Vec<Fault>, &[&str]); 8] = [
@@ -204,78 +169,18 @@ fn refusals_say_what_to_do_and_leave_no_tag() -> Result<()> {
     ];
     for (faults, words) in cases {
         for pipe in [false, true] {
-            let target = Embedded::start(Settings::default())?;
+            let target = FakeRegistry::start(Settings::default())?;
             faults.iter().for_each(|fault| target.fault(fault.clone()));
             let push = match pipe {
                 true => desk
-                    .push(std::path::Path::new("-"), &target)?
-                    .stdin_file(&desk.path("a.tar"))?,
-                false => desk.push(&desk.path("a.tar"), &target)?,
+                    .push(std::path::Path::new("-"), &target.host())?
+                    .stdin_file(&desk.at("a.tar"))?,
+                false => desk.push(&desk.at("a.tar"), &target.host())?,
             };
             let pushed = push.args(["--retries", "0"]).run()?;
-            told(&pushed, 30, words);
+            fails_with(&pushed, 30, words);
             within(&pushed, 64)?;
             ensure!(!target.has_tags(), "a tag for what was refused");
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn a_proxy_that_refuses_large_bodies_is_worked_around_or_named() -> Result<()> {
-    let desk = Desk::new()?;
-    let images = shared(&desk)?;
-    let target = Embedded::start(Settings {
-        max_body: Some(1 << 20),
-        monolithic_post: false,
-        ..Settings::default()
-    })?;
-    let pushed = desk.push(&desk.path("a.tar"), &target)?.run()?;
-    if pushed.code == Some(0) {
-        // What was begun and refused for its size lies open there until the registry clears it away.
-        for image in &images {
-            target.check_complete(&image.repository, &"v1".parse()?)?;
-        }
-        return Ok(());
-    }
-    // A proxy that hangs up while it still receives cannot always be told from a broken line.
-    told(&pushed, 30, &["shop/one", "run the same command again"]);
-    ensure!(!target.has_tags());
-    Ok(())
-}
-
-/// What a registry says of everything is told once, and not asked again for each blob: read-only, or hours to wait.
-#[test]
-fn a_registry_that_takes_nothing_is_told_once() -> Result<()> {
-    let desk = Desk::new()?;
-    shared(&desk)?;
-    for (status, retry_after, words) in [
-        (405, None, "read-only or maintenance mode"),
-        (429, Some(7200), "left alone for 2 h"),
-    ] {
-        for pipe in [false, true] {
-            let target = Embedded::start(Settings::default())?;
-            let answer = Action::Answer {
-                status,
-                retry_after,
-            };
-            target.fault(Fault::on("POST", "/blobs/uploads/").does(answer));
-            let push = match pipe {
-                true => desk
-                    .push(std::path::Path::new("-"), &target)?
-                    .stdin_file(&desk.path("a.tar"))?,
-                false => desk.push(&desk.path("a.tar"), &target)?,
-            };
-            let pushed = push
-                .args(["--concurrency", "2", "--format", "json"])
-                .run()?;
-            told(&pushed, 30, &[words]);
-            let failures = json(&pushed)?["failures"].as_array().map(Vec::len);
-            ensure!(failures == Some(1), "{failures:?}: {}", pushed.stderr);
-            let posts = target.requests();
-            let posts = posts.iter().filter(|request| request.method == "POST");
-            ensure!(posts.count() <= 2);
-            ensure!(!target.has_tags());
         }
     }
     Ok(())
@@ -285,15 +190,18 @@ fn a_registry_that_takes_nothing_is_told_once() -> Result<()> {
 fn immutable_tags_that_differ_fail_that_tag_alone() -> Result<()> {
     let desk = Desk::new()?;
     let images = shared(&desk)?;
-    let target = Embedded::start(Settings {
+    let target = FakeRegistry::start(Settings {
         immutable_tags: true,
         ..Settings::default()
     })?;
     let other = Image::single("shop/one", "v1", Format::Oci, &[Layer::new(9, 1000)?])?;
     other.place(&target)?;
-    let bundle = desk.path("a.tar");
-    let kept = desk.push(&bundle, &target)?.args(["--keep-tags"]).run()?;
-    told(
+    let bundle = desk.at("a.tar");
+    let kept = desk
+        .push(&bundle, &target.host())?
+        .args(["--keep-tags"])
+        .run()?;
+    fails_with(
         &kept,
         50,
         &[
@@ -305,10 +213,10 @@ fn immutable_tags_that_differ_fail_that_tag_alone() -> Result<()> {
     );
     ensure!(target.repositories().len() == 1);
     let pushed = desk
-        .push(&bundle, &target)?
+        .push(&bundle, &target.host())?
         .args(["--format", "json"])
         .run()?;
-    told(&pushed, 30, &["tag shop/one:v1", "immutable"]);
+    fails_with(&pushed, 30, &["tag shop/one:v1", "immutable"]);
     let report = json(&pushed)?;
     let tags = report["tags"].as_array().cloned().unwrap_or_default();
     let action = |name: &str| {
@@ -328,7 +236,7 @@ fn a_login_that_runs_out_in_the_middle_of_a_push_is_renewed() -> Result<()> {
     let desk = Desk::new()?;
     let images = shared(&desk)?;
     let login = Login::new("robot", "s3cr3t-pass");
-    let target = Embedded::start(Settings {
+    let target = FakeRegistry::start(Settings {
         auth: Auth::Bearer(Tokens {
             login: Some(login.clone()),
             uses: Some(6),
@@ -336,8 +244,8 @@ fn a_login_that_runs_out_in_the_middle_of_a_push_is_renewed() -> Result<()> {
         }),
         ..Settings::default()
     })?;
-    let anonymous = desk.push(&desk.path("a.tar"), &target)?.run()?;
-    told(
+    let anonymous = desk.push(&desk.at("a.tar"), &target.host())?.run()?;
+    fails_with(
         &anonymous,
         30,
         &["shop/", "project or repository may not exist"],
@@ -346,7 +254,7 @@ fn a_login_that_runs_out_in_the_middle_of_a_push_is_renewed() -> Result<()> {
     let docker = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, docker);
     let auths = serde_json::json!({"auths": {target.host(): {"auth": docker}}});
     let authfile = desk.file("auth.json", auths.to_string())?;
-    let push = desk.push(&desk.path("a.tar"), &target)?;
+    let push = desk.push(&desk.at("a.tar"), &target.host())?;
     let pushed = push
         .args([
             "-vv",

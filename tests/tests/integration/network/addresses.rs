@@ -3,12 +3,10 @@
 use std::{fs, net::TcpListener};
 
 use anyhow::{Result, ensure};
-use tests::{
-    real::skip,
-    registry::{Embedded, Settings},
-};
+use fakes::{FakeRegistry, registry::Settings};
+use tests::real::skip;
 
-use crate::producer::Desk;
+use crate::desk::Desk;
 
 #[test]
 fn an_address_of_version_6_is_a_source_and_a_target() -> Result<()> {
@@ -19,8 +17,8 @@ fn an_address_of_version_6_is_a_source_and_a_target() -> Result<()> {
         ipv6: true,
         ..Settings::default()
     };
-    let desk = Desk::with(ipv6())?;
-    let target = Embedded::start(ipv6())?;
+    let desk = Desk::with_source(ipv6())?;
+    let target = FakeRegistry::start(ipv6())?;
     let (image, bundle) = desk.small()?;
     ensure!(desk.source.host().starts_with("[::1]:"));
     let import = desk.import("import", &bundle)?.args([
@@ -28,7 +26,7 @@ fn an_address_of_version_6_is_a_source_and_a_target() -> Result<()> {
         "--to",
         &format!("{}/mirror", target.host()),
     ]);
-    let config = desk.path("told");
+    let config = desk.at("told");
     import
         .args(["--config-to-dir"])
         .args([&config])

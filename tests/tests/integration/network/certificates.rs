@@ -3,10 +3,11 @@
 use std::{ffi::OsStr, path::Path};
 
 use anyhow::Result;
-use tests::{certificates::Authority, process::Output};
+use fakes::certificates::Authority;
+use tests::process::Output;
 
 use super::{app, dry, with_tls};
-use crate::producer::{Desk, told};
+use crate::{desk::Desk, outcome::fails_with};
 
 const HERE: &[&str] = &["127.0.0.1", "localhost"];
 
@@ -26,7 +27,7 @@ fn a_certificate_that_is_given_byte_for_byte_is_trusted() -> Result<()> {
         &format!("certs.d/{host}/anything.crt"),
         &identity.certificate,
     )?;
-    over_tls(&desk, "--cert-dir", &desk.path("certs.d"))?.expect_code(0)?;
+    over_tls(&desk, "--cert-dir", &desk.at("certs.d"))?.expect_code(0)?;
     let system = dry(&[app(&desk.source)], &[])?.env("SSL_CERT_FILE", &given);
     system.run()?.expect_code(0)?;
     // Another of the same name is another.
@@ -34,7 +35,7 @@ fn a_certificate_that_is_given_byte_for_byte_is_trusted() -> Result<()> {
         "other.pem",
         &Authority::of_itself(HERE, 2000..2100)?.certificate,
     )?;
-    told(
+    fails_with(
         &over_tls(&desk, "--ca-file", &other)?,
         20,
         &[&host, "self-signed", "--ca-file"],
@@ -62,7 +63,7 @@ fn its_name_and_its_dates_still_count() -> Result<()> {
         let identity = Authority::of_itself(hosts, years)?;
         let desk = with_tls(identity.clone())?;
         let given = desk.file("ca.pem", &identity.certificate)?;
-        told(
+        fails_with(
             &over_tls(&desk, "--ca-file", &given)?,
             20,
             &[&desk.source.host(), words],
@@ -76,13 +77,13 @@ fn a_common_name_alone_names_no_host() -> Result<()> {
     let authority = Authority::new()?;
     let ca = |desk: &Desk| desk.file("ca.pem", authority.pem());
     let desk = with_tls(authority.nameless_server()?)?;
-    told(
+    fails_with(
         &over_tls(&desk, "--ca-file", &ca(&desk)?)?,
         20,
         &["subjectAltName", "Common Name"],
     );
     let desk = with_tls(authority.server_at(&["a.example", "b.example"])?)?;
-    told(
+    fails_with(
         &over_tls(&desk, "--ca-file", &ca(&desk)?)?,
         20,
         &["another name", "a.example, b.example"],
@@ -113,7 +114,7 @@ fn what_lowers_safety_can_be_said_of_one_registry() -> Result<()> {
         &of("--insecure-skip-tls-verify", &secure),
     ])?
     .expect_code(0)?;
-    told(
+    fails_with(
         &run(&[
             &of("--plain-http", &plain),
             &of("--insecure-skip-tls-verify", &plain),
@@ -121,7 +122,7 @@ fn what_lowers_safety_can_be_said_of_one_registry() -> Result<()> {
         20,
         &[&secure.source.host(), "--ca-file"],
     );
-    told(
+    fails_with(
         &run(&["--plain-http", &trusted])?,
         20,
         &[&secure.source.host()],

@@ -7,18 +7,17 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use tests::{
-    certificates::Authority,
-    faults::{Action, Fault},
-    process::Program,
-    registry::{Auth, Embedded, Login, Settings, Tls},
+use fakes::{
+    Action, FakeRegistry, Fault, certificates::Authority, certificates::Tls, registry::Auth,
+    registry::Login, registry::Settings,
 };
+use tests::process::Program;
 
-use crate::producer::{Desk, told};
+use crate::{desk::Desk, outcome::fails_with};
 
 /// A registry with TLS, which demands a client certificate if it is told so.
-fn registry(authority: &Authority, demanding: bool, more: Settings) -> Result<Embedded> {
-    Embedded::start(Settings {
+fn registry(authority: &Authority, demanding: bool, more: Settings) -> Result<FakeRegistry> {
+    FakeRegistry::start(Settings {
         tls: Some(Tls {
             identity: authority.server()?,
             client_authority: demanding.then(|| authority.pem().to_owned()),
@@ -75,7 +74,7 @@ fn uploads_go_elsewhere_only_when_asked_and_then_without_an_identity() -> Result
             let push = push.args(["--authfile"]).args([&authfile]);
             identified(&desk, &authority, push)
         };
-        told(&push()?.run()?, 30, &["--allow-upload-host", &host]);
+        fails_with(&push()?.run()?, 30, &["--allow-upload-host", &host]);
         ensure!(
             canary.requests().is_empty(),
             "the canary was asked before it was allowed"
@@ -109,8 +108,8 @@ fn blobs_come_from_elsewhere_without_an_identity() -> Result<()> {
         let image = desk.image("shop/app", "v1", 1, 1000)?;
         let reference = image.reference(&desk.source.host());
         let build = Program::bundler()?.args(["build", "--retries", "0", "--image", &reference]);
-        let build = build.args(["--signing-key"]).args([desk.path("key.pem")]);
-        let build = build.args(["-o"]).args([desk.path("a.tar")]);
+        let build = build.args(["--signing-key"]).args([desk.at("key.pem")]);
+        let build = build.args(["-o"]).args([desk.at("a.tar")]);
         let run = identified(&desk, &authority, build)?.run()?;
         // The store demands what its registry demands: it is not shown there.
         ensure!(
@@ -143,9 +142,9 @@ fn certificates_of_certs_d_count_for_their_registry_alone() -> Result<()> {
     )?;
     let reference = image.reference(&desk.source.host());
     let build = Program::bundler()?.args(["build", "--retries", "0", "--image", &reference]);
-    let build = build.args(["--signing-key"]).args([desk.path("key.pem")]);
-    let build = build.args(["--cert-dir"]).args([desk.path("certs.d")]);
-    let run = build.args(["-o"]).args([desk.path("a.tar")]).run()?;
-    told(&run, 20, &["localhost", "unknown CA", "--ca-file"]);
+    let build = build.args(["--signing-key"]).args([desk.at("key.pem")]);
+    let build = build.args(["--cert-dir"]).args([desk.at("certs.d")]);
+    let run = build.args(["-o"]).args([desk.at("a.tar")]).run()?;
+    fails_with(&run, 20, &["localhost", "unknown CA", "--ca-file"]);
     Ok(())
 }

@@ -1,21 +1,15 @@
 /*! Proxies: who is asked through one, which values can be used, and what one says that wants a login. */
 
 use anyhow::{Result, ensure};
-use tests::{
-    faults::{Action, Fault},
-    registry::{Embedded, Settings},
-};
+use fakes::{Action, FakeRegistry, Fault, registry::Settings};
 
 use super::{app, dry};
-use crate::producer::{Desk, told};
+use crate::{desk::Desk, outcome::fails_with};
 
 /// An embedded registry in a proxy's place: it logs what reaches it, and answers this to everything.
-fn proxy(status: u16) -> Result<Embedded> {
-    let proxy = Embedded::start(Settings::default())?;
-    proxy.fault(Fault::any("").does(Action::Answer {
-        status,
-        retry_after: None,
-    }));
+fn proxy(status: u16) -> Result<FakeRegistry> {
+    let proxy = FakeRegistry::start(Settings::default())?;
+    proxy.fault(Fault::any("").does(Action::status(status)));
     Ok(proxy)
 }
 
@@ -24,7 +18,7 @@ fn proxy(status: u16) -> Result<Embedded> {
 fn this_machine_is_asked_directly() -> Result<()> {
     let (desk, proxy) = (Desk::new()?, proxy(403)?);
     let (_, bundle) = desk.small()?;
-    let target = Embedded::start(Settings::default())?;
+    let target = FakeRegistry::start(Settings::default())?;
     let through = |program: tests::process::Program| {
         ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"]
             .iter()
@@ -36,7 +30,7 @@ fn this_machine_is_asked_directly() -> Result<()> {
             .run()?
             .expect_code(0)?;
     }
-    through(desk.push(&bundle, &target)?)
+    through(desk.push(&bundle, &target.host())?)
         .run()?
         .expect_code(0)?;
     ensure!(
@@ -60,7 +54,7 @@ fn a_value_that_cannot_be_used_ends_the_run() -> Result<()> {
         let run = dry(&[app(&desk.source)], &["--plain-http".as_ref()])?
             .env(variable, value)
             .run()?;
-        told(&run, 2, &["proxy", variable]);
+        fails_with(&run, 2, &["proxy", variable]);
         ensure!(!run.stderr.contains("hunter2"), "{}", run.stderr);
     }
     Ok(())
@@ -84,7 +78,7 @@ fn a_proxy_that_wants_a_login_is_named() -> Result<()> {
                 .env(variable, value)
                 .env("NO_PROXY", "other.invalid")
                 .run()?;
-            told(&run, 20, &["proxy", &host, variable, words]);
+            fails_with(&run, 20, &["proxy", &host, variable, words]);
             ensure!(!run.stderr.contains("hunter2"), "{}", run.stderr);
         }
     }

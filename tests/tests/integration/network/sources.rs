@@ -3,19 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use tests::{
-    process::{Output, Program},
-    registry::{Embedded, Settings},
-};
+use fakes::{FakeRegistry, registry::Settings};
+use tests::process::{Output, Program};
 
-use crate::producer::{Desk, json, told};
+use crate::{
+    desk::Desk,
+    outcome::{fails_with, json},
+};
 
 /// A build of one image with this `registries.conf`, and no flag about TLS.
 fn build(desk: &Desk, reference: &str, conf: &Path) -> Result<Output> {
     let build = Program::bundler()?.args(["build", "--retries", "0", "--image", reference]);
     let build = build.args(["--registries-conf"]).args([conf]);
-    let build = build.args(["--signing-key"]).args([desk.path("key.pem")]);
-    build.args(["-o"]).args([desk.path("a.tar")]).run()
+    let build = build.args(["--signing-key"]).args([desk.at("key.pem")]);
+    build.args(["-o"]).args([desk.at("a.tar")]).run()
 }
 
 fn conf(desk: &Desk, text: &str) -> Result<PathBuf> {
@@ -25,7 +26,7 @@ fn conf(desk: &Desk, text: &str) -> Result<PathBuf> {
 /// The source of the only image in the bundle.
 fn source(desk: &Desk) -> Result<String> {
     let inspect = desk
-        .import("inspect", &desk.path("a.tar"))?
+        .import("inspect", &desk.at("a.tar"))?
         .args(["--format", "json"]);
     let shown = json(&inspect.run()?.expect_code(0)?)?;
     Ok(shown.to_string())
@@ -35,7 +36,7 @@ fn source(desk: &Desk) -> Result<String> {
 fn an_image_comes_from_the_first_mirror_that_has_it_and_keeps_its_name() -> Result<()> {
     let desk = Desk::new()?;
     desk.image("cache/team/app", "v1", 1, 1000)?;
-    let empty = Embedded::start(Settings::default())?;
+    let empty = FakeRegistry::start(Settings::default())?;
     let gone = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let text = format!(
         "[[registry]]\nprefix = 'quay.invalid'\nlocation = 'quay.invalid'\n\
@@ -91,14 +92,14 @@ fn locations_and_aliases_lead_to_where_images_are() -> Result<()> {
 fn what_is_blocked_or_broken_names_the_file() -> Result<()> {
     let desk = Desk::new()?;
     let (_, bundle) = desk.small()?;
-    let target = Embedded::start(Settings::default())?;
+    let target = FakeRegistry::start(Settings::default())?;
     let blocked = format!(
         "[[registry]]\nlocation = '{}'\nblocked = true\n",
         target.host()
     );
     let blocked = conf(&desk, &blocked)?;
     let reference = format!("{}/a:v1", target.host());
-    told(
+    fails_with(
         &build(&desk, &reference, &blocked)?,
         2,
         &["registries.conf", "blocked", &reference.replace(":v1", "")],
@@ -109,7 +110,7 @@ fn what_is_blocked_or_broken_names_the_file() -> Result<()> {
             .args(["--retries", "0", "--to", &target.host()]);
         push.args(["--registries-conf"]).args([conf]).run()
     };
-    told(&push(&blocked)?, 2, &["registries.conf", "blocked"]);
+    fails_with(&push(&blocked)?, 2, &["registries.conf", "blocked"]);
     ensure!(target.requests().is_empty());
     let insecure = format!(
         "[[registry]]\nlocation = '{}'\ninsecure = true\n",
@@ -120,13 +121,13 @@ fn what_is_blocked_or_broken_names_the_file() -> Result<()> {
         ("[registries.insecure]\nregistries = ['a']\n", "version 1"),
         ("[[registry]]\nlocation = 1\n", "line 2"),
     ] {
-        told(
+        fails_with(
             &build(&desk, "a.invalid/b:1", &conf(&desk, text)?)?,
             2,
             &["registries.conf", words, "--registries-conf"],
         );
     }
-    told(
+    fails_with(
         &build(&desk, "a.invalid/b:1", Path::new("/nowhere.conf"))?,
         2,
         &["/nowhere.conf"],

@@ -9,7 +9,7 @@ use tests::{
 };
 
 use super::index;
-use crate::support::Desk;
+use crate::desk::Desk;
 
 /// A desk with the mirror directory of a signed release.
 struct Carried {
@@ -63,6 +63,7 @@ fn it_counts_as_plain_images_unless_it_verifies() -> Result<()> {
     let plain = index(&carried.desk, &carried.desk.at("bundle.tar"))?;
     assert_eq!(plain.releases[0].verified_by, [] as [String; 0]);
     assert_eq!(plain.releases[0].tag, carried.release.tag);
+    assert!(!plain.images.is_empty());
     assert!(
         plain
             .images

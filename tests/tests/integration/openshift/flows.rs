@@ -7,12 +7,8 @@ use std::{
 };
 
 use anyhow::Result;
-use tests::{
-    cluster::Cluster,
-    needs,
-    process::Program,
-    registry::{Embedded, Settings},
-};
+use fakes::{FakeRegistry, registry::Settings};
+use tests::{cluster::Cluster, needs, process::Program};
 use walkdir::WalkDir;
 
 use super::Outside;
@@ -128,7 +124,7 @@ fn to_disk_with_manifests_apart() -> Result<()> {
 #[test]
 fn through_a_pipe_with_configuration_written() -> Result<()> {
     let outside = Outside::new(|spec| spec.signature_tags())?;
-    let inside = Embedded::start(Settings::default())?;
+    let inside = FakeRegistry::start(Settings::default())?;
     let config = outside.desk.at("config");
     let to = format!("{}/mirror", inside.host());
     let build = outside.build()?.args(["-o", "-"]);
@@ -163,7 +159,7 @@ fn to_a_registry_with_configuration_on_disk() -> Result<()> {
 
 /// Imports the release into a registry of its own, and says where its configuration was put.
 fn imported(outside: &Outside) -> Result<PathBuf> {
-    let inside = Embedded::start(Settings::default())?;
+    let inside = FakeRegistry::start(Settings::default())?;
     let config = outside.desk.at("config");
     let import = outside.desk.import("import", &outside.bundle()?)?.args([
         "--plain-http",

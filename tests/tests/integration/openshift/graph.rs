@@ -6,21 +6,21 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use fakes::{FakeRegistry, registry::Settings};
 use schema::Digest;
 use serde_json::Value;
 use tests::{
     images::{Format, Image, Layer, Set},
     needs, needs_shared,
     process::Program,
-    registry::{Embedded, Settings},
 };
 
 use super::index;
-use crate::support::Desk;
+use crate::desk::Desk;
 
 /// A base image for two machines, in a registry.
-fn base() -> Result<(Embedded, Image)> {
-    let registry = Embedded::start(Settings::default())?;
+fn base() -> Result<(FakeRegistry, Image)> {
+    let registry = FakeRegistry::start(Settings::default())?;
     let machines = [
         ("amd64", vec![Layer::new(1, 4000)?]),
         ("s390x", vec![Layer::new(2, 4000)?]),
@@ -54,7 +54,7 @@ fn real_data_reaches_a_service_inside() -> Result<()> {
     let graph = index.update_graph.context("no graph")?;
     assert_eq!(graph.repository.as_str(), "openshift/graph-data");
 
-    let (inside, config) = (Embedded::start(Settings::default())?, desk.at("config"));
+    let (inside, config) = (FakeRegistry::start(Settings::default())?, desk.at("config"));
     let import = desk
         .import("import", &bundle)?
         .args(["--plain-http", "--to"]);

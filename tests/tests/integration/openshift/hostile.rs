@@ -11,7 +11,7 @@ use tests::{
 };
 
 use super::{Outside, index};
-use crate::support::Desk;
+use crate::desk::Desk;
 
 /// `bundler build --release` of what is at the registry under a tag, believed unseen.
 fn unverified(outside: &Outside, tag: &str) -> Result<Program> {

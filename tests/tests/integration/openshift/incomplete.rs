@@ -1,11 +1,9 @@
 /*! A release of which a component is gone at its source: refused, unless somebody asks for it by name; then it is never called whole. */
 
 use anyhow::{Context, Result, ensure};
+use fakes::{FakeRegistry, registry::Settings};
 use serde_json::Value;
-use tests::{
-    openshift::Oddity,
-    registry::{Embedded, Settings},
-};
+use tests::openshift::Oddity;
 
 use super::Outside;
 
@@ -69,7 +67,7 @@ fn a_release_without_a_component_must_be_asked_for_and_is_never_proposed() -> Re
         inspected.contains("release 4.3.0 is NOT WHOLE"),
         "{inspected}"
     );
-    let target = Embedded::start(Settings::default())?;
+    let target = FakeRegistry::start(Settings::default())?;
     let push = outside
         .desk
         .push(&bundle, &target.host())?

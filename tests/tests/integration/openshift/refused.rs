@@ -3,13 +3,14 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use fakes::{Action, Fault};
 use tests::{
-    faults::{Action, Fault},
     openshift::{Behaviour, Oddity, ReleaseSpec, SignatureStore, Signer, StoreServer},
     process::{Output, Program},
 };
 
 use super::Outside;
+use crate::outcome::says;
 
 /// The one line that a failed build says; no layer of a component was asked for.
 fn refused(outside: &Outside, build: Program, code: i32) -> Result<String> {
@@ -41,12 +42,6 @@ fn error_of(output: &Output) -> String {
         .collect();
     assert_eq!(errors.len(), 1, "{}", output.stderr);
     errors[0].to_owned()
-}
-
-fn says(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is not in {text:?}");
-    }
 }
 
 #[test]
@@ -149,6 +144,7 @@ fn a_store_that_hangs_delays_nobody_who_has_the_signature() -> Result<()> {
         .args(["--signature-store", &hanging.url(), "-o"])
         .args([&bundle]);
     build.run()?.expect_code(0)?;
+    assert!(hanging.requests() > 0, "the store that hangs was not asked");
     // Alone, it is given up and named.
     let build = outside.desk.build()?.args([
         "--release",
@@ -282,10 +278,7 @@ fn a_registry_that_refuses_lookups_of_signatures_gives_no_release() -> Result<()
     for path in [".sig", "/referrers/"] {
         outside
             .registry
-            .fault(Fault::any(path).does(Action::Answer {
-                status: 403,
-                retry_after: None,
-            }));
+            .fault(Fault::any(path).does(Action::status(403)));
         let bundle = outside.desk.at("bundle.tar");
         let build = |flags: &[&str]| {
             let build = outside.build()?.args(flags);

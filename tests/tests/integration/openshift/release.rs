@@ -18,7 +18,7 @@ use tests::{
 };
 
 use super::{Outside, index};
-use crate::support::Desk;
+use crate::desk::Desk;
 
 #[test]
 fn one_reference_brings_everything_from_a_real_registry() -> Result<()> {
@@ -244,6 +244,7 @@ fn releases_share_what_they_share() -> Result<()> {
         .map(|release| release.tag.as_str())
         .collect();
     assert_eq!(tags, ["4.3.0-x86_64", "4.3.1-x86_64"]);
+    assert!(!index.images.is_empty());
     assert!(
         index
             .images
@@ -311,7 +312,7 @@ fn built_twice_a_release_is_the_same() -> Result<()> {
 fn signatures_of_components_go_where_the_image_goes() -> Result<()> {
     let outside = Outside::new(|spec| spec.signature_tags())?;
     let bundle = outside.bundle()?;
-    let inside = tests::registry::Embedded::start(tests::registry::Settings::default())?;
+    let inside = fakes::FakeRegistry::start(fakes::registry::Settings::default())?;
     outside.desk.pushed(&bundle, &inside.host(), &[])?;
     let (release, alone): (Repository, Repository) = (
         "openshift/release".parse()?,

@@ -1,27 +1,21 @@
 /*! What is about a release, at registries that refuse it: the release is there, published, and the rest is told. */
 
 use anyhow::{Result, ensure};
-use tests::{
-    faults::{Action, Fault},
-    registry::{Embedded, Settings},
-};
+use fakes::{Action, FakeRegistry, Fault, registry::Settings};
 
 use super::{Site, TAG};
-use crate::producer::json;
+use crate::outcome::json;
 
 #[test]
 fn a_refused_signature_keeps_no_release_from_being_published() -> Result<()> {
     let site = Site::new()?;
     let of_component = site.component.signature()?.root.digest;
-    let refused = Action::Answer {
-        status: 400,
-        retry_after: None,
-    };
+    let refused = Action::status(400);
     for digest in [of_component, site.signature.root.digest] {
-        let target = Embedded::start(Settings::default())?;
+        let target = FakeRegistry::start(Settings::default())?;
         let path = format!("/manifests/{digest}");
         target.fault(Fault::on("PUT", &path).does(refused.clone()));
-        let directory = site.desk.path(&format!("out-{}", digest.hex()));
+        let directory = site.desk.at(&format!("out-{}", digest.hex()));
         let import = site.run("import", &site.bundle, &target.host())?;
         let pushed = import
             .args(["--config-to-dir".as_ref(), directory.as_os_str()])

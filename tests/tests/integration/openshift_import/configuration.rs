@@ -9,16 +9,12 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use fakes::{Action, FakeRegistry, Fault, Gate, LoggedRequest, registry::Settings};
 use schema::Repository;
-use tests::{
-    faults::{Action, Fault, Gate},
-    needs,
-    process::Program,
-    registry::{Embedded, LoggedRequest, Settings},
-};
+use tests::{needs, process::Program};
 
 use super::{CONFIG_MAP, Site, TAG, changes};
-use crate::producer::json;
+use crate::outcome::json;
 
 /// Every file below a directory, sorted, relative to it.
 fn tree(directory: &Path) -> Result<BTreeSet<String>> {
@@ -52,11 +48,11 @@ fn check_sums(directory: &Path) -> Result<()> {
 
 #[test]
 fn a_directory_holds_all_that_clusters_need_and_nothing_else() -> Result<()> {
-    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
+    let (site, target) = (Site::new()?, FakeRegistry::start(Settings::default())?);
     let (by_file, by_pipe, by_tree) = (
-        site.desk.path("by file"),
-        site.desk.path("by-pipe"),
-        site.desk.path("by-tree"),
+        site.desk.at("by file"),
+        site.desk.at("by-pipe"),
+        site.desk.at("by-tree"),
     );
     let import = |bundle: &Path, directory: &Path| -> Result<Program> {
         let import = site.run("import", bundle, &target.host())?;
@@ -151,7 +147,7 @@ fn a_directory_holds_all_that_clusters_need_and_nothing_else() -> Result<()> {
     cat.pipe_into(import(Path::new("-"), &by_pipe)?)?
         .1
         .expect_code(0)?;
-    let unpacked = site.desk.path("unpacked");
+    let unpacked = site.desk.at("unpacked");
     let extract = site
         .desk
         .import("extract", &site.bundle)?
@@ -176,8 +172,8 @@ fn a_directory_holds_all_that_clusters_need_and_nothing_else() -> Result<()> {
 #[test]
 fn kubectl_takes_the_directory_as_it_is() -> Result<()> {
     let kubectl = needs!("kubectl");
-    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
-    let directory = site.desk.path("out");
+    let (site, target) = (Site::new()?, FakeRegistry::start(Settings::default())?);
+    let directory = site.desk.at("out");
     let import = site.run("import", &site.bundle, &target.host())?;
     let import = import
         .args(["--mirror-tags", "--config-to-dir"])
@@ -203,9 +199,9 @@ fn kubectl_takes_the_directory_as_it_is() -> Result<()> {
 
 #[test]
 fn a_dry_run_lists_everything_and_touches_nothing() -> Result<()> {
-    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
-    let directory = site.desk.path("out");
-    let before: BTreeSet<_> = tree(&site.desk.path("."))?;
+    let (site, target) = (Site::new()?, FakeRegistry::start(Settings::default())?);
+    let directory = site.desk.at("out");
+    let before: BTreeSet<_> = tree(&site.desk.at("."))?;
     for flag in ["--dry-run", "--dry-run=client"] {
         let import = site
             .run("import", &site.bundle, &target.host())?
@@ -233,13 +229,13 @@ fn a_dry_run_lists_everything_and_touches_nothing() -> Result<()> {
     let import = site.run("import", &site.bundle, &target.host())?;
     let full = import
         .args(["--dry-run", "--config-to-dir"])
-        .args([site.desk.path("config")]);
+        .args([site.desk.at("config")]);
     let told = full.run()?.expect_code(2)?.stderr;
     assert!(told.contains("not empty"), "{told}");
     assert_eq!(changes(&target, 0), Vec::<String>::new());
     assert!(target.repositories().is_empty());
     assert_eq!(
-        tree(&site.desk.path("."))?,
+        tree(&site.desk.at("."))?,
         before,
         "neither the directory nor a beginning of it"
     );
@@ -248,8 +244,8 @@ fn a_dry_run_lists_everything_and_touches_nothing() -> Result<()> {
 
 #[test]
 fn nothing_is_written_for_a_bundle_that_is_cut() -> Result<()> {
-    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
-    let directory = site.desk.path("out");
+    let (site, target) = (Site::new()?, FakeRegistry::start(Settings::default())?);
+    let directory = site.desk.at("out");
     let whole = fs::metadata(&site.bundle)?.len();
     // All but the end of the archive: every manifest has passed.
     let head = Program::at(Path::new("/usr/bin/head"))?
@@ -267,18 +263,16 @@ fn nothing_is_written_for_a_bundle_that_is_cut() -> Result<()> {
 
 #[test]
 fn a_name_that_is_taken_is_told_before_anything_is_pushed() -> Result<()> {
-    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
-    let (plain, bundle) = (
-        site.desk.path("clash-plain.tar"),
-        site.desk.path("clash.tar"),
-    );
+    let (site, target) = (Site::new()?, FakeRegistry::start(Settings::default())?);
+    let (plain, bundle) = (site.desk.at("clash-plain.tar"), site.desk.at("clash.tar"));
     site.desk
         .file("clash/update-service/update-service.yaml", CONFIG_MAP)?;
     let reference = site.release.reference(&site.desk.source.host());
     let build = site
         .desk
-        .build(["--image", &reference, "--config"])?
-        .args([site.desk.path("clash")]);
+        .build()?
+        .args(["--image", &reference, "--config"])
+        .args([site.desk.at("clash")]);
     build
         .args(["-o".as_ref(), plain.as_os_str()])
         .run()?
@@ -289,7 +283,7 @@ fn a_name_that_is_taken_is_told_before_anything_is_pushed() -> Result<()> {
         index.update_graph = Some(schema::bundle::UpdateGraph { repository, digest });
         Ok(())
     })?;
-    let directory = site.desk.path("out");
+    let directory = site.desk.at("out");
     let import = site
         .run("import", &bundle, &target.host())?
         .args(["--config-to-dir"]);
@@ -314,8 +308,8 @@ fn a_name_that_is_taken_is_told_before_anything_is_pushed() -> Result<()> {
 
 #[test]
 fn an_import_that_was_killed_leaves_no_directory_and_is_taken_up_again() -> Result<()> {
-    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
-    let (directory, gate) = (site.desk.path("out"), Gate::new());
+    let (site, target) = (Site::new()?, FakeRegistry::start(Settings::default())?);
+    let (directory, gate) = (site.desk.at("out"), Gate::new());
     let import = || -> Result<Program> {
         let import = site.run("import", &site.bundle, &target.host())?;
         Ok(import.args(["--config-to-dir".as_ref(), directory.as_os_str()]))

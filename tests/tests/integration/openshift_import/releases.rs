@@ -5,22 +5,21 @@ Release images published alone: all of each, only when all else is there, and se
 use std::fs;
 
 use anyhow::{Context, Result};
+use fakes::{Action, FakeRegistry, Fault, registry::Settings};
 use schema::{
     Repository,
     bundle::{self, Release},
 };
 use tests::{
     block_on,
-    faults::{Action, Fault},
     images::Remote,
     needs,
     process::Program,
     real::{DockerRegistry, Options},
-    registry::{Embedded, Settings},
 };
 
 use super::{Site, TAG, changes, sent};
-use crate::producer::json;
+use crate::outcome::json;
 
 #[test]
 fn a_release_is_published_alone_and_a_second_run_only_asks() -> Result<()> {
@@ -38,8 +37,8 @@ fn a_release_is_published_alone_and_a_second_run_only_asks() -> Result<()> {
     ] {
         let lists = u64::from(!settings.referrers) * 2;
         let (by_file, by_pipe) = (
-            Embedded::start(settings.clone())?,
-            Embedded::start(settings)?,
+            FakeRegistry::start(settings.clone())?,
+            FakeRegistry::start(settings)?,
         );
         let first = json(
             &site
@@ -99,7 +98,7 @@ fn a_real_registry_gets_the_release_alone_too() -> Result<()> {
     needs!("docker-registry");
     let skopeo = needs!("skopeo");
     let site = Site::new()?;
-    let directory = site.desk.path("inside");
+    let directory = site.desk.at("inside");
     fs::create_dir(&directory)?;
     let inside = DockerRegistry::start(&directory, &Options::default())?;
     // Something older is in the way of the signature's blobs, as after an interrupted run.
@@ -112,7 +111,7 @@ fn a_real_registry_gets_the_release_alone_too() -> Result<()> {
         .expect_code(0)?;
     let signature = site.signature.tag.clone().context("no tag")?;
     for (tag, image) in [(TAG, &site.release), (signature.as_str(), &site.signature)] {
-        let to = tempfile::tempdir_in(site.desk.path("."))?;
+        let to = tempfile::tempdir_in(site.desk.at("."))?;
         let from = format!(
             "docker://{}/mirror/openshift/release-images:{tag}",
             inside.host()
@@ -142,7 +141,7 @@ fn a_real_registry_gets_the_release_alone_too() -> Result<()> {
 
 #[test]
 fn release_images_go_where_the_operator_says() -> Result<()> {
-    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
+    let (site, target) = (Site::new()?, FakeRegistry::start(Settings::default())?);
     let host = target.host();
     for (place, repository, tag) in [
         (format!("docker://{host}/alone/ocp"), "alone/ocp", TAG),
@@ -179,15 +178,12 @@ fn release_images_go_where_the_operator_says() -> Result<()> {
 
 #[test]
 fn what_lacks_a_component_is_not_offered_to_clusters() -> Result<()> {
-    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
-    let refused = Action::Answer {
-        status: 403,
-        retry_after: None,
-    };
+    let (site, target) = (Site::new()?, FakeRegistry::start(Settings::default())?);
+    let refused = Action::status(403);
     target.fault(
         Fault::on("PUT", &format!("/manifests/{}", site.component.root.digest)).does(refused),
     );
-    let directory = site.desk.path("out");
+    let directory = site.desk.at("out");
     let import = || -> Result<Program> {
         let import = site.run("import", &site.bundle, &target.host())?;
         Ok(import.args(["--config-to-dir".as_ref(), directory.as_os_str()]))
@@ -219,11 +215,8 @@ fn what_lacks_a_component_is_not_offered_to_clusters() -> Result<()> {
 
 #[test]
 fn a_copy_that_fails_leaves_no_tag_and_is_made_good() -> Result<()> {
-    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
-    let refused = Action::Answer {
-        status: 403,
-        retry_after: None,
-    };
+    let (site, target) = (Site::new()?, FakeRegistry::start(Settings::default())?);
+    let refused = Action::status(403);
     target.fault(Fault::on("PUT", "/openshift/release-images/manifests/").does(refused));
     let failed = site
         .run("push", &site.bundle, &target.host())?
@@ -255,7 +248,7 @@ fn a_copy_that_fails_leaves_no_tag_and_is_made_good() -> Result<()> {
 
 #[test]
 fn a_tag_of_release_images_moves_only_in_sight() -> Result<()> {
-    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
+    let (site, target) = (Site::new()?, FakeRegistry::start(Settings::default())?);
     let mut other = site.component.clone();
     other.repository = "mirror/openshift/release-images".parse()?;
     other.tag = Some(TAG.parse()?);
@@ -300,7 +293,7 @@ fn each_of_several_releases_has_its_own_tag() -> Result<()> {
             ..first
         });
     })?;
-    let target = Embedded::start(Settings::default())?;
+    let target = FakeRegistry::start(Settings::default())?;
     let place = format!("{}/alone", target.host());
     let push = |place: &str| -> Result<Program> {
         let push = site.run("push", &site.bundle, &target.host())?;

@@ -3,7 +3,7 @@ What people are told of a release: who vouches for it, and what to do next.
 */
 
 use anyhow::Result;
-use tests::registry::{Embedded, Settings};
+use fakes::{FakeRegistry, registry::Settings};
 
 use super::{FINGERPRINT, Site, TAG};
 
@@ -18,10 +18,10 @@ fn a_release_that_nobody_vouches_for_is_called_so_everywhere() -> Result<()> {
                 .for_each(|release| release.verified_by.clear());
         })?,
     );
-    let target = Embedded::start(Settings::default())?;
+    let target = FakeRegistry::start(Settings::default())?;
     for (site, unverified) in [(&vouched, false), (&not, true)] {
         let of = |command: &str| site.desk.import(command, &site.bundle);
-        let tree = site.desk.path("tree");
+        let tree = site.desk.at("tree");
         let to = ["--plain-http", "--to", &target.host()].map(str::to_owned);
         let inspected = of("inspect")?.run()?.expect_code(0)?.text();
         assert!(
@@ -55,7 +55,7 @@ fn a_release_that_nobody_vouches_for_is_called_so_everywhere() -> Result<()> {
 #[test]
 fn what_was_unpacked_is_uploaded_by_the_commands_that_are_printed() -> Result<()> {
     let site = Site::new()?;
-    let tree = site.desk.path("two words");
+    let tree = site.desk.at("two words");
     let extract = site.desk.import("extract", &site.bundle)?;
     let said = extract
         .args(["--to-dir".as_ref(), tree.as_os_str()])
@@ -86,7 +86,7 @@ fn what_was_unpacked_is_uploaded_by_the_commands_that_are_printed() -> Result<()
 
 #[test]
 fn an_import_prints_what_is_to_be_pasted() -> Result<()> {
-    let (site, target) = (Site::new()?, Embedded::start(Settings::default())?);
+    let (site, target) = (Site::new()?, FakeRegistry::start(Settings::default())?);
     let import = site.desk.import("import", &site.bundle)?;
     let import = import.args([
         "--plain-http",

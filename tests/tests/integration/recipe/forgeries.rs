@@ -20,7 +20,7 @@ use schema::bundle::{Opened, PublicKey, SigningKey, TrustedKeys};
 use tests::needs;
 
 use super::Office;
-use crate::support::Desk;
+use crate::desk::Desk;
 
 const BLOCK: usize = 512;
 

@@ -10,7 +10,7 @@ use schema::bundle::{BundlePath, File, Unpacking};
 use tests::process::Program;
 
 use super::{Office, identity, strangers_welcome};
-use crate::producer::told;
+use crate::outcome::fails_with;
 
 /// The ways to make `shared/d`.
 fn makers(office: &Office) -> Result<[Program; 2]> {
@@ -46,7 +46,7 @@ fn a_directory_of_somebody_else_is_not_filled() -> Result<()> {
             office.plant(true, script)?;
             let planted = office.shared.join(name.trim_start_matches("shared/"));
             let before = identity(&planted)?;
-            told(&maker.run()?, 2, &[name]);
+            fails_with(&maker.run()?, 2, &[name]);
             ensure!(identity(&planted)? == before, "{script} was touched");
             office.check_victims(script)?;
             office.sweep()?;
@@ -102,7 +102,7 @@ fn a_file_that_no_run_of_ours_wrote_is_named_and_kept() -> Result<()> {
             let run = run
                 .transpose()?
                 .ok_or_else(|| anyhow::anyhow!("two makers"))?;
-            told(&run, 2, &["d.partial", name]);
+            fails_with(&run, 2, &["d.partial", name]);
             let there = fs::read_dir(&partial)?.count();
             ensure!(there > 0, "{script}: {there} files are left");
             office.check_victims(script)?;

@@ -3,14 +3,14 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
+use fakes::{FakeRegistry, registry::Auth, registry::Login, registry::Settings};
 use tests::{
     images::{Format, Image, Layer},
     process::Program,
-    registry::{Auth, Embedded, Login, Settings},
 };
 
 use super::{Office, identity, planted::NOWHERE};
-use crate::producer::told;
+use crate::outcome::fails_with;
 
 fn mode(path: &Path) -> Result<u32> {
     Ok(fs::metadata(path)
@@ -45,7 +45,7 @@ fn keygen_leaves_both_files_or_none() -> Result<()> {
             .unwrap_or_default()
             .trim_start_matches('>');
         let before = identity(&office.shared.join(name))?;
-        told(&keygen("k.pem")?.run()?, 2, &[name, "exists already"]);
+        fails_with(&keygen("k.pem")?.run()?, 2, &[name, "exists already"]);
         ensure!(
             identity(&office.shared.join(name))? == before,
             "{script} was touched"
@@ -206,7 +206,7 @@ fn children_do_not_inherit_what_is_ours() -> Result<()> {
         user: "u".to_owned(),
         password: "p".to_owned(),
     };
-    let registry = Embedded::start(Settings {
+    let registry = FakeRegistry::start(Settings {
         auth: Auth::Basic(login),
         ..Settings::default()
     })?;

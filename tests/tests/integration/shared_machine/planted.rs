@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Office, identity, strangers_welcome};
-use crate::producer::told;
+use crate::outcome::fails_with;
 
 /// What is planted at a name `$N`, and how the refusal speaks of it.
 const PLANTED: [(&str, &str); 5] = [
@@ -27,7 +27,7 @@ fn nothing_at_the_unfinished_name_of_an_archive_is_followed_or_removed() -> Resu
         for (script, word) in PLANTED {
             office.plant(true, &script.replace("$N", &partial))?;
             let before = identity(&office.shared.join(&partial))?;
-            told(
+            fails_with(
                 &office.build("-o", name)?.run()?,
                 2,
                 &[&partial, "not what an interrupted build left", word],
@@ -51,7 +51,7 @@ fn nothing_at_the_unfinished_name_of_an_archive_is_followed_or_removed() -> Resu
         ] {
             office.plant(false, &script.replace("$N", &partial))?;
             let before = identity(&office.shared.join(&partial))?;
-            told(&office.build("-o", name)?.run()?, 2, &[&partial, word]);
+            fails_with(&office.build("-o", name)?.run()?, 2, &[&partial, word]);
             ensure!(
                 identity(&office.shared.join(&partial))? == before,
                 "{script} was touched"
@@ -84,7 +84,7 @@ fn nothing_at_the_name_of_an_archive_is_followed_or_lost() -> Result<()> {
     ] {
         office.plant(true, script)?;
         let before = identity(&office.shared.join("x.tar"))?;
-        told(&office.build("-o", "x.tar")?.run()?, 2, &["x.tar", word]);
+        fails_with(&office.build("-o", "x.tar")?.run()?, 2, &["x.tar", word]);
         ensure!(
             identity(&office.shared.join("x.tar"))? == before,
             "{script} was touched"
@@ -111,7 +111,7 @@ fn a_build_does_not_write_over_what_it_reads() -> Result<()> {
         .args(["--config".as_ref(), config.as_os_str()]);
     fs::hard_link(office.desk.key(), office.shared.join("same.tar"))?;
     let over = build.args(["-o".as_ref(), office.shared.join("same.tar").as_os_str()]);
-    told(
+    fails_with(
         &over.run()?,
         2,
         &["same.tar", "key.pem", "which the build reads"],
@@ -149,7 +149,7 @@ fn a_report_goes_where_nobody_led_it() -> Result<()> {
     ] {
         office.plant(true, script)?;
         let before = identity(&office.shared.join("r.json"))?;
-        told(&apply()?.run()?, 2, &["r.json"]);
+        fails_with(&apply()?.run()?, 2, &["r.json"]);
         ensure!(
             identity(&office.shared.join("r.json"))? == before,
             "{script} was touched"

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use tests::process::{Program, binaries};
 
 use super::Office;
-use crate::producer::told;
+use crate::outcome::fails_with;
 
 /// `bash -c SCRIPT`, with `$B` the bundler and what it needs to build a manifest, in the shared directory.
 fn bash(office: &Office, script: &str) -> Result<Program> {
@@ -61,7 +61,7 @@ fn pipes_are_written_to_and_stay_pipes() -> Result<()> {
         office.plant(false, "rm -f got x.tar x.tar.zst odd")?;
     }
     bash(&office, "$B -o /dev/null")?.run()?.expect_code(0)?;
-    told(
+    fails_with(
         &bash(&office, "$B -o /dev/full")?.run()?,
         1,
         &["/dev/full", "no space left"],
@@ -102,7 +102,7 @@ fn a_file_that_may_not_be_so_large_is_called_that() -> Result<()> {
             &format!("{noise}{trap}ulimit -f 256; exec $B --config c.yaml -o {name}"),
         )?
         .run()?;
-        told(
+        fails_with(
             &run,
             1,
             &[
@@ -127,7 +127,7 @@ fn a_file_that_may_not_be_so_large_is_called_that() -> Result<()> {
         bundle.display(),
         office.desk.public().display()
     );
-    told(
+    fails_with(
         &bash(&office, &extract)?.run()?,
         1,
         &["c.yaml", "File too large", "another file system"],
@@ -140,17 +140,17 @@ fn a_file_that_may_not_be_so_large_is_called_that() -> Result<()> {
 fn names_that_cannot_be_are_refused_at_once() -> Result<()> {
     let office = Office::new()?;
     let long = format!("{}.tar", "n".repeat(245));
-    told(
+    fails_with(
         &office.build("-o", &long)?.run()?,
         2,
         &["name is too long", "229 bytes at most"],
     );
-    told(
+    fails_with(
         &office.build("-o", "missing/x.tar")?.run()?,
         1,
         &["No such file", "shared/missing"],
     );
-    told(
+    fails_with(
         &office.build("-o", "missing.tar/")?.run()?,
         2,
         &["expected a name that ends in .tar"],
@@ -159,7 +159,7 @@ fn names_that_cannot_be_are_refused_at_once() -> Result<()> {
     let both = office
         .build("--to-dir", "d")?
         .args(["--config-to-dir".as_ref(), same.as_os_str()]);
-    told(&both.run()?, 2, &["side by side"]);
+    fails_with(&both.run()?, 2, &["side by side"]);
     ensure!(!config.exists());
     // The second directory is looked at before the first is filled.
     fs::create_dir(office.shared.join("full"))?;
@@ -168,7 +168,7 @@ fn names_that_cannot_be_are_refused_at_once() -> Result<()> {
     let both = office
         .build("--to-dir", "d")?
         .args(["--config-to-dir".as_ref(), full.as_os_str()]);
-    told(&both.run()?, 2, &["full", "not empty"]);
+    fails_with(&both.run()?, 2, &["full", "not empty"]);
     ensure!(!config.exists());
     Ok(())
 }

@@ -5,13 +5,17 @@ use std::{ffi::OsStr, fs, path::Path, process::Command};
 use anyhow::{Result, ensure};
 use tests::real;
 
-use crate::producer::{CONFIG_MAP, Desk, told};
+use crate::{
+    desk::{CONFIG_MAP, Desk},
+    outcome::fails_with,
+};
 
 /// Builds an image with these flags besides, into `x.tar`.
 fn built(desk: &Desk, args: &[&str]) -> Result<tests::process::Output> {
-    let output = desk.path("x.tar");
+    let output = desk.at("x.tar");
     let run = desk
-        .build(args)?
+        .build()?
+        .args(args)
         .args([OsStr::new("-o"), output.as_os_str()])
         .run()?;
     ensure!(
@@ -70,7 +74,7 @@ fn images_that_are_not_there_or_not_named_well() -> Result<()> {
         ),
     ];
     for (image, code, words) in cases {
-        told(&built(&desk, &["--image", &image])?, code, words);
+        fails_with(&built(&desk, &["--image", &image])?, code, words);
     }
     Ok(())
 }
@@ -132,8 +136,8 @@ fn manifests_that_no_cluster_would_take() -> Result<()> {
     ];
     for (name, text, code, words) in cases {
         let file = desk.file(&format!("m/{name}"), text)?;
-        for place in [file.clone(), desk.path("m")] {
-            told(
+        for place in [file.clone(), desk.at("m")] {
+            fails_with(
                 &built(&desk, &["--config", &place.to_string_lossy()])?,
                 code,
                 words,
@@ -141,12 +145,12 @@ fn manifests_that_no_cluster_would_take() -> Result<()> {
         }
         fs::remove_file(file)?;
     }
-    told(
-        &built(&desk, &["--config", &desk.path("m").to_string_lossy()])?,
+    fails_with(
+        &built(&desk, &["--config", &desk.at("m").to_string_lossy()])?,
         2,
         &["/m", "no manifests"],
     );
-    told(
+    fails_with(
         &built(&desk, &["--config", "/nowhere.yaml"])?,
         2,
         &["/nowhere.yaml", "No such file"],
@@ -176,33 +180,41 @@ fn spec_files_and_flags_that_make_no_sense() -> Result<()> {
     ];
     for (text, words) in cases {
         let spec = desk.file("spec.yaml", text)?;
-        told(
+        fails_with(
             &built(&desk, &["--spec", &spec.to_string_lossy()])?,
             2,
             words,
         );
     }
-    told(
+    fails_with(
         &built(&desk, &["--spec", "/nowhere.yaml"])?,
         2,
         &["/nowhere.yaml", "No such file"],
     );
-    told(&built(&desk, &[])?, 2, &["nothing to bundle", "--image"]);
+    fails_with(&built(&desk, &[])?, 2, &["nothing to bundle", "--image"]);
     let config = desk.file("c.yaml", CONFIG_MAP)?;
     let config = config.to_string_lossy();
-    let odd = desk.build(["--config", &config, "-o", "x.zip"])?.run()?;
-    told(&odd, 2, &["x.zip", ".tar.zst"]);
+    let odd = desk
+        .build()?
+        .args(["--config", &config, "-o", "x.zip"])
+        .run()?;
+    fails_with(&odd, 2, &["x.zip", ".tar.zst"]);
     let epoch = desk
-        .build(["--config", &config, "--dry-run"])?
+        .build()?
+        .args(["--config", &config, "--dry-run"])
         .env("SOURCE_DATE_EPOCH", "yesterday")
         .run()?;
-    told(&epoch, 2, &["SOURCE_DATE_EPOCH", "yesterday"]);
+    fails_with(&epoch, 2, &["SOURCE_DATE_EPOCH", "yesterday"]);
     let nowhere = desk
-        .build(["--config", &config, "-o", "/nowhere/x.tar"])?
+        .build()?
+        .args(["--config", &config, "-o", "/nowhere/x.tar"])
         .run()?;
-    told(&nowhere, 1, &["/nowhere/", "No such file"]);
-    let from_dir = desk.build(["--from-dir", "/nowhere", "--dry-run"])?.run()?;
-    told(&from_dir, 20, &["/nowhere"]);
+    fails_with(&nowhere, 1, &["/nowhere/", "No such file"]);
+    let from_dir = desk
+        .build()?
+        .args(["--from-dir", "/nowhere", "--dry-run"])
+        .run()?;
+    fails_with(&from_dir, 20, &["/nowhere"]);
     Ok(())
 }
 
@@ -211,19 +223,19 @@ fn directories_that_hold_something_are_left_alone() -> Result<()> {
     let desk = Desk::new()?;
     let (_, bundle) = desk.small()?;
     let mine = desk.file("full/mine.txt", "mine")?;
-    let full = desk.path("full");
-    let config = desk.path("config");
-    let build = desk.build([
+    let full = desk.at("full");
+    let config = desk.at("config");
+    let build = desk.build()?.args([
         OsStr::new("--config"),
         config.as_os_str(),
         OsStr::new("--to-dir"),
         full.as_os_str(),
-    ])?;
+    ]);
     let extract = desk
         .import("extract", &bundle)?
         .args([Path::new("--to-dir"), &full]);
     for program in [build, extract] {
-        told(
+        fails_with(
             &program.run()?,
             2,
             &["full", "not empty", "name one that is empty"],
@@ -242,16 +254,17 @@ fn a_full_disk_is_noticed_before_and_during() -> Result<()> {
     let layer = image.blobs[1].digest.to_string();
     // A device that takes nothing, for what cannot be asked beforehand.
     let full = desk
-        .build(["--image", &reference, "-o", "-"])?
+        .build()?
+        .args(["--image", &reference, "-o", "-"])
         .stdout_file(Path::new("/dev/full"))?
         .run()?;
-    told(
+    fails_with(
         &full,
         1,
         &["standard output", "no space left", "free some space"],
     );
     desk.build_image(&image, "a.tar")?.run()?.expect_code(0)?;
-    let disk = desk.path("disk");
+    let disk = desk.at("disk");
     fs::create_dir(&disk)?;
     let mounted = Command::new("mount")
         .args(["-t", "tmpfs", "-o", "size=2m", "none"])
@@ -264,9 +277,10 @@ fn a_full_disk_is_noticed_before_and_during() -> Result<()> {
         for (flag, name) in [("-o", "x.tar"), ("-o", "x.tar.zst"), ("--to-dir", "x")] {
             let (before, place) = (desk.source.requests().len(), disk.join(name));
             let built = desk
-                .build(["--image", &reference, flag, &place.to_string_lossy()])?
+                .build()?
+                .args(["--image", &reference, flag, &place.to_string_lossy()])
                 .run()?;
-            told(
+            fails_with(
                 &built,
                 1,
                 &[name, "bytes more", "are free", "free some space"],
@@ -277,11 +291,11 @@ fn a_full_disk_is_noticed_before_and_during() -> Result<()> {
                 "the layer was fetched first"
             );
         }
-        let extract = desk.import("extract", &desk.path("a.tar"))?;
+        let extract = desk.import("extract", &desk.at("a.tar"))?;
         let extracted = extract
             .args([Path::new("--to-dir"), &disk.join("y")])
             .run()?;
-        told(&extracted, 1, &["No space left"]);
+        fails_with(&extracted, 1, &["No space left"]);
         ensure!(!disk.join("y").exists());
         Ok(())
     };

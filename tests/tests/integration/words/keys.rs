@@ -8,14 +8,17 @@ use tests::{
     process::{Output, Program},
 };
 
-use crate::producer::{CONFIG_MAP, Desk, told};
+use crate::{
+    desk::{CONFIG_MAP, Desk},
+    outcome::fails_with,
+};
 
 const PGP: &str =
     "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZ\n-----END PGP PUBLIC KEY BLOCK-----\n";
 
 /// Builds a manifest alone with a key file.
 fn signed(desk: &Desk, key: &Path, output: &str) -> Result<Program> {
-    let (config, output) = (desk.file("c.yaml", CONFIG_MAP)?, desk.path(output));
+    let (config, output) = (desk.file("c.yaml", CONFIG_MAP)?, desk.at(output));
     let args = [
         OsStr::new("build"),
         OsStr::new("--config"),
@@ -38,14 +41,14 @@ fn verified(bundle: &Path, key: &Path) -> Result<Output> {
 fn wrong_files_in_place_of_keys() -> Result<()> {
     let desk = Desk::new()?;
     let (_, bundle) = desk.small()?;
-    let (key, public) = (desk.path("key.pem"), desk.path("key.pub.pem"));
+    let (key, public) = (desk.at("key.pem"), desk.at("key.pub.pem"));
     let pgp = desk.file("pgp.asc", PGP)?;
     let ssh = desk.file("ssh.pub", "ssh-ed25519 AAAAC3 me@desk\n")?;
     let junk = desk.file("junk.pem", "hello\n")?;
     let binary = desk.file("binary.pem", [0xff, 0xfe, 0, 1])?;
     let mangled = fs::read_to_string(&key)?.replace("\nM", "\nA");
     let mangled = desk.file("mangled.pem", mangled)?;
-    let absent = desk.path("absent.pem");
+    let absent = desk.at("absent.pem");
     let cases: [(&Path, &[&str], &[&str]); 7] = [
         (
             &pgp,
@@ -65,19 +68,19 @@ fn wrong_files_in_place_of_keys() -> Result<()> {
             &["absent.pem", "No such file"],
             &["absent.pem", "No such file"],
         ),
-        (desk.directory.path(), &["directory"], &["directory"]),
+        (desk.directory(), &["directory"], &["directory"]),
     ];
     for (file, to_sign, to_trust) in cases {
-        told(&signed(&desk, file, "x.tar")?.run()?, 2, to_sign);
-        told(&verified(&bundle, file)?, 2, to_trust);
-        ensure!(!desk.path("x.tar").exists());
+        fails_with(&signed(&desk, file, "x.tar")?.run()?, 2, to_sign);
+        fails_with(&verified(&bundle, file)?, 2, to_trust);
+        ensure!(!desk.at("x.tar").exists());
     }
-    told(
+    fails_with(
         &signed(&desk, &public, "x.tar")?.run()?,
         2,
         &["key.pub.pem", "public key", "private key belongs here"],
     );
-    told(
+    fails_with(
         &verified(&bundle, &key)?,
         2,
         &["key.pem", "private key", "never has to cross the gap"],
@@ -100,7 +103,7 @@ fn nobody_trusted_means_refused() -> Result<()> {
         ensure!(run.stderr.contains("--key"), "{command}: {}", run.stderr);
         ensure!(run.stdout.is_empty());
     }
-    let stranger = desk.path("stranger.pem");
+    let stranger = desk.at("stranger.pem");
     Program::bundler()?
         .args([
             OsStr::new("keygen"),
@@ -109,9 +112,12 @@ fn nobody_trusted_means_refused() -> Result<()> {
         ])
         .run()?
         .expect_code(0)?;
-    let stranger = desk.path("stranger.pub.pem");
-    let (claimed, tried) = (desk.key.public().id()?.to_string(), key_id(&stranger)?);
-    told(
+    let stranger = desk.at("stranger.pub.pem");
+    let (claimed, tried) = (
+        desk.signing_key.public().id()?.to_string(),
+        key_id(&stranger)?,
+    );
+    fails_with(
         &verified(&bundle, &stranger)?,
         10,
         &["no trusted signature", &claimed, &tried, "ask the producer"],
@@ -132,19 +138,19 @@ fn key_id(path: &Path) -> Result<String> {
 #[test]
 fn keygen_guards_what_it_makes() -> Result<()> {
     let desk = Desk::new()?;
-    let out = desk.path("new.pem");
+    let out = desk.at("new.pem");
     let keygen = || -> Result<Program> {
         Ok(Program::bundler()?.args([OsStr::new("keygen"), OsStr::new("--out"), out.as_os_str()]))
     };
     let made = keygen()?.run()?.expect_code(0)?;
     ensure!(
-        made.text().contains(&key_id(&desk.path("new.pub.pem"))?),
+        made.text().contains(&key_id(&desk.at("new.pub.pem"))?),
         "{}",
         made.text()
     );
     assert_eq!(fs::metadata(&out)?.permissions().mode() & 0o777, 0o600);
     let before = fs::read(&out)?;
-    told(&keygen()?.run()?, 2, &["new.pem", "exists already"]);
+    fails_with(&keygen()?.run()?, 2, &["new.pem", "exists already"]);
     ensure!(fs::read(&out)? == before);
     Ok(())
 }
@@ -156,7 +162,7 @@ fn passphrases_in_a_file_or_a_variable_and_never_shown() -> Result<()> {
         desk.file("pass", "tr0ub4dor & 3\nsecond line\n")?,
         desk.file("wrong", "guess\n")?,
     );
-    let key = desk.path("locked.pem");
+    let key = desk.at("locked.pem");
     let keygen =
         Program::bundler()?.args([OsStr::new("keygen"), OsStr::new("--out"), key.as_os_str()]);
     keygen
@@ -176,7 +182,7 @@ fn passphrases_in_a_file_or_a_variable_and_never_shown() -> Result<()> {
             2,
             "the passphrase does not open the key",
         ),
-        (with_file(&desk.path("absent"))?, 2, "No such file"),
+        (with_file(&desk.at("absent"))?, 2, "No such file"),
         (
             signed(&desk, &key, "x.tar")?.env("BUNDLER_KEY_PASSPHRASE", "guess"),
             2,
@@ -185,13 +191,13 @@ fn passphrases_in_a_file_or_a_variable_and_never_shown() -> Result<()> {
     ];
     for (program, code, word) in runs {
         let run = program.args(["-vv"]).run()?;
-        told(&run, code, &[word]);
+        fails_with(&run, code, &[word]);
         ensure!(
             !run.stderr.contains("guess") && !run.stderr.contains("tr0ub4dor"),
             "{}",
             run.stderr
         );
-        ensure!(!desk.path("x.tar").exists());
+        ensure!(!desk.at("x.tar").exists());
     }
     for program in [
         with_file(&file)?,
@@ -199,7 +205,7 @@ fn passphrases_in_a_file_or_a_variable_and_never_shown() -> Result<()> {
     ] {
         let run = program.args(["-vv"]).run()?.expect_code(0)?;
         ensure!(!run.stderr.contains("tr0ub4dor") && !run.text().contains("tr0ub4dor"));
-        verified(&desk.path("x.tar"), &desk.path("locked.pub.pem"))?.expect_code(0)?;
+        verified(&desk.at("x.tar"), &desk.at("locked.pub.pem"))?.expect_code(0)?;
     }
     Ok(())
 }
@@ -215,7 +221,7 @@ fn openssl(program: &Path, args: &[&str]) -> Result<String> {
 fn openssl_reads_our_keys_and_we_read_its() -> Result<()> {
     let program = needs!("openssl");
     let desk = Desk::new()?;
-    let text = |name: &str| desk.path(name).to_string_lossy().into_owned();
+    let text = |name: &str| desk.at(name).to_string_lossy().into_owned();
     let pass = desk.file("pass", "swordfish\n")?;
     // Ours, locked and not: openssl finds the same public key in the open one. Of the locked one it tells how it is locked;
     // to open it takes 128 MiB, and its scrypt stops at 32.
@@ -228,7 +234,7 @@ fn openssl_reads_our_keys_and_we_read_its() -> Result<()> {
         .run()?
         .expect_code(0)?;
     let public = openssl(&program, &["pkey", "-in", &text("open.pem"), "-pubout"])?;
-    assert_eq!(public, fs::read_to_string(desk.path("open.pub.pem"))?);
+    assert_eq!(public, fs::read_to_string(desk.at("open.pub.pem"))?);
     let parsed = openssl(&program, &["asn1parse", "-in", &text("locked.pem")])?;
     ensure!(
         parsed.contains("PBES2") && parsed.contains("scrypt") && parsed.contains("aes-256-cbc"),
@@ -260,7 +266,7 @@ fn openssl_reads_our_keys_and_we_read_its() -> Result<()> {
             .env("BUNDLER_KEY_PASSPHRASE", "swordfish")
             .run()?;
         run.expect_code(0)?;
-        verified(&desk.path("x.tar"), &desk.path("open.pub.pem"))?.expect_code(0)?;
+        verified(&desk.at("x.tar"), &desk.at("open.pub.pem"))?.expect_code(0)?;
     }
     for cipher in [None, Some("-aes-256-cbc"), Some("-aes128")] {
         let mut args = vec!["genpkey", "-algorithm", "ed25519", "-out"];
@@ -290,15 +296,15 @@ fn openssl_reads_our_keys_and_we_read_its() -> Result<()> {
             .env("BUNDLER_KEY_PASSPHRASE", "swordfish")
             .run()?;
         run.expect_code(0)?;
-        verified(&desk.path("x.tar"), Path::new(&public))?.expect_code(0)?;
+        verified(&desk.at("x.tar"), Path::new(&public))?.expect_code(0)?;
     }
     // A key of another kind is told apart.
     openssl(
         &program,
         &["genpkey", "-algorithm", "x25519", "-out", &text("x.pem")],
     )?;
-    told(
-        &signed(&desk, &desk.path("x.pem"), "y.tar")?.run()?,
+    fails_with(
+        &signed(&desk, &desk.at("x.pem"), "y.tar")?.run()?,
         2,
         &["x.pem", "not an Ed25519 key"],
     );

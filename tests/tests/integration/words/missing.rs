@@ -1,13 +1,13 @@
 /*! Images that are gone at their source: all of them named at once, and with `--skip-missing` a bundle that says what it lacks. */
 
 use anyhow::{Context, Result, ensure};
-use tests::{
-    faults::{Action, Fault},
-    images::{Format, Image, Layer},
-    registry::{Embedded, Settings},
-};
+use fakes::{Action, FakeRegistry, Fault, registry::Settings};
+use tests::images::{Format, Image, Layer};
 
-use crate::producer::{CONFIG_MAP, Desk, json, told};
+use crate::{
+    desk::{CONFIG_MAP, Desk},
+    outcome::{fails_with, json},
+};
 
 /// Two images that are there, and references to three that are not: no repository, no tag, no digest.
 fn site() -> Result<(Desk, Vec<String>, Vec<String>)> {
@@ -40,10 +40,11 @@ fn every_image_that_cannot_be_had_is_named_at_once() -> Result<()> {
     let all = [there.as_slice(), &gone].concat();
     let words: Vec<&str> = gone.iter().map(String::as_str).collect();
     let run = desk
-        .build(flags(&all))?
-        .args(["-o".as_ref(), desk.path("x.tar").as_os_str()])
+        .build()?
+        .args(flags(&all))
+        .args(["-o".as_ref(), desk.at("x.tar").as_os_str()])
         .run()?;
-    told(
+    fails_with(
         &run,
         20,
         &[
@@ -52,19 +53,17 @@ fn every_image_that_cannot_be_had_is_named_at_once() -> Result<()> {
         ]
         .concat(),
     );
-    ensure!(!desk.path("x.tar").exists());
-    // One that is refused is no image that is gone: nothing is left out on its account.
-    let forbidden = Action::Answer {
-        status: 403,
-        retry_after: None,
-    };
+    ensure!(!desk.at("x.tar").exists());
+    // One that is refused is no image that is gone: nothing is left out on its report.
+    let forbidden = Action::status(403);
     desk.source
         .fault(Fault::any("/v2/team/web/manifests/v1").does(forbidden));
     let run = desk
-        .build(flags(&all))?
+        .build()?
+        .args(flags(&all))
         .args(["--skip-missing", "--dry-run"])
         .run()?;
-    told(
+    fails_with(
         &run,
         20,
         &[&words[..], &["4 of 5 images", "team/web:v1: access denied"]].concat(),
@@ -80,11 +79,12 @@ fn a_registry_that_does_not_answer_is_not_asked_for_every_image() -> Result<()> 
         .map(|number| format!("127.0.0.1:1/team/app{number}:v1"))
         .collect();
     let run = desk
-        .build(flags(&names))?
+        .build()?
+        .args(flags(&names))
         .args(["--dry-run", "--concurrency", "1"])
         .run()?;
     let words: Vec<&str> = names.iter().map(String::as_str).collect();
-    told(
+    fails_with(
         &run,
         20,
         &[&words[..], &["9 of 9 images", "not asked for"]].concat(),
@@ -96,10 +96,10 @@ fn a_registry_that_does_not_answer_is_not_asked_for_every_image() -> Result<()> 
 fn what_is_left_out_is_shown_ever_after() -> Result<()> {
     let (desk, there, gone) = site()?;
     let all = [there.as_slice(), &gone].concat();
-    let bundle = desk.path("x.tar");
-    let build = || -> Result<_> { Ok(desk.build(flags(&all))?.args(["--skip-missing"])) };
+    let bundle = desk.at("x.tar");
+    let build = || -> Result<_> { Ok(desk.build()?.args(flags(&all)).args(["--skip-missing"])) };
     let output = ["-o".as_ref(), bundle.as_os_str()];
-    let target = Embedded::start(Settings::default())?;
+    let target = FakeRegistry::start(Settings::default())?;
     let import = desk
         .import("import", &bundle)?
         .args(["--plain-http", "--to", &target.host()]);
@@ -110,9 +110,11 @@ fn what_is_left_out_is_shown_ever_after() -> Result<()> {
         ("verify", desk.import("verify", &bundle)?.run()?),
         (
             "a dry push",
-            desk.push(&bundle, &target)?.args(["--dry-run"]).run()?,
+            desk.push(&bundle, &target.host())?
+                .args(["--dry-run"])
+                .run()?,
         ),
-        ("a push", desk.push(&bundle, &target)?.run()?),
+        ("a push", desk.push(&bundle, &target.host())?.run()?),
         ("an import", import.run()?),
     ];
     for (what, run) in shown {
@@ -130,7 +132,7 @@ fn what_is_left_out_is_shown_ever_after() -> Result<()> {
         .run()?;
     let inspected = json(&inspect.expect_code(0)?)?;
     let push = desk
-        .push(&bundle, &target)?
+        .push(&bundle, &target.host())?
         .args(["--format", "json"])
         .run()?;
     let pushed = json(&push.expect_code(0)?)?;
@@ -166,32 +168,34 @@ fn an_image_of_which_a_part_is_gone_is_gone_and_a_bundle_of_nothing_is_none() ->
     let multi = Image::multi("shop/multi", "v1", Format::Oci, &machines)?;
     multi.place(&desk.source)?;
     let child = multi.children[1].digest.to_string();
-    let absent = Action::Answer {
-        status: 404,
-        retry_after: None,
-    };
+    let absent = Action::status(404);
     desk.source.fault(Fault::any(&child).does(absent));
     let reference = multi.reference(&desk.source.host());
-    let run = desk.build(["--image", &reference, "--dry-run"])?.run()?;
-    told(
+    let run = desk
+        .build()?
+        .args(["--image", &reference, "--dry-run"])
+        .run()?;
+    fails_with(
         &run,
         20,
         &[&reference, &child, "not found", "--skip-missing"],
     );
     let run = desk
-        .build(["--image", &reference, "--dry-run", "--skip-missing"])?
+        .build()?
+        .args(["--image", &reference, "--dry-run", "--skip-missing"])
         .run()?;
-    told(&run, 20, &[&reference, &child]);
+    fails_with(&run, 20, &[&reference, &child]);
     // Manifests alone are something.
     let config = desk.file("config/one.yaml", CONFIG_MAP)?;
     let run = desk
-        .build([
+        .build()?
+        .args([
             "--image",
             &reference,
             "--dry-run",
             "--skip-missing",
             "--config",
-        ])?
+        ])
         .args([config])
         .run()?;
     let text = run.expect_code(0)?.text();
@@ -206,10 +210,7 @@ fn an_image_of_which_a_part_is_gone_is_gone_and_a_bundle_of_nothing_is_none() ->
 #[test]
 fn layers_that_are_gone_are_told_of_every_image_that_needs_one() -> Result<()> {
     let desk = Desk::new()?;
-    let absent = Action::Answer {
-        status: 404,
-        retry_after: None,
-    };
+    let absent = Action::status(404);
     let mut references = Vec::new();
     for (number, name) in ["team/one", "team/two", "team/whole"].iter().enumerate() {
         let image = desk.image(name, "v1", number as u64, 1000)?;
@@ -219,10 +220,10 @@ fn layers_that_are_gone_are_told_of_every_image_that_needs_one() -> Result<()> {
             desk.source.fault(Fault::any(&layer).does(absent.clone()));
         }
     }
-    let bundle = desk.path("x.tar");
+    let bundle = desk.at("x.tar");
     let output = ["-o".as_ref(), bundle.as_os_str()];
-    let run = desk.build(flags(&references))?.args(output).run()?;
-    told(
+    let run = desk.build()?.args(flags(&references)).args(output).run()?;
+    fails_with(
         &run,
         20,
         &[
@@ -294,14 +295,15 @@ fn odd_platforms_and_build_caches_are_carried() -> Result<()> {
         .iter()
         .map(|tag| format!("oci://{}/shop/odd:{tag}", desk.source.host()))
         .collect();
-    let bundle = desk.path("odd.tar");
-    desk.build(flags(&references))?
+    let bundle = desk.at("odd.tar");
+    desk.build()?
+        .args(flags(&references))
         .args(["-o".as_ref(), bundle.as_os_str()])
         .run()?
         .expect_code(0)?;
     desk.import("verify", &bundle)?.run()?.expect_code(0)?;
-    let target = Embedded::start(Settings::default())?;
-    desk.push(&bundle, &target)?.run()?.expect_code(0)?;
+    let target = FakeRegistry::start(Settings::default())?;
+    desk.push(&bundle, &target.host())?.run()?.expect_code(0)?;
     for tag in &tags {
         ensure!(target.has_tag(&repository, &tag.parse()?), "{tag}");
     }
@@ -318,12 +320,13 @@ fn the_plus_of_a_chart_version_is_explained() -> Result<()> {
         "r.example/charts/app:1.2.3+up4",
         "oci://r.example/charts/app:1.2.3+up4",
     ] {
-        let run = desk.build(["--image", typed, "--dry-run"])?.run()?;
-        told(&run, 2, &["'+'", "Helm", "r.example/charts/app:1.2.3_up4"]);
+        let run = desk.build()?.args(["--image", typed, "--dry-run"]).run()?;
+        fails_with(&run, 2, &["'+'", "Helm", "r.example/charts/app:1.2.3_up4"]);
     }
     let run = desk
-        .build(["--image", "r.example/app:1=charts/app:1+2", "--dry-run"])?
+        .build()?
+        .args(["--image", "r.example/app:1=charts/app:1+2", "--dry-run"])
         .run()?;
-    told(&run, 2, &["1+2", "Helm"]);
+    fails_with(&run, 2, &["1+2", "Helm"]);
     Ok(())
 }

@@ -3,12 +3,16 @@
 use anyhow::{Result, ensure};
 use tests::images::{Format, Image, Layer, Set};
 
-use crate::producer::{Desk, json, told};
+use crate::{
+    desk::Desk,
+    outcome::{fails_with, json},
+};
 
 /// Repository, tags and source of each image of a plan.
 fn planned(desk: &Desk, args: &[&str]) -> Result<Vec<(String, Vec<String>, String)>> {
     let shown = desk
-        .build(args)?
+        .build()?
+        .args(args)
         .args(["--dry-run", "--format", "json"])
         .run()?
         .expect_code(0)?;
@@ -68,16 +72,12 @@ fn ports_nested_names_tags_digests_and_new_names() -> Result<()> {
         assert_eq!((&*found[0].0, &found[0].1), (repository, &tags), "{typed}");
         ensure!(found[0].2.starts_with(&host), "{typed}: {}", found[0].2);
         // What was planned can be built and pushed, and the digest is the one at the source.
-        desk.build([
-            "--image",
-            &typed,
-            "-o",
-            &desk.path("x.tar").to_string_lossy(),
-        ])?
-        .run()?
-        .expect_code(0)?;
-        let target = tests::registry::Embedded::start(tests::registry::Settings::default())?;
-        desk.push(&desk.path("x.tar"), &target)?
+        desk.build()?
+            .args(["--image", &typed, "-o", &desk.at("x.tar").to_string_lossy()])
+            .run()?
+            .expect_code(0)?;
+        let target = fakes::FakeRegistry::start(fakes::registry::Settings::default())?;
+        desk.push(&desk.at("x.tar"), &target.host())?
             .run()?
             .expect_code(0)?;
         let repository = repository.parse()?;
@@ -108,12 +108,13 @@ fn short_names_mean_docker_hub() -> Result<()> {
         ("docker://index.docker.io/library/nginx:1", "docker.io"),
     ] {
         let run = desk
-            .build(["--image", typed, "--dry-run", "--retries", "0"])?
+            .build()?
+            .args(["--image", typed, "--dry-run", "--retries", "0"])
             // A proxy that is a closed port keeps every packet on this machine.
             .env("HTTP_PROXY", "http://127.0.0.1:1")
             .env("HTTPS_PROXY", "http://127.0.0.1:1")
             .run()?;
-        told(&run, 20, &["docker.io"]);
+        fails_with(&run, 20, &["docker.io"]);
         let parsed: schema::Reference = typed.parse()?;
         ensure!(format!("{parsed}").contains(meant), "{typed}: {parsed}");
     }
@@ -128,9 +129,10 @@ fn two_images_for_one_name_are_refused_and_the_way_out_works() -> Result<()> {
     let host = desk.source.host();
     let [one, two] = ["one", "two"].map(|team| format!("{host}/{team}/app:v1=shop/app"));
     let clash = desk
-        .build(["--image", &one, "--image", &two, "--dry-run"])?
+        .build()?
+        .args(["--image", &one, "--image", &two, "--dry-run"])
         .run()?;
-    told(
+    fails_with(
         &clash,
         2,
         &[
@@ -152,7 +154,7 @@ fn the_same_words_stand_in_a_spec_file() -> Result<()> {
     let desk = Desk::new()?;
     let image = desk.image("one/app", "v1", 1, 1000)?;
     let reference = image.reference(&desk.source.host());
-    desk.file("m/c.yaml", crate::producer::CONFIG_MAP)?;
+    desk.file("m/c.yaml", crate::desk::CONFIG_MAP)?;
     let spec =
         format!("images:\n- {reference}\n- name: {reference}\n  as: two/app:v2\nconfig: [m]\n");
     let spec = desk.file("spec.yaml", spec)?;
@@ -176,7 +178,8 @@ fn platforms_select_and_what_is_missing_is_told_with_what_there_is() -> Result<(
     multi.place(&desk.source)?;
     let reference = multi.reference(&desk.source.host());
     let shown = desk
-        .build([
+        .build()?
+        .args([
             "--image",
             &reference,
             "--platform",
@@ -184,31 +187,33 @@ fn platforms_select_and_what_is_missing_is_told_with_what_there_is() -> Result<(
             "--dry-run",
             "--format",
             "json",
-        ])?
+        ])
         .run()?
         .expect_code(0)?;
     let image = &json(&shown)?["index"]["images"][0];
     assert_eq!(image["digest"], multi.children[1].digest.to_string());
     assert_eq!(image["selected_from"], multi.root.digest.to_string());
     let absent = desk
-        .build([
+        .build()?
+        .args([
             "--image",
             &reference,
             "--platform",
             "linux/s390x",
             "--dry-run",
-        ])?
+        ])
         .run()?;
-    told(
+    fails_with(
         &absent,
         20,
         &["shop/multi:v1", "linux/s390x", "linux/amd64", "linux/arm64"],
     );
     let several = ["--platform", "linux/arm64", "--platform", "linux/amd64"];
     let refused = desk
-        .build(["--image", &reference, "--dry-run"])?
+        .build()?
+        .args(["--image", &reference, "--dry-run"])
         .args(several)
         .run()?;
-    told(&refused, 2, &["--sparse-index"]);
+    fails_with(&refused, 2, &["--sparse-index"]);
     Ok(())
 }

@@ -4,13 +4,12 @@ use std::{ffi::OsStr, net::TcpListener, path::PathBuf};
 
 use anyhow::{Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use tests::{
-    certificates::Authority,
-    process::{Output, Program},
-    registry::{Auth, Login, Settings, Tls},
+use fakes::{
+    certificates::Authority, certificates::Tls, registry::Auth, registry::Login, registry::Settings,
 };
+use tests::process::{Output, Program};
 
-use crate::producer::{Desk, told};
+use crate::{desk::Desk, outcome::fails_with};
 
 /// A build over TLS, with these flags besides.
 fn over_tls(desk: &Desk, args: &[&OsStr]) -> Result<Output> {
@@ -29,7 +28,7 @@ fn over_tls(desk: &Desk, args: &[&OsStr]) -> Result<Output> {
 }
 
 fn with_tls(tls: Tls) -> Result<Desk> {
-    let desk = Desk::with(Settings {
+    let desk = Desk::with_source(Settings {
         tls: Some(tls),
         ..Settings::default()
     })?;
@@ -43,32 +42,34 @@ fn nobody_listens() -> Result<()> {
     // A port that was just free, and is again.
     let host = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
     let built = desk
-        .build([
+        .build()?
+        .args([
             "--image",
             &format!("{host}/a:v1"),
             "--dry-run",
             "--retries",
             "0",
-        ])?
+        ])
         .run()?;
-    told(&built, 20, &["cannot reach", &host]);
+    fails_with(&built, 20, &["cannot reach", &host]);
     let named = desk
-        .build([
+        .build()?
+        .args([
             "--image",
             "registry.invalid/a:v1",
             "--dry-run",
             "--retries",
             "0",
-        ])?
+        ])
         .run()?;
-    told(&named, 20, &["cannot reach", "registry.invalid"]);
+    fails_with(&named, 20, &["cannot reach", "registry.invalid"]);
     let (_, bundle) = desk.small()?;
     let push =
         desk.import("push", &bundle)?
             .args(["--plain-http", "--retries", "0", "--to", &host]);
-    told(&push.run()?, 30, &["cannot reach", &host]);
+    fails_with(&push.run()?, 30, &["cannot reach", &host]);
     let push = desk.import("push", &bundle)?.args(["--to", "not a host"]);
-    told(&push.run()?, 2, &["not a host"]);
+    fails_with(&push.run()?, 2, &["not a host"]);
     Ok(())
 }
 
@@ -80,11 +81,11 @@ fn an_unknown_authority_is_named_and_ca_file_mends_it() -> Result<()> {
         client_authority: None,
     })?;
     let refused = over_tls(&desk, &[])?;
-    told(&refused, 20, &[&desk.source.host(), "--ca-file"]);
+    fails_with(&refused, 20, &[&desk.source.host(), "--ca-file"]);
     let ca = desk.file("ca.pem", authority.pem())?;
     over_tls(&desk, &[OsStr::new("--ca-file"), ca.as_os_str()])?.expect_code(0)?;
     let others = desk.file("others.pem", Authority::new()?.pem())?;
-    told(
+    fails_with(
         &over_tls(&desk, &[OsStr::new("--ca-file"), others.as_os_str()])?,
         20,
         &["--ca-file"],
@@ -97,12 +98,12 @@ fn an_unknown_authority_is_named_and_ca_file_mends_it() -> Result<()> {
     over_tls(&desk, &[OsStr::new("--cert-dir"), certs.as_os_str()])?.expect_code(0)?;
     over_tls(&desk, &[OsStr::new("--insecure-skip-tls-verify")])?.expect_code(0)?;
     let junk = desk.file("junk.pem", "hello")?;
-    told(
+    fails_with(
         &over_tls(&desk, &[OsStr::new("--ca-file"), junk.as_os_str()])?,
         2,
         &["junk.pem"],
     );
-    told(
+    fails_with(
         &over_tls(
             &desk,
             &[OsStr::new("--ca-file"), OsStr::new("/nowhere.pem")],
@@ -111,13 +112,13 @@ fn an_unknown_authority_is_named_and_ca_file_mends_it() -> Result<()> {
         &["/nowhere.pem"],
     );
     // HTTP spoken to a TLS port, and the reverse.
-    told(
+    fails_with(
         &over_tls(&desk, &[OsStr::new("--plain-http")])?,
         20,
         &[&desk.source.host()],
     );
     let plain = Desk::new()?;
-    told(
+    fails_with(
         &over_tls(&plain, &[])?,
         20,
         &[&plain.source.host(), "--plain-http"],
@@ -134,7 +135,7 @@ fn an_expired_certificate_is_called_that() -> Result<()> {
     })?;
     let ca = desk.file("ca.pem", authority.pem())?;
     let refused = over_tls(&desk, &[OsStr::new("--ca-file"), ca.as_os_str()])?;
-    told(&refused, 20, &[&desk.source.host(), "expired"]);
+    fails_with(&refused, 20, &[&desk.source.host(), "expired"]);
     Ok(())
 }
 
@@ -152,7 +153,7 @@ fn a_registry_that_wants_a_client_certificate() -> Result<()> {
         desk.file("client.key", &client.key)?,
     );
     let ca_flag = [OsStr::new("--ca-file"), ca.as_os_str()];
-    told(
+    fails_with(
         &over_tls(&desk, &ca_flag)?,
         20,
         &[&desk.source.host(), "--client-cert"],
@@ -175,7 +176,7 @@ fn a_registry_that_wants_a_client_certificate() -> Result<()> {
         OsStr::new("--client-key"),
         key.as_os_str(),
     ];
-    told(
+    fails_with(
         &over_tls(&desk, &[&ca_flag[..], &shown].concat())?,
         20,
         &[&desk.source.host()],
@@ -186,7 +187,7 @@ fn a_registry_that_wants_a_client_certificate() -> Result<()> {
 #[test]
 fn logins_come_from_the_authfile_and_are_never_told() -> Result<()> {
     let (user, password) = ("robot", "s3cr3t:pass");
-    let desk = Desk::with(Settings {
+    let desk = Desk::with_source(Settings {
         auth: Auth::Basic(Login::new(user, password)),
         ..Settings::default()
     })?;
@@ -205,7 +206,7 @@ fn logins_come_from_the_authfile_and_are_never_told() -> Result<()> {
         desk.file("broken.json", "{auths")?,
         desk.file("empty.json", "{}")?,
     );
-    let absent = desk.path("absent.json");
+    let absent = desk.at("absent.json");
     let run = |file: &std::path::Path| -> Result<Output> {
         let build =
             desk.build_image(&image, "x.tar")?
@@ -223,10 +224,10 @@ fn logins_come_from_the_authfile_and_are_never_told() -> Result<()> {
         Ok(output)
     };
     run(&right)?.expect_code(0)?;
-    told(&run(&wrong)?, 20, &[&host, "--authfile"]);
-    told(&run(&empty)?, 20, &[&host, "--authfile"]);
-    told(&run(&broken)?, 2, &["broken.json"]);
-    told(&run(&absent)?, 2, &["absent.json"]);
+    fails_with(&run(&wrong)?, 20, &[&host, "--authfile"]);
+    fails_with(&run(&empty)?, 20, &[&host, "--authfile"]);
+    fails_with(&run(&broken)?, 2, &["broken.json"]);
+    fails_with(&run(&absent)?, 2, &["absent.json"]);
     // Without a flag, from where podman keeps them.
     let build = desk.build_image(&image, "y.tar")?;
     let containers = build.home().join("runtime/containers");

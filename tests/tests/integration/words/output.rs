@@ -3,12 +3,13 @@
 use std::{ffi::OsStr, fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
-use tests::{
-    process::{Output, Program},
-    registry::{Embedded, Settings},
-};
+use fakes::{FakeRegistry, registry::Settings};
+use tests::process::{Output, Program};
 
-use crate::producer::{CONFIG_MAP, Desk, json, told};
+use crate::{
+    desk::{CONFIG_MAP, Desk},
+    outcome::{fails_with, json},
+};
 
 fn bundler(args: &[&str]) -> Result<Output> {
     Program::bundler()?.args(args).run()
@@ -64,7 +65,7 @@ fn completions_and_manual_pages() -> Result<()> {
         }
         let page = program(&["man"])?.expect_code(0)?;
         ensure!(page.text().contains(".TH"), "{}", page.text());
-        told(&program(&["man", "nonsense"])?, 2, &["nonsense"]);
+        fails_with(&program(&["man", "nonsense"])?, 2, &["nonsense"]);
     }
     let page = bundler(&["man", "build"])?.expect_code(0)?;
     ensure!(page.text().contains("signing\\-key"));
@@ -76,7 +77,7 @@ fn completions_and_manual_pages() -> Result<()> {
 fn flags_have_variables_but_none_that_lower_safety() -> Result<()> {
     let desk = Desk::new()?;
     let config = desk.file("c.yaml", CONFIG_MAP)?;
-    let (key, output) = (desk.path("key.pem"), desk.path("x.tar"));
+    let (key, output) = (desk.at("key.pem"), desk.at("x.tar"));
     let built = Program::bundler()?
         .args(["build"])
         .env("BUNDLER_CONFIG", &config)
@@ -88,7 +89,7 @@ fn flags_have_variables_but_none_that_lower_safety() -> Result<()> {
     assert_eq!(json(&built)?["index"]["objects"][0]["kind"], "ConfigMap");
     let verify = Program::importer()?.args([Path::new("verify"), &output]);
     verify
-        .env("IMPORTER_KEY", desk.path("key.pub.pem"))
+        .env("IMPORTER_KEY", desk.at("key.pub.pem"))
         .run()?
         .expect_code(0)?;
     let secret = desk.file(
@@ -103,7 +104,7 @@ fn flags_have_variables_but_none_that_lower_safety() -> Result<()> {
         OsStr::new("--config"),
         secret.as_os_str(),
     ]);
-    told(
+    fails_with(
         &refused.env("BUNDLER_ALLOW_SECRETS", "true").run()?,
         50,
         &["--allow-secrets"],
@@ -136,16 +137,17 @@ fn flags_have_variables_but_none_that_lower_safety() -> Result<()> {
 fn stdout_holds_data_only_and_json_is_json() -> Result<()> {
     let desk = Desk::new()?;
     let (image, bundle) = desk.small()?;
-    let target = Embedded::start(Settings::default())?;
+    let target = FakeRegistry::start(Settings::default())?;
     let reference = image.reference(&desk.source.host());
-    let again = desk.path("again.tar");
+    let again = desk.at("again.tar");
     let runs = [
-        desk.build(["--image", &reference, "--dry-run"])?,
-        desk.build(["--image", &reference, "-o", &again.to_string_lossy()])?,
+        desk.build()?.args(["--image", &reference, "--dry-run"]),
+        desk.build()?
+            .args(["--image", &reference, "-o", &again.to_string_lossy()]),
         desk.import("inspect", &bundle)?,
-        desk.push(&bundle, &target)?.args(["--dry-run"]),
-        desk.push(&bundle, &target)?,
-        desk.push(&bundle, &target)?,
+        desk.push(&bundle, &target.host())?.args(["--dry-run"]),
+        desk.push(&bundle, &target.host())?,
+        desk.push(&bundle, &target.host())?,
     ];
     for program in runs {
         let run = program
@@ -161,20 +163,22 @@ fn stdout_holds_data_only_and_json_is_json() -> Result<()> {
     }
     // With the bundle on stdout there is nothing but the bundle, to the byte the one in a file.
     let piped = desk
-        .build(["--image", &reference, "-o", "-"])?
+        .build()?
+        .args(["--image", &reference, "-o", "-"])
         .args(["-vv"])
         .run()?
         .expect_code(0)?;
     ensure!(piped.stdout == fs::read(&again)?);
     // A failure puts nothing there at all.
     let failed = desk
-        .build([
+        .build()?
+        .args([
             "--image",
             &format!("{reference}x"),
             "--dry-run",
             "--format",
             "json",
-        ])?
+        ])
         .run()?;
     ensure!(failed.stdout.is_empty());
     Ok(())
@@ -186,21 +190,22 @@ fn nothing_unverified_is_shown_without_its_mark() -> Result<()> {
     desk.small()?;
     let hostile = CONFIG_MAP.replace("shop", "\"\\e[31mroot\\e]0;x\\a\\u202e\"");
     let hostile = desk.file("h.yaml", hostile)?;
-    let bundle = desk.path("h.tar");
+    let bundle = desk.at("h.tar");
     let built = desk
-        .build([
+        .build()?
+        .args([
             OsStr::new("--config"),
             hostile.as_os_str(),
             OsStr::new("-o"),
             bundle.as_os_str(),
-        ])?
+        ])
         .run()?;
     let shown_bundles = match built.code {
-        Some(0) => vec![desk.path("small.tar"), bundle],
+        Some(0) => vec![desk.at("small.tar"), bundle],
         // A namespace like that is no name; then it never gets as far as a screen.
         _ => {
-            told(&built, 2, &["h.yaml"]);
-            vec![desk.path("small.tar")]
+            fails_with(&built, 2, &["h.yaml"]);
+            vec![desk.at("small.tar")]
         }
     };
     for bundle in shown_bundles {
@@ -269,18 +274,18 @@ fn a_bundle_that_is_not_there_or_is_something_else() -> Result<()> {
     ];
     for (name, bytes, code) in cases {
         let path = desk.file(name, bytes)?;
-        told(
+        fails_with(
             &desk.import("verify", &path)?.run()?,
             code,
             &["not a bundle"],
         );
     }
-    told(
-        &desk.import("verify", &desk.path("absent.tar"))?.run()?,
+    fails_with(
+        &desk.import("verify", &desk.at("absent.tar"))?.run()?,
         1,
         &["absent.tar", "No such file"],
     );
     let nothing = desk.import("verify", Path::new("-"))?.run()?;
-    told(&nothing, 11, &["not a bundle"]);
+    fails_with(&nothing, 11, &["not a bundle"]);
     Ok(())
 }

@@ -3,11 +3,9 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
+use fakes::{FakeRegistry, registry::Auth, registry::Login, registry::Settings};
 use schema::bundle::SigningKey;
-use tests::{
-    process::Program,
-    registry::{Auth, Embedded, Login, Settings},
-};
+use tests::process::Program;
 
 use super::{Cases, Limits};
 
@@ -49,7 +47,7 @@ pub fn run(work: &Path, cases: &mut Cases<'_>) -> Result<()> {
         auth: Auth::Basic(login),
         ..Settings::default()
     };
-    let registry = Embedded::start(settings)?;
+    let registry = FakeRegistry::start(settings)?;
     let host = registry.host();
     fs::write(
         at("auth.json"),

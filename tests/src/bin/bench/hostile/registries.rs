@@ -1,25 +1,22 @@
 /*!
 What a hostile registry can cost: memory, connections and time of the program that talks to it.
 
-The registry here is a few threads that say whatever bytes they are told to, since no library sends an endless header or
-two thousand pages of nothing. Each case is one kind of malice against one
-build.
+The registry here sends whatever bytes are written down, since no library sends an endless header or two thousand pages of
+nothing. Each case is one kind of malice against one build.
 */
 
 use std::{
     collections::HashMap,
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
     path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
     time::Duration,
 };
 
 use anyhow::Result;
+use fakes::{Reply, ScriptedServer};
 use schema::Digest;
 use serde_json::json;
 use tests::process::Program;
@@ -42,97 +39,21 @@ const CONNECTIONS: usize = 2 * CONCURRENCY;
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// What is said to a request.
-#[derive(Clone)]
-enum Say {
-    /// Status, header lines, body.
-    Answer(u16, String, Arc<[u8]>),
-    /// This head, then these bytes again and again for as long as somebody reads.
-    Endless(&'static str, Arc<[u8]>),
-    /// This head, then a byte every 50 ms: 20 bytes a second.
-    Drip(&'static str),
-}
+/// What is sent for a method and a path.
+type Script = dyn Fn(&str) -> Reply + Send + Sync;
 
-type Script = dyn Fn(&str) -> Say + Send + Sync;
-
-/// A registry that says anything.
-struct Hostile {
-    host: String,
-    most: Arc<AtomicUsize>,
-}
-
-impl Hostile {
-    fn start(script: Arc<Script>) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let host = listener.local_addr()?.to_string();
-        let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let highest = most.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let now = open.fetch_add(1, Ordering::SeqCst) + 1;
-                highest.fetch_max(now, Ordering::SeqCst);
-                let (script, open) = (script.clone(), open.clone());
-                thread::spawn(move || {
-                    // It ends when the other side has had enough.
-                    converse(stream, &*script).ok();
-                    open.fetch_sub(1, Ordering::SeqCst);
-                });
-            }
-        });
-        Ok(Self { host, most })
-    }
-}
-
-fn converse(stream: TcpStream, script: &Script) -> Result<()> {
-    stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut writer = stream;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(());
+/// A registry that says anything; to a HEAD, the head of it.
+fn start(script: Arc<Script>) -> Result<ScriptedServer> {
+    ScriptedServer::start(move |request, _| {
+        let mut reply = script(request.path());
+        if let Reply::Raw(bytes) = &mut reply
+            && request.method() == "HEAD"
+        {
+            let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+            bytes.truncate(end.map_or(bytes.len(), |end| end + 4));
         }
-        let mut length = 0;
-        loop {
-            let mut header = String::new();
-            reader.read_line(&mut header)?;
-            let header = header.trim_end().to_ascii_lowercase();
-            if let Some(value) = header.strip_prefix("content-length:") {
-                length = value.trim().parse()?;
-            }
-            if header.is_empty() {
-                break;
-            }
-        }
-        std::io::copy(&mut (&mut reader).take(length), &mut std::io::sink())?;
-        let mut words = line.split(' ');
-        let head = words.next() == Some("HEAD");
-        match script(words.next().unwrap_or_default()) {
-            Say::Answer(status, headers, body) => {
-                let length = body.len();
-                write!(
-                    writer,
-                    "HTTP/1.1 {status} Said\r\nContent-Length: {length}\r\n{headers}\r\n"
-                )?;
-                if !head {
-                    writer.write_all(&body)?;
-                }
-            }
-            Say::Endless(start, block) => {
-                writer.write_all(start.as_bytes())?;
-                loop {
-                    writer.write_all(&block)?;
-                }
-            }
-            Say::Drip(start) => {
-                writer.write_all(start.as_bytes())?;
-                loop {
-                    writer.write_all(b" ")?;
-                    thread::sleep(Duration::from_millis(50));
-                }
-            }
-        }
-    }
+        reply
+    })
 }
 
 /// Manifests by tag and digest, served honestly.
@@ -161,7 +82,7 @@ impl Shelf {
     }
 
     /// What `first` does not answer comes from the shelf, or is not there.
-    fn serve(self, first: impl Fn(&str) -> Option<Say> + Send + Sync + 'static) -> Arc<Script> {
+    fn serve(self, first: impl Fn(&str) -> Option<Reply> + Send + Sync + 'static) -> Arc<Script> {
         Arc::new(move |path| {
             if let Some(said) = first(path) {
                 return said;
@@ -172,15 +93,16 @@ impl Shelf {
                 .filter(|_| !path.contains("/referrers/"));
             let found = named.and_then(|name| self.0.get(name));
             match found {
-                Some((kind, body)) => Say::Answer(
-                    200,
-                    format!(
-                        "Content-Type: {kind}\r\nDocker-Content-Digest: {}\r\n",
-                        Digest::of(body)
-                    ),
-                    body.clone(),
-                ),
-                None => Say::Answer(404, String::new(), Arc::default()),
+                Some((kind, body)) => {
+                    let digest = Digest::of(body).to_string();
+                    let headers = [("Content-Type", kind), ("Docker-Content-Digest", &digest)];
+                    Reply::status(
+                        200,
+                        &headers.map(|(name, value)| (name, value.as_str())),
+                        body,
+                    )
+                }
+                None => Reply::status(404, &[], b""),
             }
         })
     }
@@ -204,10 +126,11 @@ fn annotated(number: usize, annotations: &str) -> String {
 
 /// Every malice, with what the build must come to.
 fn malices() -> Vec<(&'static str, Arc<Script>)> {
-    let list = |link: String, entries: &[serde_json::Value]| {
+    let list = |link: Option<String>, entries: &[serde_json::Value]| {
         let body = json!({"schemaVersion": 2, "manifests": entries}).to_string();
-        let headers = format!("Content-Type: {INDEX}\r\n{link}");
-        Say::Answer(200, headers, body.into_bytes().into())
+        let mut headers = vec![("Content-Type", INDEX)];
+        headers.extend(link.as_deref().map(|link| ("Link", link)));
+        Reply::status(200, &headers, body.as_bytes())
     };
     let large = |count: usize, text: String| {
         let mut shelf = Shelf::default();
@@ -247,8 +170,8 @@ fn malices() -> Vec<(&'static str, Arc<Script>)> {
             "pages of referrers without end",
             small().serve(move |path| {
                 let page = pages.fetch_add(1, Ordering::SeqCst);
-                let link = format!("Link: </v2/shop/app/referrers/x?p={page}>; rel=\"next\"\r\n");
-                asking(path).then(|| list(link, &[]))
+                let link = format!("</v2/shop/app/referrers/x?p={page}>; rel=\"next\"");
+                asking(path).then(|| list(Some(link), &[]))
             }),
         ),
         (
@@ -259,43 +182,40 @@ fn malices() -> Vec<(&'static str, Arc<Script>)> {
                     json!({"mediaType": IMAGE, "digest": digest, "size": 7})
                 };
                 let entries: Vec<_> = (0..20_000).map(entry).collect();
-                asking(path).then(|| list(String::new(), &entries))
+                asking(path).then(|| list(None, &entries))
             }),
         ),
         (
             "redirects in a circle",
-            Arc::new(|path| {
-                let to = format!("Location: {path}\r\n");
-                Say::Answer(307, to, Arc::default())
-            }),
+            Arc::new(|path| Reply::status(307, &[("Location", path)], b"")),
         ),
         (
             "a manifest without end",
             Arc::new(|_| {
-                Say::Endless(
-                    "HTTP/1.1 200 Said\r\nContent-Type: application/json\r\n\r\n",
-                    vec![b' '; 1 << 16].into(),
+                Reply::Endless(
+                    "HTTP/1.1 200 Said\r\nContent-Type: application/json\r\n\r\n".into(),
+                    vec![b' '; 1 << 16],
                 )
             }),
         ),
         (
             "an error without end",
-            Arc::new(|_| Say::Endless("HTTP/1.1 400 Said\r\n\r\n", vec![b' '; 1 << 16].into())),
+            Arc::new(|_| Reply::Endless("HTTP/1.1 400 Said\r\n\r\n".into(), vec![b' '; 1 << 16])),
         ),
         (
             "a header without end",
-            Arc::new(|_| Say::Endless("HTTP/1.1 200 Said\r\nX: ", vec![b'x'; 1 << 16].into())),
+            Arc::new(|_| Reply::Endless("HTTP/1.1 200 Said\r\nX: ".into(), vec![b'x'; 1 << 16])),
         ),
         (
             "headers without end",
-            Arc::new(|_| Say::Endless("HTTP/1.1 200 Said\r\n", b"X: y\r\n".repeat(10_000).into())),
+            Arc::new(|_| {
+                Reply::Endless("HTTP/1.1 200 Said\r\n".into(), b"X: y\r\n".repeat(10_000))
+            }),
         ),
         (
             "a body of 20 bytes a second",
             Arc::new(|_| {
-                Say::Drip(
-                    "HTTP/1.1 200 Said\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n",
-                )
+                Reply::Drip("HTTP/1.1 200 Said\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n".into(), Duration::from_millis(50))
             }),
         ),
     ]
@@ -304,7 +224,7 @@ fn malices() -> Vec<(&'static str, Arc<Script>)> {
 /// Runs a build against each, and holds it to its bounds.
 pub fn run(work: &Path, cases: &mut Cases<'_>) -> Result<()> {
     for (what, script) in malices() {
-        let registry = Hostile::start(script)?;
+        let registry = start(script)?;
         let build = Program::bundler()?
             .args(["build", "--plain-http", "--retries=0", "-o"])
             .args([work.join("hostile.tar")]);
@@ -314,7 +234,7 @@ pub fn run(work: &Path, cases: &mut Cases<'_>) -> Result<()> {
             "--dry-run".to_owned(),
         ]);
         cases.case(what, LIMITS, false, [Ok(build)])?;
-        let connections = registry.most.load(Ordering::SeqCst);
+        let connections = registry.most_open();
         if connections > CONNECTIONS {
             let (shown, bound) = (connections.to_string(), format!("<= {CONNECTIONS}"));
             cases
