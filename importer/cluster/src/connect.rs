@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kube::{Client, Config};
 
-use crate::{Cluster, ClusterError, classify::classify, login};
+use crate::{Cluster, ClusterError, login, transport::client};
 
 /// A way to a cluster.
 #[derive(Clone)]
@@ -27,10 +27,6 @@ pub async fn connect(
 ) -> Result<Connection, ClusterError> {
     let mut config = login::resolve(cluster, request_timeout).await?;
     config.connect_timeout = Some(request_timeout.mul_f32(0.75));
-    config.read_timeout = Some(request_timeout);
-    config.reset_reader_on_write = true;
-    config.write_timeout = Some(request_timeout);
-    config.default_retry = false;
     let server = address(&config);
     Ok(Connection {
         client: client(&config, &server)?,
@@ -69,10 +65,6 @@ impl std::fmt::Debug for Connection {
         let mut shown = f.debug_struct("Connection");
         shown.field("server", &self.server).finish_non_exhaustive()
     }
-}
-
-fn client(config: &Config, server: &str) -> Result<Client, ClusterError> {
-    Client::try_from(config.clone()).map_err(|error| classify(&error, server))
 }
 
 /// Scheme, host, port, and the path where several clusters share a host: a user name or a token in the address is not for

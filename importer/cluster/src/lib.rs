@@ -29,6 +29,7 @@ mod request;
 mod session;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod transport;
 
 pub use classify::clean;
 pub use connect::{Connection, connect};

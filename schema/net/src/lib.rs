@@ -16,4 +16,5 @@ pub mod causes;
 pub mod process;
 pub mod proxy;
 pub mod tls;
+pub mod verify;
 pub mod wait;

@@ -15,4 +15,3 @@ pub(crate) mod send;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trust;
-pub(crate) mod verify;

@@ -11,12 +11,13 @@ use std::{
     sync::Arc,
 };
 
+use net::verify::Verifier;
 use rustls::{
     ClientConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
-use crate::{Error, Options, transport::verify::Verifier};
+use crate::{Error, Options};
 
 /// Whom to trust, and who we are.
 #[derive(Debug, Default)]
@@ -85,7 +86,7 @@ impl Trust {
     /// As the TLS library wants it. Nothing is read of the system's certificates before the first handshake.
     pub(crate) fn config(self) -> Result<ClientConfig, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = Verifier::new(self.given, self.anyone, Arc::clone(&provider));
+        let verifier = Verifier::new(self.given, true, self.anyone, Arc::clone(&provider));
         let unusable =
             |error: rustls::Error| Error::Config(format!("TLS cannot be set up: {error}"));
         let config = ClientConfig::builder_with_provider(provider)

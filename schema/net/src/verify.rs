@@ -1,8 +1,8 @@
 /*!
 Who a server must be: signed by a trusted CA, or, as for Go's programs, in possession of a certificate that was itself given.
 
-A certificate made by `openssl req -x509` is its own CA, and people put that very file into certs.d, `--ca-file` or the system's
-store. WebPKI refuses it as a server's certificate whatever is trusted. Here a certificate that equals a given one byte for byte
+A certificate made by `openssl req -x509` is its own CA, and people put that very file into certs.d, `--ca-file`, a
+kubeconfig or the system's store. WebPKI refuses it as a server's certificate whatever is trusted. Here a certificate that equals a given one byte for byte
 needs no signature above it; its dates, its name and its use are still checked, and the handshake proves the key.
 */
 
@@ -12,7 +12,6 @@ use std::{
     sync::{Arc, LazyLock, OnceLock},
 };
 
-use net::tls::Explained;
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
     SignatureScheme,
@@ -33,6 +32,8 @@ use x509_cert::{
     ext::pkix::ExtendedKeyUsage,
 };
 
+use crate::tls::Explained;
+
 /// What this machine trusts, read when the first certificate is to be checked, and once.
 static SYSTEM: LazyLock<HashSet<CertificateDer<'static>>> = LazyLock::new(|| {
     rustls_native_certs::load_native_certs()
@@ -42,22 +43,25 @@ static SYSTEM: LazyLock<HashSet<CertificateDer<'static>>> = LazyLock::new(|| {
 });
 
 /// Checks servers' certificates.
-pub(crate) struct Verifier {
+pub struct Verifier {
     given: Vec<CertificateDer<'static>>,
+    system: bool,
     anyone: bool,
     provider: Arc<CryptoProvider>,
     authorities: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
 }
 
 impl Verifier {
-    /// Trusts the system's certificates and the given ones; with `anyone` whoever answers.
-    pub(crate) fn new(
+    /// Trusts the given certificates; with `system` also those of this machine; with `anyone` whoever answers.
+    pub fn new(
         given: Vec<CertificateDer<'static>>,
+        system: bool,
         anyone: bool,
         provider: Arc<CryptoProvider>,
     ) -> Self {
         Self {
             given,
+            system,
             anyone,
             provider,
             authorities: OnceLock::new(),
@@ -68,7 +72,10 @@ impl Verifier {
     fn authorities(&self) -> Option<&Arc<WebPkiServerVerifier>> {
         let build = || {
             let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(SYSTEM.iter().chain(&self.given).cloned());
+            roots.add_parsable_certificates(self.given.iter().cloned());
+            if self.system {
+                roots.add_parsable_certificates(SYSTEM.iter().cloned());
+            }
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider))
                 .build()
                 .ok()
@@ -89,7 +96,7 @@ impl Verifier {
 
     fn was_given(&self, certificate: &CertificateDer<'_>) -> bool {
         let same = |own: &CertificateDer<'_>| own.as_ref() == certificate.as_ref();
-        self.given.iter().any(same) || SYSTEM.iter().any(same)
+        self.given.iter().any(same) || (self.system && SYSTEM.iter().any(same))
     }
 }
 
