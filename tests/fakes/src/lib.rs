@@ -8,7 +8,7 @@ misbehave on request. There is one fake of each kind, so that what one test lear
 - [`FakeCluster`]: a Kubernetes API server, called in the process; [`FakeFleet`]: hundreds of them behind one socket;
 - [`ScriptedServer`]: a socket that sends the bytes that a test writes down, for what no HTTP library would send.
 
-The first two share their [faults](faults), their log of [requests](LoggedRequest) and their TLS. Whether they are like
+The first two share their [`faults`], their log of [requests](LoggedRequest) and their TLS. Whether they are like
 what they imitate is tested against real ones in the package `tests` (its module `fidelity`).
 
 ```

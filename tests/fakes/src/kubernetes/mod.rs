@@ -101,11 +101,16 @@ impl FakeCluster {
         faults: Arc<Script>,
         log: Arc<Log>,
     ) -> Self {
+        let mut state = State::new();
+        for (key, object) in initial::objects(number) {
+            // They fit.
+            state.put(key, object, 0).ok();
+        }
         Self(Arc::new(Inner {
             number,
             token,
             keeps_bodies,
-            state: Mutex::new(State::new(number)),
+            state: Mutex::new(state),
             establish_after: AtomicU32::new(0),
             faults,
             log,

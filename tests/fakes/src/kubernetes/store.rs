@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::{
     apply::NOW,
-    initial,
     resources::{self, DEFINITIONS, ResourceType},
 };
 
@@ -48,19 +47,14 @@ struct Pending {
 pub(super) struct Full;
 
 impl State {
-    /// That of a cluster on which OpenShift was installed.
-    pub fn new(number: usize) -> Self {
-        let mut state = Self {
+    /// That of a cluster without any object.
+    pub fn new() -> Self {
+        Self {
             objects: BTreeMap::new(),
             resources: resources::initial(),
             version: 100,
             pending: Vec::new(),
-        };
-        for (key, object) in initial::objects(number) {
-            // They fit.
-            state.put(key, object, 0).ok();
         }
-        state
     }
 
     /// Takes away what OpenShift added.
