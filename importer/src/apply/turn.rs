@@ -110,7 +110,8 @@ impl Turn<'_> {
             DryRunResult::Conflict { reason } => Attempt::Done(Action::Conflict, Some(reason)),
             DryRunResult::Unanswered { reason } => Attempt::Done(Action::Failed, Some(reason)),
             DryRunResult::Refused { reason } => Attempt::Refused(Action::Failed, reason),
-            DryRunResult::Waits { reason } | DryRunResult::Impossible { reason } => {
+            DryRunResult::Impossible { reason } => Attempt::Refused(Action::Failed, reason),
+            DryRunResult::Waits { reason } => {
                 let reason = format!("{reason}, which was not created");
                 Attempt::Refused(Action::Skipped, reason)
             }
