@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use manifests::{FILE_LIMIT, Object, ObjectsError};
+use manifests::{FILE_LIMIT, Object, ObjectsError, one_under_two_names};
 use schema::bundle::ConfigPath;
 use walkdir::WalkDir;
 
@@ -71,7 +71,25 @@ pub fn together(
             return Err(ConfigError::Made(file.path));
         }
     }
-    Ok(all.into_values().collect())
+    let all: Vec<_> = all.into_values().collect();
+    let names = all.iter().flat_map(|file| {
+        let objects = file.objects.iter();
+        objects.map(|object| {
+            let namespace = object.namespace.as_deref();
+            let path = file.path.as_str();
+            (
+                path,
+                &*object.api_version,
+                &*object.kind,
+                namespace,
+                &*object.name,
+            )
+        })
+    });
+    match one_under_two_names(names) {
+        Some(sentence) => Err(ConfigError::TwoNames(sentence)),
+        None => Ok(all),
+    }
 }
 
 /// The files an argument stands for.
@@ -209,6 +227,9 @@ struct Head {
 /// Why manifests cannot be bundled. The fault of the input; trying again does not help.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// One object under two names.
+    #[error("{0}")]
+    TwoNames(String),
     /// Not what a cluster takes.
     #[error("{}: {reason}", .0.display(), reason = .1)]
     Broken(PathBuf, #[source] Box<ObjectsError>),

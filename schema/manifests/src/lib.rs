@@ -26,6 +26,7 @@ mod documents;
 mod error;
 mod json;
 mod libyaml;
+mod names;
 mod node;
 mod objects;
 mod rules;
@@ -34,6 +35,8 @@ pub mod write;
 mod yaml;
 
 use serde_json::Value;
+
+pub use names::{Name, one_under_two_names};
 
 pub use error::{Location, ObjectsError};
 

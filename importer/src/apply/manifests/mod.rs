@@ -86,7 +86,21 @@ impl Manifests {
 
 fn selected(all: Vec<Manifest>, selection: &Selection) -> Result<Vec<Manifest>, Error> {
     let kept = all.into_iter().filter(|manifest| selection.keeps(manifest));
-    Ok(manifest::in_order(once(kept)?))
+    let kept = once(kept)?;
+    let names = kept.iter().map(|one| {
+        let namespace = one.namespace.as_deref();
+        (
+            &*one.path,
+            &*one.api_version,
+            &*one.kind,
+            namespace,
+            &*one.name,
+        )
+    });
+    match manifests::one_under_two_names(names) {
+        Some(sentence) => Err(Error::Usage(sentence)),
+        None => Ok(manifest::in_order(kept)),
+    }
 }
 
 /// Each object once. Two that are one object with other content would be applied against each other for ever.
