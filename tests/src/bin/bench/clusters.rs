@@ -252,7 +252,7 @@ impl Clusters {
         fs::create_dir(directory)?;
         let mut command = Command::new(std::env::current_exe()?);
         command
-            .arg("fleet")
+            .arg("fake-fleet")
             .arg(directory)
             .args(hanging.map(|cluster| cluster.to_string()));
         let mut child = command
