@@ -10,9 +10,10 @@ use crate::{
     Error,
     apply::{args::ApplyArgs, command},
     args::{BundleArgs, InspectArgs, PushArgs, TrustArgs},
-    extract,
+    drift, extract,
     import::{self, ImportArgs},
     inspect, open, push,
+    rollback::{self, RollbackArgs},
     rollout::args::{ClusterArgs, RolloutArgs},
     upgrade::{self, UpgradeArgs},
     verify,
@@ -59,6 +60,17 @@ enum Command {
     Upgrade {
         #[command(flatten)]
         upgrade: Box<UpgradeArgs>,
+        #[command(flatten)]
+        clusters: ClusterArgs,
+        #[command(flatten)]
+        rollout: RolloutArgs,
+    },
+    /// Compare clusters with a bundle: exit code 0 if all is as it says, 42 if anything differs
+    Drift(Box<ApplyArgs>),
+    /// Bring clusters back to what `apply --backup` or `import --backup` saved
+    Rollback {
+        #[command(flatten)]
+        rollback: RollbackArgs,
         #[command(flatten)]
         clusters: ClusterArgs,
         #[command(flatten)]
@@ -142,6 +154,23 @@ impl Program for Importer {
             } => {
                 let request = upgrade.request(&clusters, &rollout)?;
                 let output = upgrade::fleet(request, self.common.status()).await?;
+                print(cli::print(&output.text))?;
+                return Ok(output.exit);
+            }
+            Command::Drift(args) => {
+                let verified =
+                    open::verified(&args.bundle.bundle, &open::keys(&args.bundle.trust.keys)?)?;
+                let output = drift::drift(verified, *args, self.common.status()).await?;
+                print(cli::print(&output.text))?;
+                return Ok(output.exit);
+            }
+            Command::Rollback {
+                rollback,
+                clusters,
+                rollout,
+            } => {
+                let output =
+                    rollback::fleet(&rollback, &clusters, &rollout, self.common.status()).await?;
                 print(cli::print(&output.text))?;
                 return Ok(output.exit);
             }

@@ -14,8 +14,10 @@ after it. [`upgrade`] asks clusters to become a release that was imported. [`ins
 pub mod apply;
 pub mod args;
 pub mod audit;
+pub mod backup;
 pub mod cli;
 pub mod configuration;
+pub mod drift;
 mod error;
 pub mod extract;
 pub mod fleet;
@@ -24,6 +26,7 @@ pub mod inspect;
 pub mod open;
 pub mod push;
 mod report;
+pub mod rollback;
 pub mod rollout;
 pub mod upgrade;
 pub mod verify;

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Error,
     args::{BundleArgs, DryRun, Format, MirrorConfig, NameArgs},
+    backup::BackupOptions,
     rollout::args::{ClusterArgs, RolloutArgs},
 };
 
@@ -31,6 +32,12 @@ pub struct ObjectArgs {
     /// Show how objects on the clusters would change; Secret data is not shown
     #[arg(long)]
     pub diff: bool,
+    /// Before a cluster is changed, save the objects that will change there into DIR, which is new or empty; for `rollback`
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["dry_run", "render_to_dir"])]
+    pub backup: Option<PathBuf>,
+    /// Save Secrets too; else those that will change are left out, and a rollback leaves them alone
+    #[arg(long, requires = "backup")]
+    pub backup_secrets: bool,
     /// Write what each cluster would get into DIR, and contact none
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub render_to_dir: Option<PathBuf>,
@@ -58,10 +65,15 @@ pub(crate) fn request(
         options: ApplyOptions {
             dry_run: dry_run.is_some(),
             overwrite: objects.overwrite,
+            backed_up: objects.backup.is_some(),
             diff: objects.diff,
             request_timeout: clusters.request_timeout,
             cluster_timeout: clusters.cluster_timeout,
         },
+        backup: objects.backup.clone().map(|directory| BackupOptions {
+            directory,
+            secrets: objects.backup_secrets,
+        }),
         mode,
         inputs: inputs.chain(clusters.inputs()).cloned().collect(),
     })

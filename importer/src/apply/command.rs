@@ -31,6 +31,7 @@ use super::{
 use crate::{
     Error,
     args::{Format, MirrorConfig},
+    backup::BackupDirectory,
     configuration::Configuration,
     push::Target,
     report,
@@ -105,6 +106,7 @@ pub struct PreparedApply {
     rollout: Rollout,
     selection: Selection,
     options: ApplyOptions,
+    backup: Option<BackupDirectory>,
     mode: Mode,
 }
 
@@ -120,6 +122,7 @@ impl PreparedApply {
             rollout: Rollout::prepare::<Applied>(rollout, dry_run, &request.inputs)?,
             selection: request.selection,
             options: request.options,
+            backup: request.backup.map(BackupDirectory::new).transpose()?,
             mode: request.mode,
         })
     }
@@ -154,7 +157,10 @@ impl PreparedApply {
                 self.rendered(directory, count, format)
             }
             Mode::Apply => {
+                let backup = self.backup.as_ref();
+                let backup = backup.map(|backup| backup.of(index)).transpose()?;
                 let task = ApplyPlan {
+                    backup: backup.as_ref(),
                     manifests: &manifests,
                     overlays: &self.rollout.fleet.overlays,
                     releases: &index.releases,

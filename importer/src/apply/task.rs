@@ -11,7 +11,10 @@ use super::{
     plan::ApplyPlan,
     preflight::Preflight,
 };
-use crate::rollout::{ClusterOutcome, Task};
+use crate::{
+    backup::save,
+    rollout::{ClusterOutcome, State, Task},
+};
 
 impl<'p> Task for ApplyPlan<'p> {
     type Forecast = Preflight<'p>;
@@ -27,6 +30,12 @@ impl<'p> Task for ApplyPlan<'p> {
         preflight: &Preflight<'p>,
         line: Line,
     ) -> ClusterOutcome<Applied> {
+        if let Some(backup) = self.backup
+            && let Err(reason) = save(backup, cluster, preflight, self.options).await
+        {
+            let reason = format!("nothing was changed, because the backup failed: {reason}");
+            return ClusterOutcome::new(cluster, State::Failed, reason);
+        }
         let total = preflight.manifests.len();
         let line = Mutex::new((line, 0));
         let progress = |outcome: &ObjectOutcome| {

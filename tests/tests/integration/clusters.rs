@@ -16,6 +16,7 @@ mod kinds;
 mod login;
 mod release;
 mod reports;
+mod rollback;
 mod upgrade;
 
 use std::{

@@ -30,10 +30,10 @@ pub fn patch(object: &Value) -> Option<Value> {
     for entry in entries(object) {
         let is_ours = entry.get("manager") == Some(&FIELD_MANAGER.into())
             && entry.get("operation") == Some(&"Apply".into());
-        if is_ours || is_client_side(entry) {
-            if let Some(Value::Object(more)) = entry.get("fieldsV1") {
-                join(&mut fields, more);
-            }
+        if (is_ours || is_client_side(entry))
+            && let Some(Value::Object(more)) = entry.get("fieldsV1")
+        {
+            join(&mut fields, more);
         }
         match (is_ours, is_client_side(entry)) {
             (true, _) => ours = Some(entry.clone()),
