@@ -23,6 +23,7 @@ pub mod extract;
 pub mod fleet;
 pub mod import;
 pub mod inspect;
+pub mod inventory;
 pub mod open;
 pub mod push;
 mod report;

@@ -13,6 +13,7 @@ use crate::{
     Error,
     args::{BundleArgs, DryRun, Format, MirrorConfig, NameArgs},
     backup::BackupOptions,
+    inventory::{InventoryOptions, Series},
     rollout::args::{ClusterArgs, RolloutArgs},
 };
 
@@ -38,6 +39,17 @@ pub struct ObjectArgs {
     /// Save Secrets too; else those that will change are left out, and a rollback leaves them alone
     #[arg(long, requires = "backup")]
     pub backup_secrets: bool,
+    /// Label every object with this series of bundles, and list them on each cluster, so that a later bundle of it can remove
+    /// what it no longer has
+    #[arg(long, value_name = "NAME", conflicts_with = "render_to_dir")]
+    pub series: Option<Series>,
+    /// The namespace of that list, which must be there. `default` is on every cluster, and nobody deletes it
+    #[arg(long, value_name = "NAMESPACE", default_value = "default")]
+    pub inventory_namespace: String,
+    /// Remove what earlier bundles of the series brought and this one no longer has, after asking; never Namespaces,
+    /// CustomResourceDefinitions, or what others manage too
+    #[arg(long, requires = "series", conflicts_with_all = ["only", "exclude"])]
+    pub prune: bool,
     /// Write what each cluster would get into DIR, and contact none
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub render_to_dir: Option<PathBuf>,
@@ -70,6 +82,12 @@ pub(crate) fn request(
             request_timeout: clusters.request_timeout,
             cluster_timeout: clusters.cluster_timeout,
         },
+        inventory: objects.series.clone().map(|series| InventoryOptions {
+            series,
+            namespace: objects.inventory_namespace.clone(),
+            prune: objects.prune,
+            auto_approve: clusters.auto_approve,
+        }),
         backup: objects.backup.clone().map(|directory| BackupOptions {
             directory,
             secrets: objects.backup_secrets,

@@ -33,6 +33,7 @@ use crate::{
     args::{Format, MirrorConfig},
     backup::BackupDirectory,
     configuration::Configuration,
+    inventory::{Inventory, InventoryOptions},
     push::Target,
     report,
     rollout::Rollout,
@@ -107,6 +108,7 @@ pub struct PreparedApply {
     selection: Selection,
     options: ApplyOptions,
     backup: Option<BackupDirectory>,
+    inventory: Option<InventoryOptions>,
     mode: Mode,
 }
 
@@ -123,6 +125,7 @@ impl PreparedApply {
             selection: request.selection,
             options: request.options,
             backup: request.backup.map(BackupDirectory::new).transpose()?,
+            inventory: request.inventory,
             mode: request.mode,
         })
     }
@@ -143,6 +146,10 @@ impl PreparedApply {
             _ => &self.selection,
         };
         let manifests = Manifests::new(&config.manifests, rendered, selection)?;
+        let manifests = match &self.inventory {
+            Some(options) => manifests.labelled(&options.series),
+            None => manifests,
+        };
         self.check(manifests.all())?;
         match &self.mode {
             Mode::List => self.list(manifests.all(), format),
@@ -159,7 +166,15 @@ impl PreparedApply {
             Mode::Apply => {
                 let backup = self.backup.as_ref();
                 let backup = backup.map(|backup| backup.of(index)).transpose()?;
+                let inventory = self.inventory.as_ref();
+                let inventory = inventory.map(|options| Inventory {
+                    options: options.clone(),
+                    whole: self.selection.is_everything(),
+                    renders: !rendered.is_empty(),
+                    approved: Default::default(),
+                });
                 let task = ApplyPlan {
+                    inventory: inventory.as_ref(),
                     backup: backup.as_ref(),
                     manifests: &manifests,
                     overlays: &self.rollout.fleet.overlays,

@@ -32,6 +32,7 @@ use cli::{Exit, StatusTable};
 use cluster::{Cluster, ClusterError};
 use futures_util::FutureExt as _;
 
+pub(crate) use approval::Approval;
 pub use approval::Unattended;
 pub use outcome::{ClusterOutcome, State};
 pub use report::{Detail, Report};
@@ -41,7 +42,6 @@ use crate::{
     Error,
     fleet::{Fleet, Pause, Wave},
 };
-use approval::Approval;
 use forecasts::Forecasts;
 use interrupt::interrupted;
 use turn::{Event, RunState};

@@ -175,6 +175,7 @@ impl StandIn {
             overlays: &Overlays::default(),
             releases: &[],
             backup: None,
+            inventory: None,
             options,
         };
         let found = task.preflight_over(self.connection(), cluster).await?;

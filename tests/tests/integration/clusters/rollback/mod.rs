@@ -1,5 +1,7 @@
 /*! What `--backup` saves, and what `rollback` makes of it, on real API servers. */
 
+mod prune;
+
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
