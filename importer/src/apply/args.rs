@@ -48,7 +48,7 @@ pub struct ObjectArgs {
     pub inventory_namespace: String,
     /// Remove what earlier bundles of the series brought and this one no longer has, after asking; never Namespaces,
     /// CustomResourceDefinitions, or what others manage too
-    #[arg(long, requires = "series", conflicts_with_all = ["only", "exclude"])]
+    #[arg(long, requires = "series", conflicts_with_all = ["only", "exclude", "backup"])]
     pub prune: bool,
     /// Write what each cluster would get into DIR, and contact none
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
