@@ -14,9 +14,10 @@ use crate::{
     Error,
     apply::{args::ApplyArgs, command},
     args::{BundleArgs, InspectArgs, PushArgs, TrustArgs},
-    extract,
+    drift, extract,
     import::{self, ImportArgs},
     inspect, open, push,
+    rollback::{self, RollbackArgs},
     rollout::args::{ClusterArgs, RolloutArgs},
     upgrade::{self, UpgradeArgs},
     verify,
@@ -63,6 +64,17 @@ enum Subcommand {
     Upgrade {
         #[command(flatten)]
         upgrade: Box<UpgradeArgs>,
+        #[command(flatten)]
+        clusters: ClusterArgs,
+        #[command(flatten)]
+        rollout: RolloutArgs,
+    },
+    /// Compare clusters with a bundle: exit code 0 if all is as it says, 42 if anything differs
+    Drift(Box<ApplyArgs>),
+    /// Bring clusters back to what `apply --backup` or `import --backup` saved
+    Rollback {
+        #[command(flatten)]
+        rollback: RollbackArgs,
         #[command(flatten)]
         clusters: ClusterArgs,
         #[command(flatten)]
@@ -135,6 +147,22 @@ impl Program for Importer {
             } => {
                 let request = upgrade.request(&clusters, &rollout)?;
                 let output = upgrade::fleet(request, self.common.status()).await?;
+                print(cli::print(&output.text))?;
+                return Ok(output.exit);
+            }
+            Subcommand::Drift(args) => {
+                let bundle = args.bundle.verified()?;
+                let output = drift::drift(bundle, *args, self.common.status()).await?;
+                print(cli::print(&output.text))?;
+                return Ok(output.exit);
+            }
+            Subcommand::Rollback {
+                rollback,
+                clusters,
+                rollout,
+            } => {
+                let output =
+                    rollback::fleet(&rollback, &clusters, &rollout, self.common.status()).await?;
                 print(cli::print(&output.text))?;
                 return Ok(output.exit);
             }

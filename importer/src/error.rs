@@ -16,6 +16,14 @@ pub enum Error {
     /// Nobody can approve what waits for approval.
     #[error(transparent)]
     Approval(#[from] Unattended),
+    /// A file of a backup cannot be read or made.
+    #[error("{}: {source}", .path.display())]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The bundle is not believed or not whole.
     #[error(transparent)]
     Bundle(#[from] bundle::Error),
@@ -96,7 +104,11 @@ impl HasExitCode for Error {
             },
             Self::Incomplete { .. } => Exit::Target,
             Self::Output(output::Error::Refused { .. }) => Exit::Usage,
-            Self::Output(_) | Self::Report(_) | Self::Stdout(_) | Self::Task(_) => Exit::Failed,
+            Self::Backup { .. }
+            | Self::Output(_)
+            | Self::Report(_)
+            | Self::Stdout(_)
+            | Self::Task(_) => Exit::Failed,
             Self::KeepTags(..) => Exit::Refused,
             Self::Approval(_)
             | Self::Fleet(_)

@@ -59,6 +59,10 @@ pub mod fleet;
 pub mod rollout;
 
 pub mod apply;
+pub mod backup;
+pub mod drift;
+pub mod inventory;
+pub mod rollback;
 pub mod upgrade;
 
 mod error;

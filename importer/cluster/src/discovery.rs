@@ -29,6 +29,15 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// ConfigMaps, which every cluster serves.
+    pub fn config_map() -> Self {
+        Self {
+            kind: "ConfigMap".to_owned(),
+            plural: "configmaps".to_owned(),
+            namespaced: true,
+        }
+    }
+
     /// Namespaces and CustomResourceDefinitions, which every cluster serves.
     pub fn foundation(kind: &str) -> Self {
         let plural = if kind == "Namespace" {

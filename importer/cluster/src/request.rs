@@ -63,6 +63,36 @@ impl Call {
         }
     }
 
+    /// A new object in a collection.
+    pub fn create(path: String, object: &Value) -> Self {
+        Self {
+            method: Method::POST,
+            path,
+            content_type: "application/json",
+            body: object.to_string().into(),
+        }
+    }
+
+    /// An object in place of what is there. It may be sent twice only with the `resourceVersion` of that.
+    pub fn replace(path: String, object: &Value) -> Self {
+        Self {
+            method: Method::PUT,
+            path,
+            content_type: "application/json",
+            body: object.to_string().into(),
+        }
+    }
+
+    /// A deletion, with its options (`DeleteOptions`). It may be sent twice only with the `uid` of what is to go.
+    pub fn delete(path: String, options: &Value) -> Self {
+        Self {
+            method: Method::DELETE,
+            path,
+            content_type: "application/json",
+            body: options.to_string().into(),
+        }
+    }
+
     /// An apply patch; JSON is YAML.
     pub fn apply(path: String, object: &Value) -> Self {
         Self {

@@ -12,6 +12,8 @@ use super::{
 use crate::{
     Error,
     args::{BundleArgs, NameArgs},
+    backup::BackupOptions,
+    inventory::{InventoryOptions, Series},
     options::{DryRun, Format, MirrorConfig},
     rollout::args::{ClusterArgs, RolloutArgs},
 };
@@ -32,6 +34,23 @@ pub struct ObjectArgs {
     /// Show how objects on the clusters would change; Secret data is not shown
     #[arg(long)]
     pub diff: bool,
+    /// Before a cluster is changed, save the objects that will change there into DIR, which is new or empty; for `rollback`
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["dry_run", "render_to_dir"])]
+    pub backup: Option<PathBuf>,
+    /// Save Secrets too; else those that will change are left out, and a rollback leaves them alone
+    #[arg(long, requires = "backup")]
+    pub backup_secrets: bool,
+    /// Label every object with this series of bundles, and list them on each cluster, so that a later bundle of it can remove
+    /// what it no longer has
+    #[arg(long, value_name = "NAME", conflicts_with = "render_to_dir")]
+    pub series: Option<Series>,
+    /// The namespace of that list, which must be there. `default` is on every cluster, and nobody deletes it
+    #[arg(long, value_name = "NAMESPACE", default_value = "default")]
+    pub inventory_namespace: String,
+    /// Remove what earlier bundles of the series brought and this one no longer has, after asking; never Namespaces,
+    /// CustomResourceDefinitions, or what others manage too
+    #[arg(long, requires = "series", conflicts_with_all = ["only", "exclude", "backup"])]
+    pub prune: bool,
     /// Write what each cluster would get into DIR, and contact none
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub render_to_dir: Option<PathBuf>,
@@ -59,10 +78,21 @@ pub(crate) fn request(
         options: ApplyOptions {
             dry_run: dry_run.is_some(),
             overwrite: objects.overwrite,
+            backed_up: objects.backup.is_some(),
             diff: objects.diff,
             request_timeout: clusters.request_timeout,
             cluster_timeout: clusters.cluster_timeout,
         },
+        inventory: objects.series.clone().map(|series| InventoryOptions {
+            series,
+            namespace: objects.inventory_namespace.clone(),
+            prune: objects.prune,
+            auto_approve: clusters.auto_approve,
+        }),
+        backup: objects.backup.clone().map(|directory| BackupOptions {
+            directory,
+            secrets: objects.backup_secrets,
+        }),
         mode,
         inputs: inputs.chain(clusters.inputs()).cloned().collect(),
     })

@@ -30,7 +30,9 @@ use super::{
 };
 use crate::{
     Error,
+    backup::BackupDirectory,
     configuration::Configuration,
+    inventory::{Inventory, InventoryOptions},
     options::{Format, MirrorConfig},
     report,
     rollout::Rollout,
@@ -105,6 +107,8 @@ pub struct PreparedApply {
     rollout: Rollout,
     selection: Selection,
     options: ApplyOptions,
+    backup: Option<BackupDirectory>,
+    inventory: Option<InventoryOptions>,
     mode: Mode,
 }
 
@@ -120,6 +124,8 @@ impl PreparedApply {
             rollout: Rollout::prepare::<Applied>(rollout, dry_run, &request.inputs)?,
             selection: request.selection,
             options: request.options,
+            backup: request.backup.map(BackupDirectory::new).transpose()?,
+            inventory: request.inventory,
             mode: request.mode,
         })
     }
@@ -140,6 +146,10 @@ impl PreparedApply {
             _ => &self.selection,
         };
         let manifests = Manifests::new(&config.manifests, rendered, selection)?;
+        let manifests = match &self.inventory {
+            Some(options) => manifests.labelled(&options.series),
+            None => manifests,
+        };
         self.check(manifests.all())?;
         match &self.mode {
             Mode::List => self.list(manifests.all(), format),
@@ -154,7 +164,18 @@ impl PreparedApply {
                 self.rendered(directory, count, format)
             }
             Mode::Apply => {
+                let backup = self.backup.as_ref();
+                let backup = backup.map(|backup| backup.of(index)).transpose()?;
+                let inventory = self.inventory.as_ref();
+                let inventory = inventory.map(|options| Inventory {
+                    options: options.clone(),
+                    whole: self.selection.is_everything(),
+                    renders: !rendered.is_empty(),
+                    approved: Default::default(),
+                });
                 let task = ApplyPlan {
+                    inventory: inventory.as_ref(),
+                    backup: backup.as_ref(),
                     manifests: &manifests,
                     overlays: &self.rollout.fleet.overlays,
                     releases: &index.releases,

@@ -41,6 +41,8 @@ pub struct ApplyOptions {
     pub dry_run: bool,
     /// Take fields over from other managers (`force`); else a conflict leaves the object alone.
     pub overwrite: bool,
+    /// What would change was saved before: an object that has changed since, and was not saved, is left alone.
+    pub backed_up: bool,
     /// Say how each object would change.
     pub diff: bool,
     /// The most time for one request.

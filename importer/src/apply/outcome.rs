@@ -20,6 +20,10 @@ pub enum Action {
     Failed,
     /// It was not begun, or waits for what is not there yet.
     Skipped,
+    /// The bundle no longer has it, and it was removed.
+    Pruned,
+    /// The bundle no longer has it, and it was left there.
+    Kept,
 }
 
 /// An object on a cluster.
@@ -51,6 +55,8 @@ impl Action {
             Self::Conflict => "conflict",
             Self::Created => "created",
             Self::Failed => "failed",
+            Self::Kept => "kept",
+            Self::Pruned => "pruned",
             Self::Skipped => "skipped",
             Self::Unchanged => "unchanged",
         }
@@ -75,7 +81,11 @@ impl ObjectOutcome {
     pub fn is_right(&self) -> bool {
         matches!(
             self.action,
-            Action::Created | Action::Configured | Action::Unchanged
+            Action::Created
+                | Action::Configured
+                | Action::Unchanged
+                | Action::Pruned
+                | Action::Kept
         )
     }
 }

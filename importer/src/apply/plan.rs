@@ -10,7 +10,7 @@ use super::{
     manifests::{Manifest, Manifests},
     skew::{self, Seen},
 };
-use crate::{fleet::Overlays, options::MirrorConfig};
+use crate::{backup::Backup, fleet::Overlays, inventory::Inventory, options::MirrorConfig};
 
 /// What is brought to the clusters of a fleet, and how.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,10 @@ pub struct ApplyPlan<'p> {
     pub overlays: &'p Overlays,
     /// The releases of the bundle, for what there is to say of versions.
     pub releases: &'p [Release],
+    /// The series whose objects are listed on each cluster.
+    pub inventory: Option<&'p Inventory>,
+    /// Where what will change is saved before.
+    pub backup: Option<&'p Backup>,
     /// How objects are applied.
     pub options: &'p ApplyOptions,
 }

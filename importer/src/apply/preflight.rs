@@ -26,7 +26,7 @@ use super::{
 use crate::rollout::{Forecast, Site};
 
 /// How many requests are under way at a time on one cluster.
-pub(super) const AT_ONCE: usize = 8;
+pub(crate) const AT_ONCE: usize = 8;
 
 /// API versions that are asked for whatever the manifests are: others decide by them what a cluster understands.
 const ALWAYS: [&str; 2] = ["config.openshift.io/v1", "operator.openshift.io/v1alpha1"];

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{ApplyOptions, manifests::Selection};
-use crate::rollout::RolloutOptions;
+use crate::{backup::BackupOptions, inventory::InventoryOptions, rollout::RolloutOptions};
 
 /// What is asked for.
 #[derive(Debug)]
@@ -14,6 +14,10 @@ pub struct ApplyRequest {
     pub selection: Selection,
     /// How they are applied.
     pub options: ApplyOptions,
+    /// The series whose objects are listed on each cluster.
+    pub inventory: Option<InventoryOptions>,
+    /// Where what will change is saved before.
+    pub backup: Option<BackupOptions>,
     /// What is to be done with them.
     pub mode: Mode,
     /// Files that are read: nothing may be written over one.

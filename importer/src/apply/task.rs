@@ -11,7 +11,10 @@ use super::{
     plan::ApplyPlan,
     preflight::Preflight,
 };
-use crate::rollout::{ClusterOutcome, Task};
+use crate::{
+    backup::save,
+    rollout::{ClusterOutcome, State, Task},
+};
 
 impl<'p> Task for ApplyPlan<'p> {
     type Forecast = Preflight<'p>;
@@ -27,6 +30,24 @@ impl<'p> Task for ApplyPlan<'p> {
         preflight: &Preflight<'p>,
         line: Line,
     ) -> ClusterOutcome<Applied> {
+        if let Some(backup) = self.backup
+            && let Err(reason) = save(backup, cluster, preflight, self.options).await
+        {
+            let reason = format!("nothing was changed, because the backup failed: {reason}");
+            return ClusterOutcome::new(cluster, State::Failed, reason);
+        }
+        let listed = match self.inventory {
+            Some(inventory) => Some((
+                inventory,
+                inventory.begin(cluster, preflight, self.options).await,
+            )),
+            None => None,
+        };
+        if let Some((_, Err(reason))) = &listed {
+            let reason =
+                format!("nothing was changed, because the inventory cannot be kept: {reason}");
+            return ClusterOutcome::new(cluster, State::Failed, reason);
+        }
         let total = preflight.manifests.len();
         let line = Mutex::new((line, 0));
         let progress = |outcome: &ObjectOutcome| {
@@ -37,6 +58,18 @@ impl<'p> Task for ApplyPlan<'p> {
                 line.1, outcome.kind, outcome.name
             ));
         };
-        converge::apply(cluster, preflight, self.options, &progress).await
+        let mut outcome = converge::apply(cluster, preflight, self.options, &progress).await;
+        // What a cluster still lacks may need what it is to lose.
+        if let Some((inventory, Ok(mut known))) = listed
+            && outcome.is_done()
+        {
+            let dropped = inventory.prune(&cluster.name, &mut known).await;
+            if let Some(failed) = dropped.iter().find(|one| !one.is_right()) {
+                outcome.state = State::Failed;
+                outcome.reason = failed.reason.clone();
+            }
+            outcome.detail.objects.extend(dropped);
+        }
+        outcome
     }
 }

@@ -65,6 +65,10 @@ impl Turn<'_> {
             Some(DryRunResult::Unchanged {
                 resource_version: version,
             }) if self.is_still(manifest, version).await => Attempt::Done(Action::Unchanged, None),
+            Some(DryRunResult::Unchanged { .. }) if self.options.backed_up => {
+                let reason = "it has changed since the preflight, and is not in the backup; run again with another --backup";
+                Attempt::Done(Action::Failed, Some(reason.to_owned()))
+            }
             Some(DryRunResult::Unchanged { .. }) => {
                 let changed = "it has changed since the preflight".to_owned();
                 self.look_and_send(manifest, Some(changed)).await

@@ -33,6 +33,7 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+pub(crate) use approval::Approval;
 pub use approval::Unattended;
 pub use outcome::{ClusterOutcome, State};
 pub use report::{Detail, Report};
@@ -42,7 +43,6 @@ use crate::{
     Error,
     fleet::{Fleet, Pause, Wave},
 };
-use approval::Approval;
 use forecasts::Forecasts;
 use interrupt::interrupted;
 use report::{html, preflight, record::Record, retry};

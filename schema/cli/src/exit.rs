@@ -24,6 +24,8 @@ pub enum Exit {
     SomeClusters = 40,
     /// All clusters failed.
     AllClusters = 41,
+    /// Clusters are not as the bundle says.
+    Drift = 42,
     /// A policy or a scan refused.
     Refused = 50,
 }

@@ -4,14 +4,16 @@ pub mod collect;
 mod manifest;
 pub mod select;
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use cluster::Cluster;
 
 pub use manifest::{Manifest, Phase};
 pub use select::Selection;
 
-use crate::{Error, configuration::Configuration, fleet::Overlays, options::MirrorConfig};
+use crate::{
+    Error, configuration::Configuration, fleet::Overlays, inventory::Series, options::MirrorConfig,
+};
 
 /// The objects of a bundle, and the mirror configuration in each form that a cluster may take.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +43,14 @@ impl Manifests {
             forms.push((MirrorConfig::None, selected(own.to_vec(), selection)?));
         }
         Ok(Self { forms })
+    }
+
+    /// The same with the label of a series on each object.
+    pub fn labelled(mut self, series: &Series) -> Self {
+        for manifest in self.forms.iter_mut().flat_map(|(_, manifests)| manifests) {
+            series.label(Arc::make_mut(&mut manifest.value));
+        }
+        self
     }
 
     /// These objects, without any mirror configuration.

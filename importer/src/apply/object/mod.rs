@@ -10,10 +10,12 @@ mod ready;
 mod survey;
 mod takeover;
 
-pub(super) use conflict::refusal_text;
+pub(crate) use conflict::refusal_text;
 pub use dry_run::DryRunResult;
-pub(super) use path::ObjectPath;
+pub(crate) use path::ObjectPath;
 pub(super) use provided::{Provided, waits};
-pub(super) use ready::{PAUSES, wait as wait_until_ready, wait_until_gone};
-pub(super) use survey::{Notes, Survey, being_deleted, is_unanswered, resource_version, warning};
+pub(crate) use ready::wait_until_gone;
+pub(super) use ready::{PAUSES, wait as wait_until_ready};
+pub(super) use survey::{Notes, Survey, is_unanswered, warning};
+pub(crate) use survey::{being_deleted, resource_version};
 pub(super) use takeover::{is_due as takeover_is_due, patch as takeover_patch};

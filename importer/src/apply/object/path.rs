@@ -5,7 +5,7 @@ What is sent is what stands in the file, but for `status`: `metadata.resourceVer
 that `kubectl apply --server-side` gets.
 */
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use cluster::{
     Call, Resource,
@@ -51,6 +51,27 @@ impl ObjectPath {
     pub fn patch(&self, patch: &Value) -> Call {
         let path = format!("{}?fieldManager={FIELD_MANAGER}", self.path);
         Call::json_patch(path, patch)
+    }
+
+    /// Makes it anew, where nothing has the name.
+    pub fn create(&self, object: &Value) -> Call {
+        let collection = self.path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let path = format!("{collection}?fieldManager={FIELD_MANAGER}");
+        Call::create(path, object)
+    }
+
+    /// Puts this in its place, if it is still what its `resourceVersion` says.
+    pub fn replace(&self, object: &Value) -> Call {
+        let path = format!("{}?fieldManager={FIELD_MANAGER}", self.path);
+        Call::replace(path, object)
+    }
+
+    /// Deletes it, and what it owns, if it is still the one with this uid.
+    pub fn delete(&self, uid: &str) -> Call {
+        let options = json!({
+            "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", "preconditions": {"uid": uid},
+        });
+        Call::delete(self.path.clone(), &options)
     }
 
     /// Asks for it.

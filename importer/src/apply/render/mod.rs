@@ -117,7 +117,7 @@ fn anew(path: &str, objects: &[&Value]) -> String {
 }
 
 /// A name for a directory, the cluster's own where that is one, else with a hash that keeps it apart from all others.
-fn directory_name(cluster: &str) -> String {
+pub(crate) fn directory_name(cluster: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let plain = cluster.len() <= READABLE
         && cluster.chars().all(safe)

@@ -174,6 +174,8 @@ impl StandIn {
             manifests: &manifests,
             overlays: &Overlays::default(),
             releases: &[],
+            backup: None,
+            inventory: None,
             options,
         };
         let found = task.preflight_over(self.connection(), cluster).await?;
@@ -365,6 +367,7 @@ pub(super) fn options() -> ApplyOptions {
     ApplyOptions {
         dry_run: false,
         overwrite: false,
+        backed_up: false,
         diff: false,
         request_timeout: std::time::Duration::from_secs(5),
         cluster_timeout: std::time::Duration::from_secs(20),

@@ -15,6 +15,7 @@ mod login;
 mod release;
 mod reports;
 mod resume;
+mod rollback;
 mod upgrade;
 
 use std::{

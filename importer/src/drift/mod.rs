@@ -1,0 +1,114 @@
+/*!
+`importer drift`: whether clusters are as a bundle says.
+
+It is the preflight of `apply` on all clusters, which changes nothing, with an exit code of its own: 0 where everything is
+right, 42 where anything differs. Clusters that could not be asked keep the codes that `apply` gives them.
+*/
+
+use cli::{Exit, StatusTable};
+use schema::bundle::Verified;
+
+use crate::{
+    Error,
+    apply::{
+        ApplyReport,
+        args::ApplyArgs,
+        command::{self, CommandOutput, Details},
+        outcome::Action,
+    },
+    options::DryRun,
+    rollout::State,
+};
+
+/// Compares clusters with a bundle.
+pub async fn drift(
+    bundle: Verified,
+    mut args: ApplyArgs,
+    status: StatusTable,
+) -> Result<CommandOutput, Error> {
+    if args.dry_run.is_some()
+        || args.objects.backup.is_some()
+        || args.objects.render_to_dir.is_some()
+    {
+        let reason = "drift changes nothing and writes nothing: leave out --dry-run, --backup and --render-to-dir";
+        return Err(Error::Usage(reason.to_owned()));
+    }
+    args.dry_run = Some(DryRun::Server);
+    let output = command::apply(bundle, &args, status).await?;
+    let exit = match &output.details {
+        Some(Details::Report(report)) => exit(report),
+        _ => output.exit,
+    };
+    Ok(CommandOutput { exit, ..output })
+}
+
+/// Nothing is said of drift where not everything could be asked.
+fn exit(report: &ApplyReport) -> Exit {
+    let asked = |state| matches!(state, State::Done | State::Failed);
+    let objects = report.clusters.iter();
+    let mut objects = objects.flat_map(|cluster| &cluster.detail.objects);
+    let unknown = report.clusters.iter().any(|cluster| !asked(cluster.state))
+        || objects
+            .clone()
+            .any(|object| object.action == Action::Failed);
+    match unknown {
+        true => report.exit(),
+        false if objects.any(|object| object.action != Action::Unchanged) => Exit::Drift,
+        false => report.exit(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cluster::testing::cluster;
+
+    use super::*;
+    use crate::{
+        apply::outcome::{Applied, ObjectOutcome},
+        rollout::ClusterOutcome,
+    };
+
+    fn report(state: State, actions: &[Action]) -> ApplyReport {
+        let objects = actions.iter().map(|action| ObjectOutcome {
+            path: "config/a.yaml".to_owned(),
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            namespace: None,
+            name: "a".to_owned(),
+            action: *action,
+            reason: None,
+        });
+        let detail = Applied {
+            objects: objects.collect(),
+            ..Applied::default()
+        };
+        let outcome = ClusterOutcome {
+            detail,
+            ..ClusterOutcome::new(&cluster(), state, None)
+        };
+        ApplyReport::new(true, vec![outcome])
+    }
+
+    #[test]
+    fn what_differs_is_drift_and_what_could_not_be_asked_is_none() {
+        for (state, actions, expected) in [
+            (State::Done, &[Action::Unchanged][..], Exit::Done),
+            (
+                State::Done,
+                &[Action::Unchanged, Action::Configured],
+                Exit::Drift,
+            ),
+            (State::Done, &[Action::Created], Exit::Drift),
+            (State::Done, &[Action::Skipped], Exit::Drift),
+            (State::Failed, &[Action::Conflict], Exit::Drift),
+            (
+                State::Failed,
+                &[Action::Failed, Action::Configured],
+                Exit::AllClusters,
+            ),
+            (State::Unreachable, &[], Exit::AllClusters),
+        ] {
+            assert_eq!(exit(&report(state, actions)), expected, "{actions:?}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+/*! Keeps the list of a series on one cluster while its objects are applied. */
+
+use std::collections::BTreeSet;
+
+use cluster::{Cluster, Resource, Session};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::record::{Entry, Inventory};
+use crate::apply::{
+    ApplyOptions,
+    manifests::Manifest,
+    object::{ObjectPath, refusal_text},
+    preflight::Preflight,
+};
+
+/// The list as it was found, and what of it this run does not have.
+pub(crate) struct Known {
+    pub(super) session: Session,
+    pub(super) dropped: Vec<Entry>,
+    pub(super) dry_run: bool,
+    listed: BTreeSet<Entry>,
+    path: ObjectPath,
+}
+
+impl Inventory {
+    /// Reads the list, and writes it with what is new, unless that changes nothing.
+    pub(crate) async fn begin(
+        &self,
+        cluster: &Cluster,
+        preflight: &Preflight<'_>,
+        options: &ApplyOptions,
+    ) -> Result<Known, String> {
+        let session = Session::new(cluster, &preflight.connection, options.request_timeout);
+        session.identified(preflight.site.cluster_id.as_ref());
+        let session = session.until(Instant::now() + options.cluster_timeout);
+        let path = self.path()?;
+        let answer = session.send(&path.read()).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        let found = match answer.status {
+            404 => BTreeSet::new(),
+            _ if answer.is_success() => Self::entries(&answer.body)?,
+            _ => return Err(refusal_text(&self.manifest(json!({})), &answer)),
+        };
+        let default_namespace = session.default_namespace();
+        let now: BTreeSet<Entry> = preflight
+            .manifests
+            .iter()
+            .map(|manifest| entry(manifest, preflight, &default_namespace))
+            .collect();
+        let had: Vec<Entry> = found.into_iter().collect();
+        let missing = had.into_iter();
+        let missing = missing.filter(|old| !now.iter().any(|new| new.is(old)));
+        let missing: Vec<Entry> = missing.collect();
+        let mut listed = now;
+        listed.extend(missing.iter().cloned());
+        // Of what was left out by flags nobody knows whether the bundle has it.
+        let dropped = missing.into_iter();
+        let dropped = dropped.filter(|entry| self.whole && (self.renders || !entry.rendered));
+        let known = Known {
+            dropped: dropped.collect(),
+            dry_run: options.dry_run,
+            listed,
+            path,
+            session,
+        };
+        self.write(&known, &answer.body).await?;
+        Ok(known)
+    }
+
+    /// Takes what is gone off the list.
+    pub(super) async fn forget(&self, known: &mut Known, gone: &[Entry]) -> Result<(), String> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        known.listed.retain(|entry| !gone.contains(entry));
+        self.write(known, &Value::Null).await
+    }
+
+    async fn write(&self, known: &Known, there: &Value) -> Result<(), String> {
+        let wanted = self.config_map(&known.listed);
+        if known.dry_run
+            || (there.get("data") == wanted.get("data") && self.options.series.has(there))
+        {
+            return Ok(());
+        }
+        let call = known.path.apply(&wanted, true, false);
+        let answer = known.session.send(&call).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        match answer.is_success() {
+            true => Ok(()),
+            false => Err(refusal_text(&self.manifest(wanted), &answer)),
+        }
+    }
+
+    fn path(&self) -> Result<ObjectPath, String> {
+        ObjectPath::of(&self.manifest(json!({})), &Resource::config_map(), "")
+    }
+
+    fn manifest(&self, value: Value) -> Manifest {
+        Manifest {
+            path: String::new(),
+            document: 0,
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            namespace: Some(self.options.namespace.clone()),
+            name: self.options.series.config_map(),
+            value: value.into(),
+        }
+    }
+}
+
+fn entry(manifest: &Manifest, preflight: &Preflight<'_>, default_namespace: &str) -> Entry {
+    let resource = preflight.serves.find(&manifest.api_version, &manifest.kind);
+    let namespaced = match resource {
+        Ok(Some(resource)) => resource.namespaced,
+        // Of a kind that is not served yet only the manifest tells.
+        _ => manifest.namespace.is_some(),
+    };
+    let namespace = manifest.namespace.as_deref().unwrap_or(default_namespace);
+    Entry {
+        group: manifest.group().to_owned(),
+        kind: manifest.kind.clone(),
+        namespace: match namespaced {
+            true => namespace.to_owned(),
+            false => String::new(),
+        },
+        name: manifest.name.clone(),
+        api_version: manifest.api_version.clone(),
+        rendered: !manifest.path.starts_with("config/"),
+    }
+}

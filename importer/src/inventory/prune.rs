@@ -1,0 +1,220 @@
+/*! Removes what a bundle of a series no longer has, where that is nobody else's and was agreed to. */
+
+use std::collections::BTreeSet;
+
+use cluster::Served;
+use serde_json::{Value, json};
+
+use super::{
+    keep::Known,
+    record::{Entry, Inventory},
+};
+use crate::{
+    apply::{
+        FIELD_MANAGER,
+        manifests::Manifest,
+        object::{ObjectPath, refusal_text, wait_until_gone},
+        outcome::{Action, ObjectOutcome},
+    },
+    rollout::Approval,
+};
+
+/// An object that may be removed, as it is now.
+struct Removable {
+    entry: Entry,
+    manifest: Manifest,
+    path: ObjectPath,
+    uid: String,
+}
+
+/// What a look at a dropped object shows.
+enum Found {
+    Gone,
+    Kept(String),
+    Removable(Box<Removable>),
+}
+
+impl Inventory {
+    /// What becomes of the objects that the bundle no longer has. Only what was approved is removed.
+    pub(crate) async fn prune(&self, cluster: &str, known: &mut Known) -> Vec<ObjectOutcome> {
+        let (mut gone, mut outcomes, mut removable) = (Vec::new(), Vec::new(), Vec::new());
+        for entry in known.dropped.clone() {
+            match self.look(known, &entry).await {
+                Found::Gone => gone.push(entry),
+                Found::Kept(reason) => outcomes.push(outcome(&entry, Action::Kept, Some(reason))),
+                Found::Removable(one) => removable.push(*one),
+            }
+        }
+        let refused = match known.dry_run {
+            true => Some("it is no longer in the bundle; --prune would remove it".to_owned()),
+            false => self.ask(cluster, &removable).await.err(),
+        };
+        for one in removable {
+            let (action, reason) = match &refused {
+                Some(reason) => (Action::Kept, Some(reason.clone())),
+                None => match remove(known, &one).await {
+                    Ok(()) => (Action::Pruned, None),
+                    Err(reason) => (Action::Failed, Some(reason)),
+                },
+            };
+            outcomes.push(outcome(&one.entry, action, reason));
+            if action == Action::Pruned {
+                gone.push(one.entry);
+            }
+        }
+        if let Err(reason) = self.forget(known, &gone).await {
+            tracing::warn!("{cluster}: the inventory still lists what is gone: {reason}");
+        }
+        outcomes
+    }
+
+    async fn look(&self, known: &Known, entry: &Entry) -> Found {
+        match self.find(known, entry).await {
+            Ok(found) => found,
+            Err(reason) => Found::Kept(format!("it cannot be looked at: {reason}")),
+        }
+    }
+
+    async fn find(&self, known: &Known, entry: &Entry) -> Result<Found, String> {
+        let version = [entry.api_version.clone()];
+        let mut serves = Served::default();
+        let asked = serves.ask(&known.session, version, 1).await;
+        asked.map_err(|error| error.to_string())?;
+        let Some(resource) = serves.find(&entry.api_version, &entry.kind)? else {
+            let reason = format!("{} ({}) is not served", entry.kind, entry.api_version);
+            return Ok(Found::Kept(reason));
+        };
+        let mut manifest = manifest(entry);
+        let path = ObjectPath::of(&manifest, resource, "")?;
+        let answer = known.session.send(&path.read()).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        if answer.status == 404 {
+            return Ok(Found::Gone);
+        }
+        if !answer.is_success() {
+            return Err(refusal_text(&manifest, &answer));
+        }
+        if let Some(reason) = self.reason_to_keep(&manifest, &answer.body) {
+            return Ok(Found::Kept(reason));
+        }
+        let uid = answer.body.pointer("/metadata/uid").and_then(Value::as_str);
+        let uid = uid.unwrap_or_default().to_owned();
+        manifest.value = answer.body.into();
+        Ok(Found::Removable(Box::new(Removable {
+            entry: entry.clone(),
+            manifest,
+            path,
+            uid,
+        })))
+    }
+
+    fn reason_to_keep(&self, manifest: &Manifest, live: &Value) -> Option<String> {
+        if matches!(
+            (manifest.group(), manifest.kind.as_str()),
+            ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition")
+        ) {
+            return Some("others would be deleted with it; delete it by hand".to_owned());
+        }
+        if !self.options.series.has(live) {
+            return Some(format!(
+                "it does not have the label of series {}",
+                self.options.series
+            ));
+        }
+        if let Some(manager) = other_manager(live) {
+            return Some(format!("{manager} manages fields of it too"));
+        }
+        let reason = "it is no longer in the bundle; --prune removes it";
+        (!self.options.prune).then(|| reason.to_owned())
+    }
+
+    /// Asks about what was not agreed to on an earlier cluster; why it is not to be removed.
+    async fn ask(&self, cluster: &str, objects: &[Removable]) -> Result<(), String> {
+        let mut approved = self.approved.lock().await;
+        let new = objects.iter().map(|one| &one.entry);
+        let new: BTreeSet<Entry> = new.filter(|one| !approved.contains(one)).cloned().collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let lines = new.iter().map(|entry| {
+            let name = schema::text::escape(&entry.name);
+            let namespace = schema::text::escape(&entry.namespace);
+            format!("  {} {name} {namespace}\n", entry.kind)
+        });
+        let question = format!(
+            "{cluster}: the bundle no longer has these objects:\n{}Remove them, here and wherever else they are?",
+            lines.collect::<String>()
+        );
+        let approval = match self.options.auto_approve {
+            true => Approval::Given,
+            false => Approval::Terminal,
+        };
+        let refused =
+            |reason| format!("removing it was not approved: {reason}; --auto-approve approves it");
+        approval.wait(&question).await.map_err(refused)?;
+        approved.extend(new);
+        Ok(())
+    }
+}
+
+async fn remove(known: &Known, one: &Removable) -> Result<(), String> {
+    let answer = known.session.send(&one.path.delete(&one.uid)).await;
+    let answer = answer.map_err(|error| error.to_string())?;
+    match answer.status {
+        404 => Ok(()),
+        _ if answer.is_success() => wait_until_gone(&known.session, &one.path).await,
+        _ => Err(refusal_text(&one.manifest, &answer)),
+    }
+}
+
+/// Who else wanted something of an object; metadata and status are everybody's.
+fn other_manager(live: &Value) -> Option<String> {
+    let entries = live.pointer("/metadata/managedFields")?.as_array()?;
+    let other = entries.iter().find(|entry| {
+        let fields = entry.get("fieldsV1").and_then(Value::as_object);
+        let mut fields = fields.into_iter().flat_map(|fields| fields.keys());
+        entry.get("manager") != Some(&FIELD_MANAGER.into())
+            && entry.get("subresource") != Some(&"status".into())
+            && fields.any(|field| field != "f:metadata" && field != "f:status")
+    });
+    let manager = other?.get("manager").and_then(Value::as_str);
+    Some(cluster::clean(manager.unwrap_or("another manager")))
+}
+
+fn manifest(entry: &Entry) -> Manifest {
+    Manifest {
+        path: String::new(),
+        document: 0,
+        api_version: entry.api_version.clone(),
+        kind: entry.kind.clone(),
+        namespace: Some(entry.namespace.clone()).filter(|namespace| !namespace.is_empty()),
+        name: entry.name.clone(),
+        value: json!({}).into(),
+    }
+}
+
+fn outcome(entry: &Entry, action: Action, reason: Option<String>) -> ObjectOutcome {
+    ObjectOutcome::of(&manifest(entry), action, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_else_wants_a_field_keeps_an_object() {
+        let of = |manager: &str, field: &str| {
+            let fields = json!({field: {}});
+            other_manager(
+                &json!({"metadata": {"managedFields": [{"manager": manager, "fieldsV1": fields}]}}),
+            )
+        };
+        assert_eq!(
+            of("kubectl-edit", "f:data").as_deref(),
+            Some("kubectl-edit")
+        );
+        assert_eq!(of("controller", "f:status"), None);
+        assert_eq!(of("controller", "f:metadata"), None);
+        assert_eq!(of(FIELD_MANAGER, "f:data"), None);
+    }
+}

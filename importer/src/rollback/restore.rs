@@ -1,0 +1,182 @@
+/*!
+Brings one object back, by reading it and taking the next step that is due, until none is.
+
+What was there is put back with a replacement (PUT) that names the `resourceVersion` it was just read with. An apply patch could not do
+it: it touches only fields that it owns, and never takes away what another manager has added since. A merge patch could neither: lists are
+replaced whole, and a change that comes in between is lost unseen. The replacement makes us the manager of each field that it
+changes, so a second step gives the fields back to the managers they were saved with; else the next apply of a mended bundle would be in
+conflict with this rollback.
+*/
+
+use cluster::{Answer, Served, Session};
+use serde_json::Value;
+
+use super::{
+    compare::{content, is_of_others, owners_patch, replacement, same_owners},
+    report::RollbackAction,
+};
+use crate::{
+    apply::{
+        manifests::Manifest,
+        object::{ObjectPath, being_deleted, refusal_text, wait_until_gone},
+    },
+    backup::{Saved, SavedObject},
+};
+
+/// How often an object is read anew because it changed in between.
+const STEPS: usize = 8;
+
+/// What may be done.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Nothing is written.
+    pub dry_run: bool,
+    /// Namespaces and CustomResourceDefinitions are deleted too.
+    pub delete_foundations: bool,
+}
+
+/// One cluster's objects on their way back.
+pub(super) struct Restore<'a> {
+    pub session: &'a Session,
+    pub serves: &'a Served,
+    pub default_namespace: String,
+    pub rules: Rules,
+}
+
+/// What became of an object; the reason if it failed.
+type Done = Result<(RollbackAction, Option<String>), String>;
+
+impl Restore<'_> {
+    /// Brings an object back to `saved`, which is null for one that was not there.
+    pub(super) async fn object(&self, object: &SavedObject, saved: Value) -> Done {
+        let manifest = object.manifest(saved);
+        let there = matches!(object.state, Saved::Present { .. });
+        if object.state == Saved::LeftOut {
+            let reason = "it is not in the backup, which was made without --backup-secrets";
+            return Ok((RollbackAction::Kept, Some(reason.to_owned())));
+        }
+        let resource = self.serves.find(&object.api_version, &object.kind)?;
+        let Some(resource) = resource else {
+            let unserved = format!("{} ({}) is not served", object.kind, object.api_version);
+            return match there {
+                true => Err(unserved),
+                false => Ok((RollbackAction::Unchanged, None)),
+            };
+        };
+        let path = ObjectPath::of(&manifest, resource, &self.default_namespace)?;
+        match there {
+            true => self.bring_back(&manifest, &path).await,
+            false => self.remove(&manifest, &path).await,
+        }
+    }
+
+    async fn read(&self, manifest: &Manifest, path: &ObjectPath) -> Result<Option<Value>, String> {
+        let answer = self.send(&path.read()).await?;
+        match answer.status {
+            404 => Ok(None),
+            _ if answer.is_success() => Ok(Some(answer.body)),
+            _ => Err(refusal_text(manifest, &answer)),
+        }
+    }
+
+    async fn send(&self, call: &cluster::Call) -> Result<Answer, String> {
+        let answer = self.session.send(call).await;
+        answer.map_err(|error| error.to_string())
+    }
+
+    async fn bring_back(&self, manifest: &Manifest, path: &ObjectPath) -> Done {
+        let saved = &*manifest.value;
+        let (mut written, mut replaced, mut owned) = (false, false, false);
+        for _ in 0..STEPS {
+            let live = self.read(manifest, path).await?;
+            let call = match &live {
+                None => path.create(&content(saved)),
+                Some(live) if being_deleted(live).is_some() => {
+                    if !self.rules.dry_run {
+                        wait_until_gone(self.session, path).await?;
+                        continue;
+                    }
+                    path.create(&content(saved))
+                }
+                Some(live) if !replaced && content(live) != content(saved) => {
+                    path.replace(&replacement(saved, live))
+                }
+                Some(live) if !owned && !same_owners(saved, live) => {
+                    path.patch(&owners_patch(saved, live))
+                }
+                Some(live) if content(live) != content(saved) => {
+                    return Err("it was restored, and somebody changed it at once".to_owned());
+                }
+                Some(_) => {
+                    let action = match written {
+                        true => RollbackAction::Restored,
+                        false => RollbackAction::Unchanged,
+                    };
+                    return Ok((action, None));
+                }
+            };
+            if self.rules.dry_run {
+                return Ok((RollbackAction::Restored, None));
+            }
+            let answer = self.send(&call).await?;
+            match answer.status {
+                // Somebody was faster.
+                409 => continue,
+                404 if live.is_some() => continue,
+                _ if !answer.is_success() => return Err(refusal_text(manifest, &answer)),
+                _ => written = true,
+            }
+            match &live {
+                Some(live) if replaced || content(live) == content(saved) => owned = true,
+                _ => replaced = true,
+            }
+        }
+        Err("it changes faster than it can be restored".to_owned())
+    }
+
+    async fn remove(&self, manifest: &Manifest, path: &ObjectPath) -> Done {
+        let kept = |reason: &str| Ok((RollbackAction::Kept, Some(reason.to_owned())));
+        let mut deleted = false;
+        for _ in 0..STEPS {
+            let Some(live) = self.read(manifest, path).await? else {
+                let action = match deleted {
+                    true => RollbackAction::Deleted,
+                    false => RollbackAction::Unchanged,
+                };
+                return Ok((action, None));
+            };
+            if being_deleted(&live).is_some() && !self.rules.dry_run {
+                wait_until_gone(self.session, path).await?;
+                deleted = true;
+                continue;
+            }
+            if is_foundation(manifest) && !self.rules.delete_foundations {
+                return kept(
+                    "it was not there before; --delete-foundations deletes it with everything in it",
+                );
+            }
+            if is_of_others(&live) {
+                return kept("it was not there before, and was not created by this program");
+            }
+            if self.rules.dry_run {
+                return Ok((RollbackAction::Deleted, None));
+            }
+            let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
+            let answer = self.send(&path.delete(uid.unwrap_or_default())).await?;
+            match answer.status {
+                404 | 409 => {}
+                _ if !answer.is_success() => return Err(refusal_text(manifest, &answer)),
+                _ => deleted = true,
+            }
+        }
+        Err("it comes back whenever it is deleted".to_owned())
+    }
+}
+
+/// Whether others are deleted with it.
+fn is_foundation(manifest: &Manifest) -> bool {
+    matches!(
+        (manifest.group(), manifest.kind.as_str()),
+        ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition")
+    )
+}
