@@ -19,6 +19,7 @@ pub mod configuration;
 mod error;
 pub mod extract;
 pub mod fleet;
+pub mod health;
 pub mod import;
 pub mod inspect;
 pub mod open;

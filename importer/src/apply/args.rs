@@ -1,6 +1,6 @@
 /*! Flags of `apply`: what of the bundle, and how carefully. */
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
 
@@ -12,7 +12,8 @@ use super::{
 use crate::{
     Error,
     args::{BundleArgs, DryRun, Format, MirrorConfig, NameArgs},
-    rollout::args::{ClusterArgs, RolloutArgs},
+    health::Wait,
+    rollout::args::{ClusterArgs, RolloutArgs, duration},
 };
 
 /// What is applied, and how carefully.
@@ -31,6 +32,12 @@ pub struct ObjectArgs {
     /// Show how objects on the clusters would change; Secret data is not shown
     #[arg(long)]
     pub diff: bool,
+    /// When a cluster counts as done: its objects are applied, or healthy too
+    #[arg(long, value_enum, value_name = "STATE", default_value = "applied")]
+    pub wait: Wait,
+    /// The most time for objects to become healthy, with --wait healthy
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub health_timeout: Duration,
     /// Write what each cluster would get into DIR, and contact none
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub render_to_dir: Option<PathBuf>,
@@ -61,6 +68,8 @@ pub(crate) fn request(
             diff: objects.diff,
             request_timeout: clusters.request_timeout,
             cluster_timeout: clusters.cluster_timeout,
+            wait: objects.wait,
+            health_timeout: objects.health_timeout,
         },
         mode,
         inputs: inputs.chain(clusters.inputs()).cloned().collect(),

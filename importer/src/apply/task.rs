@@ -37,6 +37,10 @@ impl<'p> Task for ApplyPlan<'p> {
                 line.1, outcome.kind, outcome.name
             ));
         };
-        converge::apply(cluster, preflight, self.options, &progress).await
+        let say = |text: &str| {
+            let line = line.lock().unwrap_or_else(PoisonError::into_inner);
+            line.0.say(text);
+        };
+        converge::apply(cluster, preflight, self.options, &progress, &say).await
     }
 }
