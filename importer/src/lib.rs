@@ -61,6 +61,7 @@ pub mod rollout;
 pub mod apply;
 pub mod backup;
 pub mod drift;
+pub mod health;
 pub mod inventory;
 pub mod rollback;
 pub mod upgrade;

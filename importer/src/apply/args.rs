@@ -1,6 +1,6 @@
 /*! Flags of `apply`: what of the bundle, and how carefully. */
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
 
@@ -13,9 +13,10 @@ use crate::{
     Error,
     args::{BundleArgs, NameArgs},
     backup::BackupOptions,
+    health::Wait,
     inventory::{InventoryOptions, Series},
     options::{DryRun, Format, MirrorConfig},
-    rollout::args::{ClusterArgs, RolloutArgs},
+    rollout::args::{ClusterArgs, RolloutArgs, duration},
 };
 
 /// What is applied, and how carefully.
@@ -51,6 +52,12 @@ pub struct ObjectArgs {
     /// CustomResourceDefinitions, or what others manage too
     #[arg(long, requires = "series", conflicts_with_all = ["only", "exclude", "backup"])]
     pub prune: bool,
+    /// When a cluster counts as done: its objects are applied, or healthy too
+    #[arg(long, value_enum, value_name = "STATE", default_value = "applied")]
+    pub wait: Wait,
+    /// The most time for objects to become healthy, with --wait healthy
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub health_timeout: Duration,
     /// Write what each cluster would get into DIR, and contact none
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub render_to_dir: Option<PathBuf>,
@@ -82,6 +89,8 @@ pub(crate) fn request(
             diff: objects.diff,
             request_timeout: clusters.request_timeout,
             cluster_timeout: clusters.cluster_timeout,
+            wait: objects.wait,
+            health_timeout: objects.health_timeout,
         },
         inventory: objects.series.clone().map(|series| InventoryOptions {
             series,

@@ -19,7 +19,10 @@ use super::{
     preflight::{AT_ONCE, Preflight},
     turn::{Attempt, Turn},
 };
-use crate::rollout::{ClusterOutcome, State};
+use crate::{
+    health::{Target, Wait, until_healthy},
+    rollout::{ClusterOutcome, State},
+};
 
 /// Applies everything to one cluster. `progress` hears of each object when it is done with, in no certain order; the outcome
 /// lists them in the order of the manifests. On a dry run nothing more is asked: the preflight has the answers, and what waits
@@ -29,10 +32,12 @@ pub async fn apply(
     preflight: &Preflight<'_>,
     options: &ApplyOptions,
     progress: &(dyn Fn(&ObjectOutcome) + Send + Sync),
+    say: &(dyn Fn(&str) + Send + Sync),
 ) -> ClusterOutcome<Applied> {
     let site = preflight.site.clone();
     let manifests = &*preflight.manifests;
     let mut warnings = site.warnings;
+    let mut unhealthy = None;
     let objects: Vec<ObjectOutcome> = if options.dry_run {
         let results = manifests.iter().zip(&preflight.objects);
         results
@@ -44,6 +49,16 @@ pub async fn apply(
         let session = session.until(Instant::now() + options.cluster_timeout);
         let mut run = Run::new(&session, preflight, options, progress);
         run.all().await;
+        if options.wait == Wait::Healthy && run.is_right() {
+            let patient = Session::new(cluster, &preflight.connection, options.request_timeout);
+            patient.identified(preflight.site.cluster_id.as_ref());
+            let patient = patient
+                .until(Instant::now() + options.health_timeout)
+                .patient();
+            let targets = run.targets();
+            let waited = until_healthy(&patient, &targets, options.health_timeout, say);
+            unhealthy = waited.await.err();
+        }
         let found = run
             .turn
             .warnings
@@ -63,11 +78,11 @@ pub async fn apply(
         .filter(|(outcome, result)| !outcome.is_right() && !waits(result))
         .map(|(outcome, _)| outcome)
         .collect();
-    let state = match wrong.is_empty() {
+    let state = match wrong.is_empty() && unhealthy.is_none() {
         true => State::Done,
         false => State::Failed,
     };
-    let reason = summary(&wrong, objects.len());
+    let reason = summary(&wrong, objects.len()).or(unhealthy);
     ClusterOutcome {
         server: Some(site.server),
         cluster_id: site.cluster_id,
@@ -162,6 +177,22 @@ impl<'a> Run<'a> {
             deferred: Vec::new(),
             written: false,
         }
+    }
+
+    fn is_right(&self) -> bool {
+        self.outcomes.iter().flatten().all(ObjectOutcome::is_right)
+    }
+
+    /// Every applied object, to be asked how it is.
+    fn targets(&self) -> Vec<Target> {
+        let targets = self.manifests.iter().filter_map(|manifest| {
+            let path = self.turn.path(manifest).ok()?;
+            Some(Target {
+                label: format!("{} {}", manifest.kind, manifest.name),
+                call: path.read(),
+            })
+        });
+        targets.collect()
     }
 
     async fn all(&mut self) {

@@ -31,6 +31,8 @@ use std::time::Duration;
 
 pub use report::ApplyReport;
 
+use crate::health::Wait;
+
 /// The field manager that objects are applied as (Kubernetes, "Server-Side Apply").
 pub const FIELD_MANAGER: &str = schema::PRODUCT;
 
@@ -49,4 +51,8 @@ pub struct ApplyOptions {
     pub request_timeout: Duration,
     /// The most time for everything on one cluster, waits included.
     pub cluster_timeout: Duration,
+    /// What is waited for once the objects are applied.
+    pub wait: Wait,
+    /// The most time for that wait.
+    pub health_timeout: Duration,
 }

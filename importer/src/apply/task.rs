@@ -58,7 +58,11 @@ impl<'p> Task for ApplyPlan<'p> {
                 line.1, outcome.kind, outcome.name
             ));
         };
-        let mut outcome = converge::apply(cluster, preflight, self.options, &progress).await;
+        let say = |text: &str| {
+            let line = line.lock().unwrap_or_else(PoisonError::into_inner);
+            line.0.say(text);
+        };
+        let mut outcome = converge::apply(cluster, preflight, self.options, &progress, &say).await;
         // What a cluster still lacks may need what it is to lose.
         if let Some((inventory, Ok(mut known))) = listed
             && outcome.is_done()

@@ -206,7 +206,8 @@ impl Turn<'_> {
         }
     }
 
-    fn path(&self, manifest: &Manifest) -> Result<ObjectPath, String> {
+    /// Where an object lies on this cluster.
+    pub(super) fn path(&self, manifest: &Manifest) -> Result<ObjectPath, String> {
         let Manifest {
             api_version, kind, ..
         } = manifest;

@@ -48,7 +48,7 @@ async fn a_write_whose_answer_was_lost_is_still_said_to_have_created() -> Tested
     let manifests = manifests(TWO)?;
     let preflight = server.preflight(&manifests, &options()).await?;
     server.fail("PATCH", Fault::CutAfter);
-    let outcome = converge::apply(&cluster(), &preflight, &options(), &|_| {}).await;
+    let outcome = converge::apply(&cluster(), &preflight, &options(), &|_| {}, &|_| {}).await;
     assert_eq!(server.writes().len(), 3);
     assert!(
         outcome

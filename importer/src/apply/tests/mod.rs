@@ -1,6 +1,7 @@
 /*! One cluster from preflight to outcome: order, repetition, conflicts, rights, and what is said of what cannot be. */
 
 mod faults;
+mod healthy;
 mod skew;
 mod stand_in;
 
@@ -128,7 +129,7 @@ async fn a_conflict_that_comes_up_after_the_preflight_is_one() -> Tested {
         .state()
         .objects
         .insert("/api/v1/namespaces/default/configmaps/a".to_owned(), theirs);
-    let outcome = converge::apply(&cluster(), &preflight, &options(), &|_| {}).await;
+    let outcome = converge::apply(&cluster(), &preflight, &options(), &|_| {}, &|_| {}).await;
     assert_eq!(outcome.detail.objects[0].action, Action::Conflict);
     assert_eq!(outcome.detail.objects[1].action, Action::Created);
     Ok(())

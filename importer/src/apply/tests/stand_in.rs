@@ -196,7 +196,7 @@ impl StandIn {
         options: &ApplyOptions,
     ) -> Result<ClusterOutcome<Applied>, ClusterError> {
         let preflight = self.preflight(manifests, options).await?;
-        Ok(converge::apply(&testing::cluster(), &preflight, options, &|_| {}).await)
+        Ok(converge::apply(&testing::cluster(), &preflight, options, &|_| {}, &|_| {}).await)
     }
 
     async fn answer(&self, request: Request<Body>) -> io::Result<Response<Full<bytes::Bytes>>> {
@@ -371,6 +371,8 @@ pub(super) fn options() -> ApplyOptions {
         diff: false,
         request_timeout: std::time::Duration::from_secs(5),
         cluster_timeout: std::time::Duration::from_secs(20),
+        wait: crate::health::Wait::Applied,
+        health_timeout: std::time::Duration::from_secs(20),
     }
 }
 
