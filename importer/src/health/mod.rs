@@ -1,7 +1,7 @@
 /*!
 Whether an object on a cluster does what it is for, judged by its status alone.
 
-The rules are those of kstatus (sigs.k8s.io/cli-utils, `pkg/kstatus`): a status that is older than the specification counts for nothing, and
+The rules are near to those of kstatus (sigs.k8s.io/cli-utils, `pkg/kstatus`), and less: a status that is older than the specification counts for nothing, and
 what has no status to go by is healthy when it exists.
 */
 
