@@ -104,9 +104,10 @@ pub fn previous(bytes: &[u8]) -> Result<Vec<String>, String> {
         .map_err(|reason| format!("its release-metadata follow {reason}"))
 }
 
-/// What can stand in an index and a message: at most 128 printable characters of ASCII.
+/// At most 128 characters of those that semantic versions are made of (Semantic Versioning 2.0.0, section 9 and 10), and `_`.
 pub fn version(text: String) -> Result<String, String> {
-    let plain = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b".+-_".contains(&b);
+    let plain = (1..=128).contains(&text.len()) && text.bytes().all(plain);
     match plain {
         true => Ok(text),
         false => Err(format!(
