@@ -30,7 +30,7 @@ const LIMIT: u64 = 64 << 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterBackup {
-    /// Always [`FORMAT`].
+    /// Always `offline-bundle-backup/v1`.
     pub format: String,
     /// The bundle that was applied afterwards: the SHA-256 of its `bundle.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
