@@ -79,6 +79,11 @@ impl Error {
         if error.is_builder() {
             return Self::Config(format!("a request to {host} cannot be made: {detail}"));
         }
+        // In TLS 1.3 a server refuses who shows no certificate after the handshake; whether that is still read is a race.
+        let detail = match detail.as_str() {
+            "connection was not ready" => format!("{detail}; {CLIENT_CERT}"),
+            _ => detail,
+        };
         Self::Cut {
             host,
             target: target.to_owned(),
