@@ -37,4 +37,4 @@ pub use discovery::{Resource, Served};
 pub use error::ClusterError;
 pub use named::{Cluster, ClusterId};
 pub use request::{Answer, Call, Unanswered, path, refusal};
-pub use session::{CLUSTER_VERSION, Identity, Session};
+pub use session::{CLUSTER_VERSION, Identity, Session, in_time};

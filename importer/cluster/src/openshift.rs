@@ -72,8 +72,13 @@ pub fn desired_version(cluster_version: &Value) -> Option<&str> {
     Some(text(cluster_version, "/status/desired/version")).filter(|version| !version.is_empty())
 }
 
+/// The version that the cluster has reached; while it is being installed, the one that it is on its way to.
+pub fn version(cluster_version: &Value) -> Option<&str> {
+    reached_version(cluster_version).or_else(|| desired_version(cluster_version))
+}
+
 /// The version that the cluster has reached: that of the newest completed entry of its history.
-pub fn reached_version(cluster_version: &Value) -> Option<&str> {
+fn reached_version(cluster_version: &Value) -> Option<&str> {
     let mut history = items(cluster_version, "/status/history").iter();
     let completed = history.find(|entry| text(entry, "/state") == "Completed")?;
     Some(text(completed, "/version")).filter(|version| !version.is_empty())

@@ -75,6 +75,18 @@ impl Session {
         }
     }
 
+    /// To a cluster that was looked at: what answers must have the id that it had then, where it had one.
+    pub fn again(
+        cluster: &Cluster,
+        connection: &Connection,
+        request_timeout: Duration,
+        cluster_id: Option<&ClusterId>,
+    ) -> Self {
+        let session = Self::new(cluster, connection, request_timeout);
+        session.identified(cluster_id);
+        session
+    }
+
     /// Obeys a server that is busy and says when to come back (429 with `Retry-After`) until then, and not only a few times.
     pub fn until(self, deadline: Instant) -> Self {
         Self {
@@ -174,14 +186,8 @@ impl Session {
     }
 
     async fn attempt(&self, client: &Client, call: &Call) -> Result<Answer, ClusterError> {
-        let limit = self.request_timeout;
-        let answer = timeout(limit, self.exchange(client, call)).await;
-        answer.unwrap_or_else(|_| {
-            Err(ClusterError::Silent {
-                server: self.server.clone(),
-                seconds: limit.as_secs(),
-            })
-        })
+        let exchange = self.exchange(client, call);
+        in_time(&self.server, self.request_timeout, exchange).await
     }
 
     async fn exchange(&self, client: &Client, call: &Call) -> Result<Answer, ClusterError> {
@@ -291,6 +297,20 @@ impl Session {
             },
         })
     }
+}
+
+/// What comes of work on a cluster, or that its server gave no answer in time.
+pub async fn in_time<T>(
+    server: &str,
+    limit: Duration,
+    work: impl Future<Output = Result<T, ClusterError>>,
+) -> Result<T, ClusterError> {
+    timeout(limit, work).await.unwrap_or_else(|_| {
+        Err(ClusterError::Silent {
+            server: server.to_owned(),
+            seconds: limit.as_secs(),
+        })
+    })
 }
 
 /// The waits between attempts: four, from 200 ms, each twice as long, and up to double by chance.

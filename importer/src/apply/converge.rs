@@ -44,15 +44,12 @@ pub async fn apply(
             .map(|(manifest, result)| forecast(manifest, result))
             .collect()
     } else {
-        let session = Session::new(cluster, &preflight.connection, options.request_timeout);
-        session.identified(site.cluster_id.as_ref());
-        let session = session.until(Instant::now() + options.cluster_timeout);
+        let session = preflight.session(cluster, options);
         let mut run = Run::new(&session, preflight, options, progress);
         run.all().await;
         if options.wait == Wait::Healthy && run.is_right() {
-            let patient = Session::new(cluster, &preflight.connection, options.request_timeout);
-            patient.identified(preflight.site.cluster_id.as_ref());
-            let patient = patient
+            let patient = preflight
+                .session(cluster, options)
                 .until(Instant::now() + options.health_timeout)
                 .patient();
             let targets = run.targets();

@@ -10,14 +10,14 @@ use std::{
 };
 
 use cluster::{
-    Call, Cluster, ClusterError, Connection, Identity, Served, Session, connect,
-    openshift::{desired_version, reached_version},
+    Call, Cluster, ClusterError, Connection, Identity, Served, Session, connect, in_time, openshift,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::{
+    ApplyOptions,
     manifests::{Manifest, Phase},
     object::{DryRunResult, Notes, Provided, Survey, waits},
     plan::ApplyPlan,
@@ -97,6 +97,15 @@ impl Forecast for Preflight<'_> {
     }
 }
 
+impl Preflight<'_> {
+    /// A session with the cluster that was looked at, for as long as one cluster may take.
+    pub(crate) fn session(&self, cluster: &Cluster, options: &ApplyOptions) -> Session {
+        let (timeout, id) = (options.request_timeout, self.site.cluster_id.as_ref());
+        Session::again(cluster, &self.connection, timeout, id)
+            .until(Instant::now() + options.cluster_timeout)
+    }
+}
+
 impl<'p> ApplyPlan<'p> {
     /// Looks at one cluster and at what each object would do there.
     pub(super) async fn preflight(&self, cluster: &Cluster) -> Result<Preflight<'p>, ClusterError> {
@@ -110,13 +119,9 @@ impl<'p> ApplyPlan<'p> {
         connection: Connection,
         cluster: &Cluster,
     ) -> Result<Preflight<'p>, ClusterError> {
-        let limit = self.options.cluster_timeout;
         let server = connection.server.clone();
-        let looked = timeout(limit, self.look_over(connection, cluster)).await;
-        looked.unwrap_or(Err(ClusterError::Silent {
-            server,
-            seconds: limit.as_secs(),
-        }))
+        let look = self.look_over(connection, cluster);
+        in_time(&server, self.options.cluster_timeout, look).await
     }
 
     async fn look_over(
@@ -176,7 +181,10 @@ impl<'p> ApplyPlan<'p> {
             site: Site {
                 server: connection.server.clone(),
                 cluster_id: identity.cluster_id(),
-                version: identity.cluster_version().and_then(version),
+                version: identity
+                    .cluster_version()
+                    .and_then(openshift::version)
+                    .map(str::to_owned),
                 warnings,
             },
             connection: connection.at_rest()?,
@@ -219,13 +227,6 @@ async fn policies(session: &Session, serves: &Served) -> Result<usize, ClusterEr
     let answer = session.send(&Call::get(page.to_owned())).await?;
     let items = answer.body.get("items").and_then(Value::as_array);
     Ok(items.filter(|_| answer.is_success()).map_or(0, Vec::len))
-}
-
-/// The version reached, else the one on the way.
-fn version(cluster_version: &Value) -> Option<String> {
-    reached_version(cluster_version)
-        .or_else(|| desired_version(cluster_version))
-        .map(str::to_owned)
 }
 
 /// Mirror configuration that makes nodes drain: mirrors by digest where they change, mirrors by tag always.

@@ -7,7 +7,7 @@ as `semver` orders them: it is small, has no dependencies, and is what cargo its
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cluster::openshift::{desired_version, digest_of, items, reached_version, text};
+use cluster::openshift::{digest_of, items, text, version};
 use schema::{
     bundle::Release,
     text::{counted, escape},
@@ -82,10 +82,8 @@ pub fn warnings(
     warnings
 }
 
-/// The version that a cluster has reached; while it is being installed, the one it is on its way to.
 fn version_of(cluster_version: &Value) -> Option<Version> {
-    let version = reached_version(cluster_version).or_else(|| desired_version(cluster_version));
-    Version::parse(version?).ok()
+    Version::parse(version(cluster_version)?).ok()
 }
 
 fn minor(version: &Version) -> (u64, u64) {

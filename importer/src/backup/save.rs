@@ -5,7 +5,6 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use schema::Digest;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::{
     directory::Backup,
@@ -25,9 +24,7 @@ pub(crate) async fn save(
     preflight: &Preflight<'_>,
     options: &ApplyOptions,
 ) -> Result<(), String> {
-    let session = Session::new(cluster, &preflight.connection, options.request_timeout);
-    session.identified(preflight.site.cluster_id.as_ref());
-    let session = session.until(Instant::now() + options.cluster_timeout);
+    let session = preflight.session(cluster, options);
     let default_namespace = session.default_namespace();
     let changing = preflight.manifests.iter().zip(&preflight.objects);
     let changing = changing.filter(|(_, result)| !matches!(result, DryRunResult::Unchanged { .. }));

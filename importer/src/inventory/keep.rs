@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use cluster::{Cluster, Resource, Session};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::record::{Entry, Inventory};
 use crate::apply::{
@@ -31,9 +30,7 @@ impl Inventory {
         preflight: &Preflight<'_>,
         options: &ApplyOptions,
     ) -> Result<Known, String> {
-        let session = Session::new(cluster, &preflight.connection, options.request_timeout);
-        session.identified(preflight.site.cluster_id.as_ref());
-        let session = session.until(Instant::now() + options.cluster_timeout);
+        let session = preflight.session(cluster, options);
         let path = self.path()?;
         let answer = session.send(&path.read()).await;
         let answer = answer.map_err(|error| error.to_string())?;

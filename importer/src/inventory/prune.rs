@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cluster::Served;
+use cluster::{Served, openshift::items};
 use serde_json::{Value, json};
 
 use super::{
@@ -13,7 +13,7 @@ use crate::{
     apply::{
         FIELD_MANAGER,
         manifests::Manifest,
-        object::{ObjectPath, refusal_text, wait_until_gone},
+        object::{MANAGERS, ObjectPath, refusal_text, wait_until_gone},
         outcome::{Action, ObjectOutcome},
     },
     rollout::Approval,
@@ -169,8 +169,8 @@ async fn remove(known: &Known, one: &Removable) -> Result<(), String> {
 
 /// Who else wanted something of an object; metadata and status are everybody's.
 fn other_manager(live: &Value) -> Option<String> {
-    let entries = live.pointer("/metadata/managedFields")?.as_array()?;
-    let other = entries.iter().find(|entry| {
+    let mut entries = items(live, MANAGERS).iter();
+    let other = entries.find(|entry| {
         let fields = entry.get("fieldsV1").and_then(Value::as_object);
         let mut fields = fields.into_iter().flat_map(|fields| fields.keys());
         entry.get("manager") != Some(&FIELD_MANAGER.into())

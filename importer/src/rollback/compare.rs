@@ -1,8 +1,9 @@
 /*! Whether an object is as it was saved, and what is sent to make it so. */
 
+use cluster::openshift::items;
 use serde_json::{Map, Value, json};
 
-use crate::apply::FIELD_MANAGER;
+use crate::apply::{FIELD_MANAGER, object::MANAGERS};
 
 /// What a server sets of metadata by itself.
 const SERVER_SET: [&str; 8] = [
@@ -70,7 +71,11 @@ pub(super) fn same_owners(one: &Value, other: &Value) -> bool {
 /// The JSON patch (RFC 6902) that gives an object the managers that it was saved with; those of its status stay.
 pub(super) fn owners_patch(saved: &Value, live: &Value) -> Value {
     let mut owners: Vec<&Value> = wishes(saved).collect();
-    owners.extend(entries(live).iter().filter(|entry| is_of_status(entry)));
+    owners.extend(
+        items(live, MANAGERS)
+            .iter()
+            .filter(|entry| is_of_status(entry)),
+    );
     let none = json!({});
     if owners.is_empty() {
         // An empty list would leave them as they are; this is how they are reset (Kubernetes, "Server-Side Apply").
@@ -89,15 +94,10 @@ pub(super) fn is_of_others(object: &Value) -> bool {
 }
 
 fn wishes(object: &Value) -> impl Iterator<Item = &Value> {
-    let entries = entries(object).iter();
+    let entries = items(object, MANAGERS).iter();
     entries.filter(|entry| {
         !is_of_status(entry) && entry.get("manager") != Some(&"before-first-apply".into())
     })
-}
-
-fn entries(object: &Value) -> &[Value] {
-    let entries = object.pointer("/metadata/managedFields");
-    entries.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Servers before 1.22 do not name the subresource, only its fields.

@@ -7,10 +7,10 @@ use std::{
 };
 
 use cli::Line;
-use cluster::{Cluster, ClusterError, Connection, Served, Session, connect};
+use cluster::{Cluster, ClusterError, Connection, Served, Session, connect, in_time};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     args::RollbackArgs,
@@ -149,9 +149,9 @@ impl RollbackTask {
         look: &Look,
         line: &Line,
     ) -> Vec<ObjectRollback> {
-        let session = Session::new(cluster, &look.connection, self.request_timeout);
-        session.identified(look.site.cluster_id.as_ref());
         let deadline = Instant::now() + self.cluster_timeout;
+        let id = look.site.cluster_id.as_ref();
+        let session = Session::again(cluster, &look.connection, self.request_timeout, id);
         let session = session.until(deadline);
         let restore = Restore {
             session: &session,
@@ -204,11 +204,8 @@ impl Task for RollbackTask {
     async fn look(&self, cluster: &Cluster) -> Result<Look, ClusterError> {
         let connection = connect(cluster, self.request_timeout).await?;
         let server = connection.server.clone();
-        let looked = timeout(self.cluster_timeout, self.look_over(cluster, connection)).await;
-        looked.unwrap_or(Err(ClusterError::Silent {
-            server,
-            seconds: self.cluster_timeout.as_secs(),
-        }))
+        let look = self.look_over(cluster, connection);
+        in_time(&server, self.cluster_timeout, look).await
     }
 
     async fn run(&self, cluster: &Cluster, look: &Look, line: Line) -> ClusterOutcome<RolledBack> {

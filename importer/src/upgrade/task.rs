@@ -3,11 +3,7 @@
 use std::time::Duration;
 
 use cli::Line;
-use cluster::{
-    Cluster, ClusterError, Connection, Identity, Session, connect,
-    openshift::{desired_version, reached_version},
-};
-use tokio::time::timeout;
+use cluster::{Cluster, ClusterError, Connection, Identity, Session, connect, in_time, openshift};
 
 use super::{
     Before, Limits, UpgradeError, UpgradeRequest, UpgradeState,
@@ -81,8 +77,7 @@ impl UpgradeTask {
                 (Vec::new(), Some(error.to_string()))
             }
         };
-        let version = identity.cluster_version();
-        let version = version.and_then(|it| reached_version(it).or_else(|| desired_version(it)));
+        let version = identity.cluster_version().and_then(openshift::version);
         Ok(Look {
             site: Site {
                 server: connection.server.clone(),
@@ -161,11 +156,8 @@ impl Task for UpgradeTask {
     async fn look(&self, cluster: &Cluster) -> Result<Look, ClusterError> {
         let connection = connect(cluster, self.request_timeout).await?;
         let server = connection.server.clone();
-        let look = timeout(self.look_timeout, self.look_over(cluster, connection)).await;
-        look.unwrap_or(Err(ClusterError::Silent {
-            server,
-            seconds: self.look_timeout.as_secs(),
-        }))
+        let look = self.look_over(cluster, connection);
+        in_time(&server, self.look_timeout, look).await
     }
 
     async fn run(
@@ -174,8 +166,8 @@ impl Task for UpgradeTask {
         look: &Look,
         line: Line,
     ) -> ClusterOutcome<UpgradeDetail> {
-        let session = Session::new(cluster, &look.connection, self.request_timeout).patient();
-        session.identified(look.site.cluster_id.as_ref());
+        let id = look.site.cluster_id.as_ref();
+        let session = Session::again(cluster, &look.connection, self.request_timeout, id).patient();
         let show = |text: String| {
             line.say(&text);
             tracing::info!("{}: {text}", cluster.name);

@@ -81,7 +81,7 @@ impl Session {
     }
 
     /// Takes an id for known that an earlier session has read.
-    pub fn identified(&self, cluster_id: Option<&ClusterId>) {
+    pub(super) fn identified(&self, cluster_id: Option<&ClusterId>) {
         if let Some(id) = cluster_id {
             self.cluster_id.get_or_init(|| id.clone());
         }

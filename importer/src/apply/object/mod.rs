@@ -18,4 +18,5 @@ pub(crate) use ready::wait_until_gone;
 pub(super) use ready::{PAUSES, wait as wait_until_ready};
 pub(super) use survey::{Notes, Survey, is_unanswered, warning};
 pub(crate) use survey::{being_deleted, resource_version};
+pub(crate) use takeover::MANAGERS;
 pub(super) use takeover::{is_due as takeover_is_due, patch as takeover_patch};

@@ -6,6 +6,7 @@ As `kubectl apply --server-side` does it (client-go, util/csaupgrade): the field
 but for the annotation that kept the last applied state.
 */
 
+use cluster::openshift::items;
 use serde_json::{Map, Value, json};
 
 use crate::apply::FIELD_MANAGER;
@@ -16,9 +17,12 @@ const CLIENT_SIDE: &str = "kubectl-client-side-apply";
 /// Where `kubectl apply` keeps what it applied last.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
+/// Who manages which fields of an object (Kubernetes, "Field management"), as a JSON pointer.
+pub const MANAGERS: &str = "/metadata/managedFields";
+
 /// Whether an object has fields of a client-side manager.
 pub fn is_due(object: &Value) -> bool {
-    entries(object).iter().any(is_client_side)
+    items(object, MANAGERS).iter().any(is_client_side)
 }
 
 /// The JSON patch (RFC 6902) that hands the fields over, for the object as it is after our first apply.
@@ -27,7 +31,7 @@ pub fn patch(object: &Value) -> Option<Value> {
     let mut fields = Map::new();
     let mut others = Vec::new();
     let mut ours = None;
-    for entry in entries(object) {
+    for entry in items(object, MANAGERS) {
         let is_ours = entry.get("manager") == Some(&FIELD_MANAGER.into())
             && entry.get("operation") == Some(&"Apply".into());
         if (is_ours || is_client_side(entry))
@@ -54,11 +58,6 @@ pub fn patch(object: &Value) -> Option<Value> {
         {"op": "replace", "path": "/metadata/managedFields", "value": others},
         {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
     ]))
-}
-
-fn entries(object: &Value) -> &[Value] {
-    let entries = object.pointer("/metadata/managedFields");
-    entries.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Whether it wrote the object whole from a client: by its name, or because it owns the annotation, as other programs with kubectl's
