@@ -34,9 +34,9 @@ pub async fn apply(
     progress: &(dyn Fn(&ObjectOutcome) + Send + Sync),
     say: &(dyn Fn(&str) + Send + Sync),
 ) -> ClusterOutcome<Applied> {
-    let site = preflight.site.clone();
+    let site = &preflight.site;
     let manifests = &*preflight.manifests;
-    let mut warnings = site.warnings;
+    let mut warnings = site.warnings.clone();
     let mut unhealthy = None;
     let objects: Vec<ObjectOutcome> = if options.dry_run {
         let results = manifests.iter().zip(&preflight.objects);
@@ -81,14 +81,12 @@ pub async fn apply(
     };
     let reason = summary(&wrong, objects.len()).or(unhealthy);
     ClusterOutcome {
-        server: Some(site.server),
-        cluster_id: site.cluster_id,
         warnings,
         detail: Applied {
             diffs: preflight.diffs.clone(),
             objects,
         },
-        ..ClusterOutcome::new(cluster, state, reason)
+        ..ClusterOutcome::at(cluster, site, state, reason)
     }
 }
 

@@ -34,7 +34,7 @@ impl<'p> Task for ApplyPlan<'p> {
             && let Err(reason) = save(backup, cluster, preflight, self.options).await
         {
             let reason = format!("nothing was changed, because the backup failed: {reason}");
-            return ClusterOutcome::new(cluster, State::Failed, reason);
+            return ClusterOutcome::at(cluster, &preflight.site, State::Failed, reason);
         }
         let listed = match self.inventory {
             Some(inventory) => Some((
@@ -46,7 +46,7 @@ impl<'p> Task for ApplyPlan<'p> {
         if let Some((_, Err(reason))) = &listed {
             let reason =
                 format!("nothing was changed, because the inventory cannot be kept: {reason}");
-            return ClusterOutcome::new(cluster, State::Failed, reason);
+            return ClusterOutcome::at(cluster, &preflight.site, State::Failed, reason);
         }
         let total = preflight.manifests.len();
         let line = Mutex::new((line, 0));

@@ -213,13 +213,13 @@ impl Task for RollbackTask {
             Some(backup) => self.roll_back(cluster, backup, look, &line).await,
             None => Vec::new(),
         };
-        outcome(cluster, look.site.clone(), objects)
+        outcome(cluster, &look.site, objects)
     }
 }
 
 fn outcome(
     cluster: &Cluster,
-    site: Site,
+    site: &Site,
     objects: Vec<ObjectRollback>,
 ) -> ClusterOutcome<RolledBack> {
     let failed = objects.iter();
@@ -236,10 +236,8 @@ fn outcome(
         false => State::Failed,
     };
     ClusterOutcome {
-        server: Some(site.server),
-        cluster_id: site.cluster_id,
-        warnings: site.warnings,
+        warnings: site.warnings.clone(),
         detail: RolledBack { objects },
-        ..ClusterOutcome::new(cluster, state, reason)
+        ..ClusterOutcome::at(cluster, site, state, reason)
     }
 }

@@ -14,6 +14,7 @@ mod forecasts;
 mod interrupt;
 pub mod outcome;
 pub mod report;
+mod site;
 mod task;
 mod turn;
 mod waves;
@@ -37,7 +38,8 @@ pub(crate) use approval::Approval;
 pub use approval::Unattended;
 pub use outcome::{ClusterOutcome, State};
 pub use report::{Detail, Report};
-pub use task::{Forecast, Site, Task};
+pub use site::Site;
+pub use task::{Forecast, Task};
 
 use crate::{
     Error,
@@ -289,13 +291,7 @@ impl<T: Task> Run<'_, T> {
             Some(Err(error)) => unreachable(cluster, error),
             None => ClusterOutcome::new(cluster, State::Stopped, reason),
             Some(Ok(forecast)) => {
-                let site = forecast.site().clone();
-                ClusterOutcome {
-                    server: Some(site.server),
-                    cluster_id: site.cluster_id,
-                    cluster_version: site.version,
-                    ..ClusterOutcome::new(cluster, State::Stopped, reason)
-                }
+                ClusterOutcome::at(cluster, forecast.site(), State::Stopped, reason)
             }
         }
     }
@@ -372,18 +368,14 @@ impl<T: Task> Run<'_, T> {
             Ok(forecast) => forecast,
             Err(error) => return unreachable(cluster, error),
         };
+        let failed =
+            |reason: String| ClusterOutcome::at(cluster, forecast.site(), State::Failed, reason);
         if let Some(reason) = self.listed_twice(cluster, forecast.site()) {
-            return ClusterOutcome::new(cluster, State::Failed, reason);
+            return failed(reason);
         }
         let line = self.status.line(&cluster.name);
         let run = AssertUnwindSafe(self.task.run(cluster, forecast, line)).catch_unwind();
-        let outcome = run.await.unwrap_or_else(|panic| {
-            let reason = ClusterError::Fault(panicked(&panic)).to_string();
-            ClusterOutcome::new(cluster, State::Failed, reason)
-        });
-        ClusterOutcome {
-            cluster_version: forecast.site().version.clone(),
-            ..outcome
-        }
+        run.await
+            .unwrap_or_else(|panic| failed(ClusterError::Fault(panicked(&panic)).to_string()))
     }
 }

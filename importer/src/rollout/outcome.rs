@@ -4,6 +4,8 @@ use cluster::{Cluster, ClusterId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::site::Site;
+
 /// Where a cluster got to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -81,6 +83,21 @@ impl<D: Default> ClusterOutcome<D> {
             reason: reason.into(),
             warnings: Vec::new(),
             detail: D::default(),
+        }
+    }
+
+    /// A cluster that was looked at: who it is, and where it got to.
+    pub fn at(
+        cluster: &Cluster,
+        site: &Site,
+        state: State,
+        reason: impl Into<Option<String>>,
+    ) -> Self {
+        Self {
+            server: Some(site.server.clone()),
+            cluster_id: site.cluster_id.clone(),
+            cluster_version: site.version.clone(),
+            ..Self::new(cluster, state, reason)
         }
     }
 }

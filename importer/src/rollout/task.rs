@@ -3,9 +3,9 @@
 use std::future::Future;
 
 use cli::Line;
-use cluster::{Cluster, ClusterError, ClusterId};
+use cluster::{Cluster, ClusterError};
 
-use super::{outcome::ClusterOutcome, report::Detail};
+use super::{outcome::ClusterOutcome, report::Detail, site::Site};
 
 /// What is done to every cluster of a fleet. [`super::Rollout`] says when.
 pub trait Task {
@@ -37,27 +37,4 @@ pub trait Forecast {
 
     /// What makes it pointless to begin, if all clusters are to be right or none is to be changed.
     fn objection(&self) -> Option<String>;
-}
-
-/// Who a cluster is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Site {
-    /// The address of its API server.
-    pub server: String,
-    /// `spec.clusterID` of its ClusterVersion, if it has one.
-    pub cluster_id: Option<ClusterId>,
-    /// The OpenShift version that it completed last, or is on its way to when it never completed one.
-    pub version: Option<String>,
-    /// What to look at before it is changed.
-    pub warnings: Vec<String>,
-}
-
-impl Site {
-    /// What tells it from other clusters: its id, else its address.
-    pub fn key(&self) -> String {
-        match &self.cluster_id {
-            Some(id) => format!("clusterID {id}"),
-            None => self.server.clone(),
-        }
-    }
 }

@@ -90,14 +90,13 @@ impl UpgradeTask {
         })
     }
 
-    /// Upgrades the cluster of a session, and watches it to its end where that is wanted.
+    /// Upgrades the cluster of a session, watches it to its end where that is wanted, and writes down what came of it.
     pub(super) async fn upgrade(
         &self,
-        cluster: &Cluster,
         session: &Session,
         show: &(dyn Fn(String) + Send + Sync),
+        mut outcome: ClusterOutcome<UpgradeDetail>,
     ) -> ClusterOutcome<UpgradeDetail> {
-        let mut outcome = ClusterOutcome::new(cluster, State::Done, None);
         if let Err(error) = self.try_upgrade(session, show, &mut outcome).await {
             outcome.state = match error {
                 UpgradeError::Cluster(_) => State::Unreachable,
@@ -172,11 +171,7 @@ impl Task for UpgradeTask {
             line.say(&text);
             tracing::info!("{}: {text}", cluster.name);
         };
-        let outcome = self.upgrade(cluster, &session, &show).await;
-        ClusterOutcome {
-            server: Some(look.site.server.clone()),
-            cluster_id: look.site.cluster_id.clone(),
-            ..outcome
-        }
+        let outcome = ClusterOutcome::at(cluster, &look.site, State::Done, None);
+        self.upgrade(&session, &show, outcome).await
     }
 }

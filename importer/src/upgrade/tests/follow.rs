@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     options::Format,
-    rollout::ClusterOutcome,
+    rollout::{ClusterOutcome, State},
     upgrade::{Limits, Stage, UpgradeReport, UpgradeState, watch::watch},
 };
 
@@ -90,9 +90,8 @@ async fn a_dry_run_asks_the_server_alone_and_waits_for_nothing() -> Tested {
     let cluster = Cluster::new(before(), |_| Answer::Down);
     let mut task = task(&Limits::default())?;
     task.request.dry_run = true;
-    let upgrade = task
-        .upgrade(&testing::cluster(), &cluster.session(), &|_| {})
-        .await;
+    let outcome = ClusterOutcome::new(&testing::cluster(), State::Done, None);
+    let upgrade = task.upgrade(&cluster.session(), &|_| {}, outcome).await;
     assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::WouldRequest));
     let patches = cluster.patches.lock().map_err(|_| "poisoned")?;
     assert!(
