@@ -55,13 +55,9 @@ impl Turn<'_> {
         forecast: Option<&DryRunResult>,
     ) -> Attempt {
         match forecast {
-            Some(DryRunResult::Create) => self.send(manifest, None, None).await,
-            Some(DryRunResult::Configure { resource_version }) => {
-                self.send(manifest, Some(resource_version), None).await
+            Some(result) if result.is_to_send() => {
+                self.send(manifest, result.resource_version(), None).await
             }
-            Some(DryRunResult::Untried {
-                resource_version, ..
-            }) => self.send(manifest, resource_version.as_deref(), None).await,
             Some(DryRunResult::Unchanged {
                 resource_version: version,
             }) if self.is_still(manifest, version).await => Attempt::Done(Action::Unchanged, None),
@@ -103,13 +99,11 @@ impl Turn<'_> {
             Err(error) => return Attempt::Done(Action::Failed, Some(error.to_string())),
         };
         match result {
-            DryRunResult::Create => self.send(manifest, None, note).await,
-            DryRunResult::Configure { resource_version } => {
-                self.send(manifest, Some(&resource_version), note).await
+            DryRunResult::Create
+            | DryRunResult::Configure { .. }
+            | DryRunResult::Untried { .. } => {
+                self.send(manifest, result.resource_version(), note).await
             }
-            DryRunResult::Untried {
-                resource_version, ..
-            } => self.send(manifest, resource_version.as_deref(), note).await,
             DryRunResult::Unchanged { .. } => Attempt::Done(Action::Unchanged, None),
             DryRunResult::Conflict { reason } => Attempt::Done(Action::Conflict, Some(reason)),
             DryRunResult::Unanswered { reason } => Attempt::Done(Action::Failed, Some(reason)),

@@ -71,6 +71,27 @@ impl DryRunResult {
         }
     }
 
+    /// Whether it can be sent as it is, since nothing stands in its way and it is not right already.
+    pub fn is_to_send(&self) -> bool {
+        matches!(
+            self,
+            Self::Create | Self::Configure { .. } | Self::Untried { .. }
+        )
+    }
+
+    /// `metadata.resourceVersion` of what is there, where that is known.
+    pub fn resource_version(&self) -> Option<&str> {
+        match self {
+            Self::Configure { resource_version } | Self::Unchanged { resource_version } => {
+                Some(resource_version)
+            }
+            Self::Untried {
+                resource_version, ..
+            } => resource_version.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether the cluster will have changed by it.
     pub fn is_change(&self) -> bool {
         matches!(
