@@ -4,7 +4,6 @@ use std::{
     fs,
     io::{self, Read as _},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use cluster::ClusterId;
@@ -86,15 +85,8 @@ pub enum Saved {
 impl SavedObject {
     /// The same as something that can be looked up on a cluster.
     pub(crate) fn manifest(&self, value: Value) -> Manifest {
-        Manifest {
-            path: String::new(),
-            document: 0,
-            api_version: self.api_version.clone(),
-            kind: self.kind.clone(),
-            namespace: self.namespace.clone(),
-            name: self.name.clone(),
-            value: Arc::new(value),
-        }
+        let namespace = self.namespace.as_deref();
+        Manifest::named(&self.api_version, &self.kind, namespace, &self.name, value)
     }
 }
 

@@ -95,15 +95,14 @@ impl Inventory {
     }
 
     fn manifest(&self, value: Value) -> Manifest {
-        Manifest {
-            path: String::new(),
-            document: 0,
-            api_version: "v1".to_owned(),
-            kind: "ConfigMap".to_owned(),
-            namespace: Some(self.options.namespace.clone()),
-            name: self.options.series.config_map(),
-            value: value.into(),
-        }
+        let name = self.options.series.config_map();
+        Manifest::named(
+            "v1",
+            "ConfigMap",
+            Some(&self.options.namespace),
+            &name,
+            value,
+        )
     }
 }
 

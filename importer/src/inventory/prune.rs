@@ -15,6 +15,7 @@ use crate::{
         manifests::Manifest,
         object::{MANAGERS, ObjectPath, refusal_text, wait_until_gone},
         outcome::{Action, ObjectOutcome},
+        preflight::AT_ONCE,
     },
     rollout::Approval,
 };
@@ -38,8 +39,14 @@ impl Inventory {
     /// What becomes of the objects that the bundle no longer has. Only what was approved is removed.
     pub(crate) async fn prune(&self, cluster: &str, known: &mut Known) -> Vec<ObjectOutcome> {
         let (mut gone, mut outcomes, mut removable) = (Vec::new(), Vec::new(), Vec::new());
+        let serves = served(known).await;
         for entry in known.dropped.clone() {
-            match self.look(known, &entry).await {
+            let found = match &serves {
+                Ok(serves) => self.find(known, serves, &entry).await,
+                Err(reason) => Err(reason.clone()),
+            };
+            let unseen = |reason| Found::Kept(format!("it cannot be looked at: {reason}"));
+            match found.unwrap_or_else(unseen) {
                 Found::Gone => gone.push(entry),
                 Found::Kept(reason) => outcomes.push(outcome(&entry, Action::Kept, Some(reason))),
                 Found::Removable(one) => removable.push(*one),
@@ -68,18 +75,7 @@ impl Inventory {
         outcomes
     }
 
-    async fn look(&self, known: &Known, entry: &Entry) -> Found {
-        match self.find(known, entry).await {
-            Ok(found) => found,
-            Err(reason) => Found::Kept(format!("it cannot be looked at: {reason}")),
-        }
-    }
-
-    async fn find(&self, known: &Known, entry: &Entry) -> Result<Found, String> {
-        let version = [entry.api_version.clone()];
-        let mut serves = Served::default();
-        let asked = serves.ask(&known.session, version, 1).await;
-        asked.map_err(|error| error.to_string())?;
+    async fn find(&self, known: &Known, serves: &Served, entry: &Entry) -> Result<Found, String> {
         let Some(resource) = serves.find(&entry.api_version, &entry.kind)? else {
             let reason = format!("{} ({}) is not served", entry.kind, entry.api_version);
             return Ok(Found::Kept(reason));
@@ -109,10 +105,7 @@ impl Inventory {
     }
 
     fn reason_to_keep(&self, manifest: &Manifest, live: &Value) -> Option<String> {
-        if matches!(
-            (manifest.group(), manifest.kind.as_str()),
-            ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition")
-        ) {
+        if manifest.is_foundation() {
             return Some("others would be deleted with it; delete it by hand".to_owned());
         }
         if !self.options.series.has(live) {
@@ -157,6 +150,16 @@ impl Inventory {
     }
 }
 
+/// What the cluster serves of what was dropped.
+async fn served(known: &Known) -> Result<Served, String> {
+    let versions = known.dropped.iter();
+    let versions: BTreeSet<_> = versions.map(|entry| entry.api_version.clone()).collect();
+    let mut serves = Served::default();
+    let asked = serves.ask(&known.session, versions, AT_ONCE).await;
+    asked.map_err(|error| error.to_string())?;
+    Ok(serves)
+}
+
 async fn remove(known: &Known, one: &Removable) -> Result<(), String> {
     let answer = known.session.send(&one.path.delete(&one.uid)).await;
     let answer = answer.map_err(|error| error.to_string())?;
@@ -182,15 +185,14 @@ fn other_manager(live: &Value) -> Option<String> {
 }
 
 fn manifest(entry: &Entry) -> Manifest {
-    Manifest {
-        path: String::new(),
-        document: 0,
-        api_version: entry.api_version.clone(),
-        kind: entry.kind.clone(),
-        namespace: Some(entry.namespace.clone()).filter(|namespace| !namespace.is_empty()),
-        name: entry.name.clone(),
-        value: json!({}).into(),
-    }
+    let namespace = Some(entry.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+    Manifest::named(
+        &entry.api_version,
+        &entry.kind,
+        namespace,
+        &entry.name,
+        json!({}),
+    )
 }
 
 fn outcome(entry: &Entry, action: Action, reason: Option<String>) -> ObjectOutcome {

@@ -150,7 +150,7 @@ impl Restore<'_> {
                 deleted = true;
                 continue;
             }
-            if is_foundation(manifest) && !self.rules.delete_foundations {
+            if manifest.is_foundation() && !self.rules.delete_foundations {
                 return kept(
                     "it was not there before; --delete-foundations deletes it with everything in it",
                 );
@@ -171,12 +171,4 @@ impl Restore<'_> {
         }
         Err("it comes back whenever it is deleted".to_owned())
     }
-}
-
-/// Whether others are deleted with it.
-fn is_foundation(manifest: &Manifest) -> bool {
-    matches!(
-        (manifest.group(), manifest.kind.as_str()),
-        ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition")
-    )
 }

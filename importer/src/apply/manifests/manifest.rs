@@ -92,6 +92,25 @@ impl Manifest {
             .collect())
     }
 
+    /// An object that stands in no file: one of a cluster, by its name alone.
+    pub fn named(
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
+        value: Value,
+    ) -> Self {
+        Self {
+            path: String::new(),
+            document: 0,
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+            value: Arc::new(value),
+        }
+    }
+
     /// The API group, empty for the core: what precedes `/` in `apiVersion`.
     pub fn group(&self) -> &str {
         self.api_version
@@ -117,6 +136,14 @@ impl Manifest {
             _ if self.is_built_in() => Phase::Workloads,
             _ => Phase::Custom,
         }
+    }
+
+    /// Whether other objects are deleted with it.
+    pub fn is_foundation(&self) -> bool {
+        matches!(
+            (self.group(), self.kind.as_str()),
+            ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition")
+        )
     }
 
     /// Whether it carries signatures of releases.
