@@ -191,7 +191,8 @@ impl<'a> Run<'a> {
     }
 
     async fn all(&mut self) {
-        for phase in Phase::ALL {
+        let phases: BTreeSet<Phase> = self.manifests.iter().map(Manifest::phase).collect();
+        for phase in phases {
             let members: Vec<usize> = (0..self.manifests.len())
                 .filter(|&index| {
                     self.manifests

@@ -178,7 +178,8 @@ impl RollbackTask {
         };
         let (mut outcomes, mut failed) = (Vec::new(), Vec::new());
         let phase = |object: &SavedObject| object.manifest(Value::Null).phase();
-        for turn in Phase::ALL.into_iter().rev() {
+        let phases: BTreeSet<Phase> = backup.objects.iter().map(phase).collect();
+        for turn in phases.into_iter().rev() {
             let objects = backup.objects.iter().rev();
             let objects = objects.filter(|object| phase(object) == turn);
             let mut done = stream::iter(objects).map(one).buffered(AT_ONCE);

@@ -57,24 +57,6 @@ pub enum Phase {
     Admission,
 }
 
-impl Phase {
-    /// In their order.
-    pub const ALL: [Self; 12] = [
-        Self::Foundations,
-        Self::Limits,
-        Self::Classes,
-        Self::Rights,
-        Self::Accounts,
-        Self::Signatures,
-        Self::Config,
-        Self::Services,
-        Self::Workloads,
-        Self::Custom,
-        Self::Mirrors,
-        Self::Admission,
-    ];
-}
-
 impl Manifest {
     /// The objects of a file, read as `kubectl` reads them.
     pub fn read(path: &str, bytes: &[u8]) -> Result<Vec<Self>, ObjectsError> {
