@@ -13,6 +13,9 @@ pub(in crate::rollout) fn lines<F: Forecast>(
     fleet: &Fleet,
     forecasts: &Forecasts<F>,
 ) -> Vec<String> {
+    if fleet.members().nth(1).is_none() {
+        return Vec::new();
+    }
     let each = fleet.waves.iter().flat_map(|wave| {
         let clusters = wave.clusters.iter();
         clusters.map(move |cluster| {
@@ -28,9 +31,6 @@ pub(in crate::rollout) fn lines<F: Forecast>(
         })
     });
     let rows = alike(each);
-    if fleet.members().nth(1).is_none() {
-        return Vec::new();
-    }
     let headings = [
         ("WAVE", Align::Right),
         ("CLUSTERS", Align::Left),
