@@ -13,6 +13,7 @@ use crate::{
     Error,
     args::{BundleArgs, NameArgs},
     backup::BackupOptions,
+    configuration::trust::args::TrustPackArgs,
     health::Wait,
     inventory::{InventoryOptions, Series},
     options::{DryRun, Format, MirrorConfig},
@@ -123,6 +124,8 @@ pub struct ApplyArgs {
     pub to: Option<String>,
     #[command(flatten)]
     pub(crate) names: NameArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustPackArgs,
     /// The kind of the mirror configuration, which makes clusters pull from the registry; needs --to
     #[arg(long, value_enum, value_name = "KIND", default_value = "idms")]
     pub mirror_config: MirrorConfig,
@@ -139,12 +142,14 @@ pub struct ApplyArgs {
 
 impl ApplyArgs {
     pub(super) fn request(&self) -> Result<ApplyRequest, Error> {
-        request(
+        let mut request = request(
             &self.bundle,
             &self.clusters,
             &self.rollout,
             &self.objects,
             self.dry_run,
-        )
+        )?;
+        request.inputs.extend(self.trust.inputs().cloned());
+        Ok(request)
     }
 }

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     Error,
     backup::BackupDirectory,
-    configuration::Configuration,
+    configuration::{Configuration, Share, trust::TrustPack},
     inventory::{Inventory, InventoryOptions},
     options::{Format, MirrorConfig},
     report,
@@ -70,8 +70,10 @@ pub async fn apply(
     let rendered = match &args.to {
         Some(to) => {
             let target = Target::named_by(to, &args.names)?;
-            let wanted = Configuration::new(&index, &target, args.mirror_config, args.mirror_tags)?;
-            with_fallback(&index, &target, args.mirror_config, wanted)?
+            let trust = args.trust.pack()?;
+            let (kind, tags) = (args.mirror_config, args.mirror_tags);
+            let wanted = Configuration::new(&index, &target, kind, tags, &trust)?;
+            with_fallback(&index, &target, kind, wanted, &trust)?
         }
         None => Vec::new(),
     };
@@ -88,6 +90,7 @@ pub fn with_fallback(
     target: &Target,
     kind: MirrorConfig,
     wanted: Configuration,
+    trust: &TrustPack,
 ) -> Result<Vec<(MirrorConfig, Configuration)>, Error> {
     let other = match kind {
         MirrorConfig::Idms => Some(MirrorConfig::Icsp),
@@ -96,7 +99,8 @@ pub fn with_fallback(
     };
     let mut forms = vec![(kind, wanted)];
     if let Some(other) = other {
-        forms.push((other, Configuration::new(index, target, other, false)?));
+        let configuration = Configuration::new(index, target, other, false, trust)?;
+        forms.push((other, configuration));
     }
     Ok(forms)
 }
@@ -154,11 +158,12 @@ impl PreparedApply {
         match &self.mode {
             Mode::List => self.list(manifests.all(), format),
             Mode::Render(directory) => {
+                let manifests = without_credentials(manifests.all());
                 let count = render::render(
                     directory,
                     &self.rollout.fleet,
                     &with_rendered(config, rendered),
-                    manifests.all(),
+                    &manifests,
                     &self.selection,
                 )?;
                 self.rendered(directory, count, format)
@@ -276,6 +281,13 @@ fn listed(list: Value, text: Page, format: Format) -> Result<CommandOutput, Erro
         details: Some(Details::List(list)),
         exit: Exit::Done,
     })
+}
+
+/// What can be written down: what is merged into what a cluster holds cannot.
+fn without_credentials(manifests: &[Manifest]) -> Vec<Manifest> {
+    let manifests = manifests.iter();
+    let written = manifests.filter(|manifest| !matches!(manifest.share, Share::Credentials(_)));
+    written.cloned().collect()
 }
 
 /// The files of a bundle, with those that were rendered in the wanted form.

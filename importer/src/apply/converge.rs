@@ -98,7 +98,7 @@ fn site_has(preflight: &Preflight<'_>, warning: &str) -> bool {
 fn forecast(manifest: &Manifest, result: &DryRunResult) -> ObjectOutcome {
     let (action, reason) = match result {
         DryRunResult::Create => (Action::Created, None),
-        DryRunResult::Configure { .. } => (Action::Configured, None),
+        DryRunResult::Configure { .. } => (Action::Configured, manifest.share.note()),
         DryRunResult::Unchanged { .. } => (Action::Unchanged, None),
         DryRunResult::Waits { reason } => (Action::Skipped, Some(reason.clone())),
         DryRunResult::Untried { reason, .. } => (
@@ -180,7 +180,9 @@ impl<'a> Run<'a> {
 
     /// Every applied object, to be asked how it is.
     fn targets(&self) -> Vec<Target> {
-        let targets = self.manifests.iter().filter_map(|manifest| {
+        let ours = self.manifests.iter();
+        let ours = ours.filter(|manifest| manifest.share.is_whole());
+        let targets = ours.filter_map(|manifest| {
             let path = self.turn.path(manifest).ok()?;
             Some(Target {
                 label: format!("{} {}", manifest.kind, manifest.name),

@@ -18,10 +18,10 @@ use tokio::time::Instant;
 
 use super::{
     ApplyOptions,
-    manifests::{Manifest, Phase},
+    manifests::{Local, Manifest, Phase},
     object::{DryRunResult, Notes, Provided, Survey, waits},
     plan::ApplyPlan,
-    skew::Seen,
+    skew::{self, Seen},
 };
 use crate::rollout::{Forecast, Site};
 
@@ -151,7 +151,14 @@ impl<'p> ApplyPlan<'p> {
             },
         );
         warnings.splice(0..0, chosen.warnings);
-        let manifests = chosen.manifests;
+        let version = identity.cluster_version().and_then(openshift::version);
+        let (version, next_minor) = match version {
+            Some(version) => (version, skew::leaves_minor(version, self.releases)),
+            None => ("", false),
+        };
+        let local = Local::read(&session, &chosen.manifests, version, next_minor).await?;
+        let (manifests, found) = local.fit(chosen.manifests, next_minor);
+        warnings.extend(found);
         // A patch of an overlay may have changed what an object is.
         let others = api_versions(&manifests);
         let others = others.difference(&wanted).cloned();

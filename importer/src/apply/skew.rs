@@ -82,6 +82,17 @@ pub fn warnings(
     warnings
 }
 
+/// Whether a release is of a later minor version than the cluster is at.
+pub fn leaves_minor(version: &str, releases: &[Release]) -> bool {
+    let Ok(version) = Version::parse(version) else {
+        return false;
+    };
+    let mut releases = releases.iter();
+    releases.any(|release| {
+        Version::parse(&release.version).is_ok_and(|release| minor(&release) > minor(&version))
+    })
+}
+
 fn version_of(cluster_version: &Value) -> Option<Version> {
     Version::parse(version(cluster_version)?).ok()
 }

@@ -15,9 +15,9 @@ use super::{
     ApplyOptions,
     manifests::{Manifest, Phase},
     object::{
-        DryRunResult, Notes, ObjectPath, PAUSES, Provided, Survey, being_deleted, is_unanswered,
-        refusal_text, resource_version, takeover_is_due, takeover_patch, wait_until_gone,
-        wait_until_ready, warning,
+        DryRunResult, Notes, ObjectPath, PAUSES, Provided, Survey, being_deleted, call,
+        is_unanswered, refusal_text, resource_version, takeover_is_due, takeover_patch,
+        wait_until_gone, wait_until_ready, warning,
     },
     outcome::Action,
 };
@@ -171,6 +171,7 @@ impl Turn<'_> {
             let done = if created { "created" } else { "configured" };
             return failed(format!("{done}, but {reason}"));
         }
+        let note = note.or_else(|| manifest.share.note());
         Attempt::Done(action, note.filter(|_| action != Action::Unchanged))
     }
 
@@ -181,7 +182,7 @@ impl Turn<'_> {
         path: &ObjectPath,
         answer: &mut Answer,
     ) -> Result<(), String> {
-        if !takeover_is_due(&answer.body) {
+        if !manifest.share.is_whole() || !takeover_is_due(&answer.body) {
             return Ok(());
         }
         let Some(patch) = takeover_patch(&answer.body) else {
@@ -210,12 +211,23 @@ impl Turn<'_> {
         ObjectPath::of(manifest, resource, &self.default_namespace)
     }
 
+    async fn read(&self, path: &ObjectPath) -> Result<Answer, String> {
+        let live = self.session.send(&path.read()).await;
+        live.map_err(|error| error.to_string())
+    }
+
     /// The answer to an apply patch. Where the object changed in between, or its kind is so new that not every server of
     /// the cluster knows it, the same is sent again.
     async fn put(&self, manifest: &Manifest, path: &ObjectPath) -> Result<Answer, String> {
-        let call = path.apply(&manifest.wanted(), self.options.overwrite, false);
         let mut pauses = PAUSES.into_iter();
         loop {
+            let live = match manifest.share.is_whole() {
+                true => None,
+                // What is sent depends on what is there now.
+                false => Some(self.read(path).await?),
+            };
+            let there = live.as_ref().filter(|live| live.status != 404);
+            let call = call(manifest, path, there, self.options.overwrite, false)?;
             let answer = self.session.send(&call).await;
             let answer = answer.map_err(|error| error.to_string())?;
             let changed = answer.status == 409 && holders(&answer).is_none();

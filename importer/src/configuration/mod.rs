@@ -1,5 +1,5 @@
 /*!
-What clusters need besides the bundle's own manifests: where images are now, and where updates are offered.
+What clusters need besides the bundle's own manifests: where images are now, where updates are offered, and whom to trust.
 
 Only the importer knows the target registry, so it is rendered here. Pure: the signed index and the operator's wishes in,
 files out.
@@ -8,11 +8,13 @@ files out.
 mod directory;
 mod mirror;
 pub mod passing;
+mod share;
 #[cfg(test)]
 mod tests;
+pub mod trust;
 mod update_service;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use manifests::write;
 use schema::{
@@ -23,6 +25,8 @@ use serde_json::Value;
 
 pub use directory::ConfigDirectory;
 pub use passing::ConfigSink;
+pub use share::Share;
+use trust::{PullSecret, TrustPack};
 
 use crate::{Error, options::MirrorConfig, target::Target};
 
@@ -38,6 +42,8 @@ pub struct Rendered {
     pub text: String,
     /// The same as a value.
     pub object: Value,
+    /// How much of the object that is.
+    pub share: Share,
 }
 
 impl Rendered {
@@ -46,6 +52,7 @@ impl Rendered {
             text: format!("{comment}{}", write::document(&object)),
             object,
             path,
+            share: Share::Whole,
         }
     }
 }
@@ -57,6 +64,10 @@ pub struct Configuration {
     pub mirror: Vec<Rendered>,
     /// The UpdateService, where the bundle brings an update graph.
     pub update_service: Option<Rendered>,
+    /// Fields of the cluster's own objects that make it trust the registry.
+    pub trust: Vec<Rendered>,
+    /// Credentials that clusters are to have, and that no file of a configuration directory holds.
+    pub pull_secret: Option<Arc<PullSecret>>,
     /// The snippet for `install-config.yaml` of new clusters.
     pub install_config: Option<String>,
     /// What to know before it is applied.
@@ -72,6 +83,7 @@ impl Configuration {
         target: &Target,
         choice: MirrorConfig,
         mirror_tags: bool,
+        trust: &TrustPack,
     ) -> Result<Self, Error> {
         if mirror_tags && choice != MirrorConfig::Idms {
             return Err(Error::Usage(
@@ -98,6 +110,8 @@ impl Configuration {
             install_config: mirror::install_config(&pairs, choice),
             mirror,
             update_service,
+            trust: trust.objects(target)?,
+            pull_secret: trust.pull_secret.clone(),
             warnings,
             files: BTreeMap::new(),
         };
@@ -105,9 +119,10 @@ impl Configuration {
         Ok(configuration)
     }
 
-    /// The manifests made here, in the order of [`Self::mirror`], the update service last.
+    /// The manifests made here, in the order of [`Self::mirror`], then the update service and what makes clusters trust.
     pub fn manifests(&self) -> impl Iterator<Item = &Rendered> {
-        self.mirror.iter().chain(&self.update_service)
+        let update_service = self.update_service.iter();
+        self.mirror.iter().chain(update_service).chain(&self.trust)
     }
 
     /// The files made here, with their text.

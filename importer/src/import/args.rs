@@ -13,6 +13,7 @@ use crate::{
         command::PreparedApply,
     },
     args::{BundleArgs, TargetArgs},
+    configuration::trust::args::TrustPackArgs,
     options::{DryRun, Format, MirrorConfig},
     rollout::args::{ClusterArgs, RolloutArgs},
 };
@@ -22,6 +23,7 @@ use crate::{
 #[command(mut_group("ClusterArgs", |group| group.requires("apply_config")))]
 #[command(mut_group("RolloutArgs", |group| group.requires("apply_config")))]
 #[command(mut_group("ObjectArgs", |group| group.requires("apply_config")))]
+#[command(mut_arg("merge_pull_secret", |arg| arg.requires("apply_config")))]
 pub struct ImportArgs {
     #[command(flatten)]
     pub(crate) bundle: BundleArgs,
@@ -37,6 +39,8 @@ pub struct ImportArgs {
     /// Mirror pulls by tag too; applying that drains nodes
     #[arg(long)]
     pub mirror_tags: bool,
+    #[command(flatten)]
+    pub(crate) trust: TrustPackArgs,
     /// Once the images are there, apply the bundle's manifests and the mirror configuration to clusters
     #[arg(long)]
     pub apply_config: bool,
@@ -70,18 +74,21 @@ impl ImportArgs {
             .target
             .options(&self.registry, self.dry_run.is_some())?;
         let apply = self.apply_config.then(|| {
-            PreparedApply::new(request(
+            let mut request = request(
                 &self.bundle,
                 &self.clusters,
                 &self.rollout,
                 &self.objects,
                 self.dry_run,
-            )?)
+            )?;
+            request.inputs.extend(self.trust.inputs().cloned());
+            PreparedApply::new(request)
         });
         Ok(ImportOptions {
             push,
             mirror_config: self.mirror_config,
             mirror_tags: self.mirror_tags,
+            trust: self.trust.pack()?,
             config_to_dir: self.config_to_dir.clone(),
             apply: apply.transpose()?,
             format: self.format,

@@ -32,7 +32,7 @@ use crate::{
         command::{self, PreparedApply},
         manifests::collect::{Both, Collected},
     },
-    configuration::{ConfigDirectory, ConfigSink, Configuration},
+    configuration::{ConfigDirectory, ConfigSink, Configuration, trust::TrustPack},
     options::{Format, MirrorConfig},
     push::{self, PushOptions},
 };
@@ -46,6 +46,8 @@ pub struct ImportOptions {
     pub mirror_config: MirrorConfig,
     /// Mirror pulls by tag too.
     pub mirror_tags: bool,
+    /// What makes clusters trust the registry.
+    pub trust: TrustPack,
     /// An empty or new directory for everything that clusters need.
     pub config_to_dir: Option<PathBuf>,
     /// What becomes of clusters once the images are there.
@@ -65,14 +67,18 @@ pub async fn bundle(
         push: ref pushing,
         mirror_config,
         mirror_tags,
+        ref trust,
         ..
     } = options;
     let index = bundle.index().clone();
     let target = &pushing.target;
-    let configuration = Configuration::new(&index, target, mirror_config, mirror_tags)?;
+    let configuration = Configuration::new(&index, target, mirror_config, mirror_tags, trust)?;
     let applied = options.apply.is_some();
     let rendered = match applied {
-        true => command::with_fallback(&index, target, mirror_config, configuration.clone())?,
+        true => {
+            let wanted = configuration.clone();
+            command::with_fallback(&index, target, mirror_config, wanted, trust)?
+        }
         false => Vec::new(),
     };
     let path = options.config_to_dir.as_deref();

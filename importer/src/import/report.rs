@@ -35,6 +35,8 @@ pub struct ImportReport {
     pub mirror_configuration: Vec<Value>,
     /// The UpdateService.
     pub update_service: Option<Value>,
+    /// Fields of the cluster's own objects that make it trust the registry.
+    pub trust: Vec<Value>,
     /// For `install-config.yaml` of new clusters, YAML.
     pub install_config: Option<String>,
     /// What became of the clusters.
@@ -98,6 +100,7 @@ impl ImportReport {
                 .update_service
                 .as_ref()
                 .map(|made| made.object.clone()),
+            trust: values(&configuration.trust),
             install_config: configuration.install_config,
             clusters: None,
             clusters_text: Page::new(),
@@ -106,6 +109,7 @@ impl ImportReport {
                 .mirror
                 .into_iter()
                 .chain(configuration.update_service)
+                .chain(configuration.trust)
                 .collect(),
         }
     }

@@ -43,6 +43,7 @@ impl Inventory {
         let now: BTreeSet<Entry> = preflight
             .manifests
             .iter()
+            .filter(|manifest| manifest.share.is_whole())
             .map(|manifest| entry(manifest, preflight, &default_namespace))
             .collect();
         let had: Vec<Entry> = found.into_iter().collect();

@@ -39,7 +39,7 @@ fn with_variable(arg: Arg, prefix: &str) -> Arg {
 fn lowers_safety(long: &str) -> bool {
     matches!(
         long,
-        "apply-config" | "auto-approve" | "overwrite" | "plain-http" | "unverified"
+        "acknowledge" | "apply-config" | "auto-approve" | "overwrite" | "plain-http" | "unverified"
     ) || long.starts_with("insecure-")
         || long.starts_with("allow-")
 }

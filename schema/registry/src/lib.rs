@@ -48,3 +48,4 @@ pub use manifests::{PutManifest, RawManifest};
 pub use options::Options;
 pub use pull::Slice;
 pub use push::{BlobSource, Mount, Upload};
+pub use transport::trust::ca_text;

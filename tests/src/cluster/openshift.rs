@@ -97,6 +97,7 @@ fn objects(name: &str, minor: u32) -> String {
         "spec": {"clusterID": Cluster::id(name), "channel": format!("stable-4.{minor}")},
     });
     let items = [
+        namespace("openshift-config"),
         namespace("openshift-config-managed"),
         namespace("openshift-update-service"),
         pool("master"),

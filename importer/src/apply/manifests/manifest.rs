@@ -9,6 +9,11 @@ use std::{borrow::Cow, sync::Arc};
 use manifests::ObjectsError;
 use serde_json::Value;
 
+use crate::configuration::{
+    Share,
+    trust::{self, PullSecret},
+};
+
 /// One object, and the file it stands in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
@@ -26,6 +31,8 @@ pub struct Manifest {
     pub name: String,
     /// The object as the API server is to get it; shared, since hundreds of clusters get the same.
     pub value: Arc<Value>,
+    /// How much of the object that is.
+    pub share: Share,
 }
 
 /// When an object's turn is. Phases follow one another on each cluster; inside one, several objects are sent at once.
@@ -70,6 +77,7 @@ impl Manifest {
                 namespace: object.namespace,
                 name: object.name,
                 value: Arc::new(object.value),
+                share: Share::Whole,
             })
             .collect())
     }
@@ -90,6 +98,17 @@ impl Manifest {
             namespace: namespace.map(str::to_owned),
             name: name.to_owned(),
             value: Arc::new(value),
+            share: Share::Whole,
+        }
+    }
+
+    /// The global pull secret of a cluster, as far as it holds credentials of the site.
+    pub fn pull_secret(secret: &Arc<PullSecret>) -> Self {
+        let namespace = Some(trust::NAMESPACE);
+        Self {
+            path: "trust/pull-secret".to_owned(),
+            share: Share::Credentials(Arc::clone(secret)),
+            ..Self::named("v1", "Secret", namespace, "pull-secret", Value::Null)
         }
     }
 

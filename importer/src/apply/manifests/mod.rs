@@ -1,6 +1,7 @@
 /*! Everything that may be applied, and of it what one cluster gets. */
 
 pub mod collect;
+mod local;
 mod manifest;
 pub mod select;
 
@@ -8,6 +9,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use cluster::Cluster;
 
+pub use local::Local;
 pub use manifest::{Manifest, Phase};
 pub use select::Selection;
 
@@ -35,8 +37,14 @@ impl Manifests {
             let mut all = own.to_vec();
             for made in configuration.manifests() {
                 let read = Manifest::read(&made.path, made.text.as_bytes());
-                all.extend(read.map_err(|error| Error::Usage(format!("{}: {error}", made.path)))?);
+                let read = read.map_err(|error| Error::Usage(format!("{}: {error}", made.path)))?;
+                all.extend(read.into_iter().map(|manifest| Manifest {
+                    share: made.share.clone(),
+                    ..manifest
+                }));
             }
+            let secret = configuration.pull_secret.as_ref();
+            all.extend(secret.map(Manifest::pull_secret));
             forms.push((*kind, selected(all, selection)?));
         }
         if forms.is_empty() {
@@ -47,7 +55,8 @@ impl Manifests {
 
     /// The same with the label of a series on each object.
     pub fn labelled(mut self, series: &Series) -> Self {
-        for manifest in self.forms.iter_mut().flat_map(|(_, manifests)| manifests) {
+        let manifests = self.forms.iter_mut().flat_map(|(_, manifests)| manifests);
+        for manifest in manifests.filter(|manifest| manifest.share.is_whole()) {
             series.label(Arc::make_mut(&mut manifest.value));
         }
         self

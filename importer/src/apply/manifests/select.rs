@@ -211,6 +211,7 @@ mod tests {
             namespace: namespace.map(Into::into),
             name: "web".into(),
             value: Arc::default(),
+            share: Default::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 /*! One object on a cluster: where it lies, what a dry run says of it, and what of that people are shown. */
 
+mod call;
 mod conflict;
 pub mod diff;
 mod dry_run;
@@ -10,6 +11,7 @@ mod ready;
 mod survey;
 mod takeover;
 
+pub(super) use call::call;
 pub(crate) use conflict::refusal_text;
 pub use dry_run::DryRunResult;
 pub(crate) use path::ObjectPath;

@@ -53,6 +53,13 @@ impl ObjectPath {
         Call::json_patch(path, patch)
     }
 
+    /// A merge patch of it, by us; on a dry run nothing is kept.
+    pub fn merge(&self, patch: &Value, dry_run: bool) -> Call {
+        let dry_run = if dry_run { "&dryRun=All" } else { "" };
+        let path = format!("{}?fieldManager={FIELD_MANAGER}{dry_run}", self.path);
+        Call::merge(path, patch)
+    }
+
     /// Makes it anew, where nothing has the name.
     pub fn create(&self, object: &Value) -> Call {
         let collection = self.path.rsplit_once('/').map_or("", |(parent, _)| parent);

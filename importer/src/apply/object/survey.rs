@@ -14,6 +14,7 @@ use cluster::{
 use serde_json::Value;
 
 use super::{
+    call::call,
     conflict::refusal_text,
     diff,
     dry_run::DryRunResult,
@@ -94,7 +95,11 @@ impl Survey<'_> {
         {
             return Ok(DryRunResult::Refused { reason });
         }
-        let call = place.apply(&manifest.wanted(), self.options.overwrite, true);
+        let there = (live.status != 404).then_some(&live);
+        let call = match call(manifest, &place, there, self.options.overwrite, true) {
+            Ok(call) => call,
+            Err(reason) => return Ok(DryRunResult::Refused { reason }),
+        };
         let tried = self.session.send(&call).await?;
         self.notice(manifest, &live, &tried);
         Ok(self.result(manifest, live, tried, &place))
@@ -130,8 +135,8 @@ impl Survey<'_> {
                 return DryRunResult::Create;
             }
             let resource_version = resource_version(&live.body).to_owned();
-            let is_right =
-                live.status == 200 && !takeover::is_due(&live.body) && same(live.body, tried.body);
+            let due = manifest.share.is_whole() && takeover::is_due(&live.body);
+            let is_right = live.status == 200 && !due && same(live.body, tried.body);
             return match is_right {
                 true => DryRunResult::Unchanged { resource_version },
                 false => DryRunResult::Configure { resource_version },

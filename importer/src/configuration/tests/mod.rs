@@ -81,6 +81,7 @@ fn rendered(
         &target(map)?,
         MirrorConfig::Idms,
         false,
+        &TrustPack::default(),
     )?)
 }
 
@@ -217,7 +218,13 @@ fn what_no_cluster_could_pull_from_has_no_mirror() -> Outcome {
 #[test]
 fn older_clusters_get_a_policy_and_tags_are_mirrored_only_on_request() -> Outcome {
     let (index, target) = (release()?, target(&[])?);
-    let policies = Configuration::new(&index, &target, MirrorConfig::Icsp, false)?;
+    let policies = Configuration::new(
+        &index,
+        &target,
+        MirrorConfig::Icsp,
+        false,
+        &TrustPack::default(),
+    )?;
     let policy = &policies.mirror[1];
     assert!(
         policy
@@ -241,7 +248,13 @@ fn older_clusters_get_a_policy_and_tags_are_mirrored_only_on_request() -> Outcom
             .is_some_and(|text| text.starts_with("imageContentSources:\n"))
     );
 
-    let tagged = Configuration::new(&index, &target, MirrorConfig::Idms, true)?;
+    let tagged = Configuration::new(
+        &index,
+        &target,
+        MirrorConfig::Idms,
+        true,
+        &TrustPack::default(),
+    )?;
     let by_tag = &tagged.mirror[3..];
     let sources: Vec<_> = by_tag
         .iter()
@@ -263,7 +276,13 @@ fn older_clusters_get_a_policy_and_tags_are_mirrored_only_on_request() -> Outcom
     );
     assert!(rendered(&index, &[])?.warnings.is_empty());
 
-    let nothing = Configuration::new(&index, &target, MirrorConfig::None, false)?;
+    let nothing = Configuration::new(
+        &index,
+        &target,
+        MirrorConfig::None,
+        false,
+        &TrustPack::default(),
+    )?;
     assert_eq!(
         (
             nothing.mirror.len(),
@@ -272,7 +291,13 @@ fn older_clusters_get_a_policy_and_tags_are_mirrored_only_on_request() -> Outcom
         ),
         (0, None, false)
     );
-    let refused = Configuration::new(&index, &target, MirrorConfig::Icsp, true);
+    let refused = Configuration::new(
+        &index,
+        &target,
+        MirrorConfig::Icsp,
+        true,
+        &TrustPack::default(),
+    );
     assert!(refused.is_err_and(|error| error.to_string().contains("--mirror-config idms")));
     Ok(())
 }
@@ -281,7 +306,14 @@ fn older_clusters_get_a_policy_and_tags_are_mirrored_only_on_request() -> Outcom
 fn an_update_service_comes_with_its_graph_and_asks_where_releases_are_alone() -> Outcome {
     let (mut index, mut target) = (release()?, target(&[("openshift/graph-data", "graph")])?);
     assert_eq!(
-        Configuration::new(&index, &target, MirrorConfig::None, false)?.update_service,
+        Configuration::new(
+            &index,
+            &target,
+            MirrorConfig::None,
+            false,
+            &TrustPack::default()
+        )?
+        .update_service,
         None
     );
     let digest = Digest::of(b"graph");
@@ -290,7 +322,14 @@ fn an_update_service_comes_with_its_graph_and_asks_where_releases_are_alone() ->
         digest,
     });
     let spec = |target: &Target| -> Result<Value, Error> {
-        let made = Configuration::new(&index, target, MirrorConfig::None, false)?.update_service;
+        let made = Configuration::new(
+            &index,
+            target,
+            MirrorConfig::None,
+            false,
+            &TrustPack::default(),
+        )?
+        .update_service;
         Ok(made.map(|made| made.object).unwrap_or_default())
     };
     let expected = json!({

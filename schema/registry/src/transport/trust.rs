@@ -160,6 +160,20 @@ fn directories(host: &str, options: &Options) -> Result<Vec<PathBuf>, Error> {
         .collect())
 }
 
+/// A file of PEM certificates, to be handed to others: with one certificate at least, and no private key.
+pub fn ca_text(file: &Path) -> Result<String, Error> {
+    certificates(file)?;
+    let read = fs::read_to_string(file);
+    let pem = read.map_err(|error| unreadable("CA file", file, &error))?;
+    match pem.contains("PRIVATE KEY-----") {
+        true => Err(Error::Config(format!(
+            "CA file {}: holds a private key, which must not leave its owner; expected certificates alone",
+            file.display()
+        ))),
+        false => Ok(pem),
+    }
+}
+
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let pem = fs::read(file).map_err(|error| unreadable("CA file", file, &error))?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();

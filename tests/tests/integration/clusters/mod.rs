@@ -16,6 +16,7 @@ mod release;
 mod reports;
 mod resume;
 mod rollback;
+mod trust;
 mod upgrade;
 
 use std::{
