@@ -8,11 +8,11 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
-    FakeCluster, apply,
+    FakeCluster, apply, namespaces,
     resources::{self, AUTHORIZATION, REVIEWS, ResourceType},
     response::ApiResponse,
     route::{ApiRequest, Route},
-    store::{ObjectKey, State, completed},
+    store::{Full, ObjectKey, State, completed},
 };
 
 /// Does what is asked.
@@ -42,10 +42,13 @@ pub(super) fn answer(cluster: &FakeCluster, request: &ApiRequest) -> ApiResponse
         ("PATCH", Some(key)) => patch(cluster, state, &route, key, request),
         ("DELETE", Some(key)) => match state.objects.get(&key).cloned() {
             None => ApiResponse::not_found(&route),
+            Some(object) if request.is_dry_run() => ApiResponse::ok(object),
+            Some(object) if key.is_namespace() => stored(
+                StatusCode::OK,
+                state.put(key, namespaces::terminating(object), 0),
+            ),
             Some(object) => {
-                if !request.is_dry_run() {
-                    state.objects.remove(&key);
-                }
+                state.objects.remove(&key);
                 ApiResponse::ok(object)
             }
         },
@@ -257,17 +260,14 @@ fn store(
     let live = state.objects.get(&key).unwrap_or(&Value::Null);
     if route.resource.namespaced {
         object["metadata"]["namespace"] = key.namespace.as_str().into();
-        let namespace = ObjectKey {
-            group: String::new(),
-            plural: "namespaces".to_owned(),
-            namespace: String::new(),
-            name: key.namespace.clone(),
-        };
-        if live.is_null() && !state.objects.contains_key(&namespace) {
-            let message = format!("namespaces {:?} not found", key.namespace);
-            let details = json!({"name": key.namespace, "kind": "namespaces"});
-            return ApiResponse::refusal(StatusCode::NOT_FOUND, "NotFound", &message, details);
+        if live.is_null()
+            && let Some(refusal) = namespaces::refusal(state, route, &key)
+        {
+            return refusal;
         }
+    }
+    if key.is_namespace() && route.subresource.is_none() {
+        namespaces::keep_status(live, &mut object);
     }
     let status = if live.is_null() {
         StatusCode::CREATED
@@ -284,11 +284,12 @@ fn store(
             ..ApiResponse::ok(object)
         };
     }
-    match state.put(
-        key,
-        object,
-        cluster.0.establish_after.load(Ordering::Relaxed),
-    ) {
+    let delay = cluster.0.establish_after.load(Ordering::Relaxed);
+    stored(status, state.put(key, object, delay))
+}
+
+fn stored(status: StatusCode, outcome: Result<Value, Full>) -> ApiResponse {
+    match outcome {
         Ok(object) => ApiResponse {
             status,
             ..ApiResponse::ok(object)

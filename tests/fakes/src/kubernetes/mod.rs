@@ -26,6 +26,7 @@ mod apply;
 mod fields;
 mod fleet;
 mod initial;
+mod namespaces;
 mod resources;
 mod response;
 mod route;
@@ -123,11 +124,11 @@ impl FakeCluster {
         self.state().resources.push(resource);
     }
 
-    /// Serves resources of this plural no longer.
+    /// Serves resources of this plural no longer; their objects are gone.
     pub fn withdraw(&self, plural: &str) {
-        self.state()
-            .resources
-            .retain(|resource| resource.plural != plural);
+        let state = &mut *self.state();
+        state.resources.retain(|resource| resource.plural != plural);
+        state.objects.retain(|key, _| key.plural != plural);
     }
 
     /// A new CustomResourceDefinition is established after so many requests, and served after as many more.

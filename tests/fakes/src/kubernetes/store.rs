@@ -14,6 +14,8 @@ use super::{
 /// The most objects of a cluster; with the bound on bodies it bounds the memory.
 const MOST: usize = 2_000;
 
+const NAMESPACES: &str = "namespaces";
+
 /// Which object of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ObjectKey {
@@ -46,6 +48,23 @@ struct Pending {
 #[derive(Debug)]
 pub(super) struct Full;
 
+impl ObjectKey {
+    /// That of a namespace.
+    pub fn namespace(name: &str) -> Self {
+        Self {
+            group: String::new(),
+            plural: NAMESPACES.to_owned(),
+            namespace: String::new(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Whether it is that of a namespace.
+    pub fn is_namespace(&self) -> bool {
+        self.group.is_empty() && self.plural == NAMESPACES
+    }
+}
+
 impl State {
     /// That of a cluster without any object.
     pub fn new() -> Self {
@@ -61,7 +80,7 @@ impl State {
     pub fn forget_openshift(&mut self) {
         self.resources.retain(|resource| !resource.custom);
         self.objects
-            .retain(|key, _| key.plural == "namespaces" && !key.name.starts_with("openshift-"));
+            .retain(|key, _| key.is_namespace() && !key.name.starts_with("openshift-"));
     }
 
     /// Stores an object in its next version, as the server completes it.
@@ -74,9 +93,8 @@ impl State {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
         let fresh = before.is_null();
-        if key.plural == "namespaces" && key.group.is_empty() {
-            let phase = before["status"]["phase"].as_str().unwrap_or("Active");
-            object["status"]["phase"] = phase.into();
+        if key.is_namespace() && object["status"]["phase"].is_null() {
+            object["status"]["phase"] = "Active".into();
         }
         let defines = key.plural == DEFINITIONS;
         if defines && fresh {
@@ -87,7 +105,7 @@ impl State {
             self.pending.push(Pending {
                 key,
                 established: crd_delay,
-                served: crd_delay * 2,
+                served: crd_delay.saturating_mul(2),
             });
         }
         Ok(object)
