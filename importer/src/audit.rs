@@ -106,7 +106,14 @@ mod tests {
             assert!(message.ends_with("build the bundle again"), "{message}");
         }
         let renamed = head.replace("harmless", "other");
-        assert!(check(&index, &path, renamed.as_bytes()).is_err());
+        let refused = check(&index, &path, renamed.as_bytes());
+        let Err(bundle::Error::Invalid(reason)) = refused else {
+            return Err(format!("{refused:?}").into());
+        };
+        assert_eq!(
+            reason,
+            "config/a.yaml holds ConfigMap other where the index lists ConfigMap harmless"
+        );
         Ok(())
     }
 }

@@ -152,7 +152,13 @@ fn force_is_sent_only_when_asked_for_and_never_quietly() -> Tested {
     );
     // It passes over the cluster's guards, not over ours.
     let busy = set(idle(), "Progressing", "True", "", "Working");
-    assert!(sent(&busy, &request).is_err());
+    assert_eq!(
+        sent(&busy, &request),
+        Err(
+            "it is being upgraded already: Working; mend that first, or give --allow-upgrade-with-warnings"
+                .to_owned()
+        )
+    );
     Ok(())
 }
 
