@@ -2,75 +2,69 @@
 
 use std::time::Duration;
 
-use cluster::testing::cluster;
+use cluster::{ClusterError, testing::cluster};
+use fakes::{FakeCluster, Fault, faults};
+use serde_json::json;
 
-use super::stand_in::{ALL, Fault, StandIn, TWO, Tested, actions, manifests, options};
+use super::fixture::{
+    ALL, ALL_NAMES, FIRST, TWO, TWO_NAMES, Tested, actions, each, manifests, options, preflight,
+    reason_of, run, written,
+};
 use crate::{
     apply::{ApplyOptions, converge, outcome::Action},
     rollout::State,
 };
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn passing_faults_are_outlived() -> Tested {
     for fault in [
-        Fault::Status(429),
-        Fault::Status(500),
-        Fault::Status(503),
-        Fault::CutAfter,
+        faults::Action::status(429),
+        faults::Action::status(500),
+        faults::Action::status(503),
+        faults::Action::BreakAfter,
     ] {
-        let server = StandIn::new();
-        for record in [
-            "GET",
-            "POST",
-            "dryRun",
-            "PATCH /api/v1/namespaces/default/configmaps/a?",
+        let server = FakeCluster::kubernetes();
+        for hit in [
+            Fault::get(""),
+            Fault::on("POST", ""),
+            Fault::any("dryRun"),
+            Fault::on("PATCH", FIRST).writes(),
         ] {
-            server.fail(record, fault);
+            server.fault(hit.times(1).does(fault.clone()));
         }
-        let outcome = server.run(&manifests(TWO)?, &options()).await?;
+        let outcome = run(&server, &manifests(TWO)?, &options()).await?;
         assert_eq!(outcome.state, State::Done, "{fault:?}: {outcome:?}");
-        assert!(server.state().faults.is_empty());
-        assert!(
-            outcome
-                .detail
-                .objects
-                .iter()
-                .all(|object| object.action == Action::Created),
-            "{fault:?}: {outcome:?}"
+        assert_eq!(server.faults_left(), 0, "{fault:?}");
+        assert_eq!(
+            actions(&outcome),
+            each(&TWO_NAMES, Action::Created),
+            "{fault:?}"
         );
     }
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_write_whose_answer_was_lost_is_still_said_to_have_created() -> Tested {
-    let server = StandIn::new();
+    let server = FakeCluster::kubernetes();
     let manifests = manifests(TWO)?;
-    let preflight = server.preflight(&manifests, &options()).await?;
-    server.fail("PATCH", Fault::CutAfter);
-    let outcome = converge::apply(&cluster(), &preflight, &options(), &|_| {}, &|_| {}).await;
-    assert_eq!(server.writes().len(), 3);
-    assert!(
-        outcome
-            .detail
-            .objects
-            .iter()
-            .all(|object| object.action == Action::Created),
-        "{outcome:?}"
+    let preflight = preflight(&server, &manifests, &options()).await?;
+    server.fault(
+        Fault::on("PATCH", "")
+            .times(1)
+            .does(faults::Action::BreakAfter),
     );
+    let outcome = converge::apply(&cluster(), &preflight, &options(), &|_| {}, &|_| {}).await;
+    assert_eq!(written(&server).len(), 3);
+    assert_eq!(actions(&outcome), each(&TWO_NAMES, Action::Created));
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_lasting_fault_fails_its_object_alone() -> Tested {
-    let server = StandIn::new();
-    for _ in 0..10 {
-        server.fail(
-            "GET /api/v1/namespaces/default/configmaps/a",
-            Fault::Status(503),
-        );
-    }
-    let outcome = server.run(&manifests(TWO)?, &options()).await?;
+    let server = FakeCluster::kubernetes();
+    server.fault(Fault::get(FIRST).does(faults::Action::status(503)));
+    let outcome = run(&server, &manifests(TWO)?, &options()).await?;
     assert_eq!(outcome.state, State::Failed);
     assert_eq!(
         actions(&outcome),
@@ -81,26 +75,28 @@ async fn a_lasting_fault_fails_its_object_alone() -> Tested {
     );
     assert_eq!(
         outcome.reason.as_deref(),
-        Some("1 of 2 objects not applied; first ConfigMap a: the server answered 503")
+        Some(
+            "1 of 2 objects not applied; first ConfigMap a: the server answered 503: the server is currently unable to handle the request"
+        )
     );
-    assert!(
-        server.state().faults.is_empty(),
+    assert_eq!(
+        server.lines(&format!("GET {FIRST}")).len(),
+        10,
         "five attempts at the preflight, five at its turn"
     );
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_hangs_costs_its_own_time() -> Tested {
-    let server = StandIn::new();
-    for _ in 0..2 {
-        server.fail("configmaps/a", Fault::Hang);
-    }
+    let server = FakeCluster::kubernetes();
+    let hangs = Fault::any(FIRST).times(2).does(faults::Action::hang());
+    server.fault(hangs);
     let hasty = ApplyOptions {
         request_timeout: Duration::from_millis(200),
         ..options()
     };
-    let outcome = server.run(&manifests(TWO)?, &hasty).await?;
+    let outcome = run(&server, &manifests(TWO)?, &hasty).await?;
     assert_eq!(
         actions(&outcome),
         [
@@ -111,15 +107,15 @@ async fn what_hangs_costs_its_own_time() -> Tested {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_kind_that_is_never_established_is_waited_for_no_longer_than_the_cluster_has() -> Tested {
-    let server = StandIn::new();
-    server.state().reads_until_established = u32::MAX;
+    let server = FakeCluster::kubernetes();
+    server.establish_after(u32::MAX);
     let hasty = ApplyOptions {
         cluster_timeout: Duration::from_millis(400),
         ..options()
     };
-    let outcome = server.run(&manifests(ALL)?, &hasty).await?;
+    let outcome = run(&server, &manifests(ALL)?, &hasty).await?;
     let of = |kind: &str| {
         outcome
             .detail
@@ -135,58 +131,58 @@ async fn a_kind_that_is_never_established_is_waited_for_no_longer_than_the_clust
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_aggregated_api_that_is_down_does_not_matter_to_others() -> Tested {
-    let server = StandIn::new();
-    for _ in 0..5 {
-        server.fail("GET /apis/metrics.k8s.io/v1", Fault::Status(503));
-    }
+    let server = FakeCluster::kubernetes();
+    let down = Fault::get("/apis/metrics.k8s.io/v1").times(5);
+    server.fault(down.does(faults::Action::status(503)));
     let with_metrics =
         format!("{TWO}---\n{{apiVersion: metrics.k8s.io/v1, kind: Odd, metadata: {{name: c}}}}\n");
-    let outcome = server.run(&manifests(&with_metrics)?, &options()).await?;
-    let right: Vec<_> = outcome
-        .detail
-        .objects
-        .iter()
-        .map(|object| object.is_right())
-        .collect();
-    assert_eq!(right, [true, true, false]);
+    let outcome = run(&server, &manifests(&with_metrics)?, &options()).await?;
+    let mut wanted = each(&TWO_NAMES, Action::Created);
+    wanted.push(("Odd c".to_owned(), Action::Failed));
+    assert_eq!(actions(&outcome), wanted);
+    assert_eq!(server.faults_left(), 0);
+    let reason = reason_of(&outcome, "c").unwrap_or_default();
+    assert!(reason.contains("Odd (metrics.k8s.io/v1)"), "{reason}");
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn refused_credentials_that_cannot_be_renewed_end_it_at_once() -> Tested {
-    let server = StandIn::new();
-    server.fail("GET", Fault::Status(401));
-    let refused = server.preflight(&manifests(TWO)?, &options()).await;
-    let message = refused
-        .err()
-        .map(|error| error.to_string())
-        .unwrap_or_default();
+    let server = FakeCluster::kubernetes();
+    server.fault(Fault::get("").times(1).does(faults::Action::Unauthorized));
+    let refused = preflight(&server, &manifests(TWO)?, &options()).await;
+    let message = refused.err().as_ref().map(ClusterError::to_string);
+    let message = message.unwrap_or_default();
     assert!(
         message.contains("does not accept the credentials of context \"east\""),
         "{message}"
     );
-    assert_eq!(server.asked("").len(), 1);
+    assert_eq!(server.requests().len(), 1);
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_namespace_that_is_being_deleted_is_not_waited_for() -> Tested {
-    let server = StandIn::new();
-    let going = serde_json::json!({"status": {"phase": "Terminating"}, "data": {}});
-    let path = "/api/v1/namespaces/shop";
-    server.state().objects.insert(path.to_owned(), going);
-    server.state().terminating = true;
-    let outcome = server.run(&manifests(ALL)?, &options()).await?;
-    let reason = outcome
-        .detail
-        .objects
-        .first()
-        .and_then(|object| object.reason.as_deref());
+    let server = FakeCluster::kubernetes();
+    let going =
+        json!({"apiVersion": "v1", "kind": "Namespace", "status": {"phase": "Terminating"}});
+    server.put("/api/v1/namespaces/shop", going)?;
+    let outcome = run(&server, &manifests(ALL)?, &options()).await?;
     assert_eq!(
-        reason,
+        reason_of(&outcome, "shop"),
         Some("configured, but it is being deleted; run again when it is gone")
     );
+    let reason = reason_of(&outcome, "plain").unwrap_or_default();
+    assert!(
+        reason.contains("namespace shop because it is being terminated"),
+        "{reason}"
+    );
+    let names: Vec<_> = actions(&outcome)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(names, ALL_NAMES);
     Ok(())
 }

@@ -1,92 +1,89 @@
 /*! One cluster from preflight to outcome: order, repetition, conflicts, rights, and what is said of what cannot be. */
 
 mod faults;
+mod fixture;
 mod healthy;
 mod skew;
-mod stand_in;
 
-use cluster::{ClusterId, testing::cluster};
-use serde_json::json;
+use cluster::{ClusterError, ClusterId, testing::cluster};
+use fakes::{FakeCluster, Fault};
+use serde_json::{Value, json};
 
 use super::{ApplyOptions, converge, object::DryRunResult, outcome::Action, preflight::Preflight};
 use crate::rollout::State;
-use stand_in::{ALL, StandIn, TWO, Tested, actions, manifests, options};
+use fixture::{
+    ALL, ALL_NAMES, FIRST, TWO, Tested, actions, each, manifests, options, preflight, preflight_of,
+    reason_of, run, written,
+};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_others_rest_on_comes_first_and_a_second_run_writes_nothing() -> Tested {
-    let server = StandIn::new();
-    server.state().reads_until_established = 2;
+    let server = FakeCluster::kubernetes();
+    server.establish_after(2);
     let manifests = manifests(ALL)?;
-    let first = server.run(&manifests, &options()).await?;
+    let first = run(&server, &manifests, &options()).await?;
     assert_eq!(first.state, State::Done, "{first:?}");
-    assert!(
-        first
-            .detail
-            .objects
-            .iter()
-            .all(|object| object.action == Action::Created)
+    assert_eq!(actions(&first), each(&ALL_NAMES, Action::Created));
+    let writes = written(&server);
+    let (foundations, others) = writes.split_at(2);
+    let mut foundations = foundations.to_vec();
+    foundations.sort();
+    assert_eq!(
+        foundations,
+        [
+            "/api/v1/namespaces/shop",
+            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/imagedigestmirrorsets.config.openshift.io",
+        ]
     );
-    let writes = server.writes();
-    let place = |name: &str| writes.iter().position(|write| write.contains(name));
-    assert_eq!(writes.len(), 5);
-    assert!(place("namespaces/shop?") < place("configmaps/signature"));
-    assert!(place("configmaps/signature") < place("configmaps/plain"));
-    assert!(place("configmaps/plain") < place("imagedigestmirrorsets/mirrors"));
-    let second = server.run(&manifests, &options()).await?;
+    assert_eq!(
+        others,
+        [
+            "/api/v1/namespaces/shop/configmaps/signature",
+            "/api/v1/namespaces/shop/configmaps/plain",
+            "/apis/config.openshift.io/v1/imagedigestmirrorsets/mirrors",
+        ]
+    );
+    let second = run(&server, &manifests, &options()).await?;
     assert_eq!(second.state, State::Done);
-    assert!(
-        second
-            .detail
-            .objects
-            .iter()
-            .all(|object| object.action == Action::Unchanged)
-    );
-    assert_eq!(server.writes(), writes);
+    assert_eq!(actions(&second), each(&ALL_NAMES, Action::Unchanged));
+    assert_eq!(written(&server), writes);
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_preflight_and_a_dry_run_change_nothing() -> Tested {
-    let server = StandIn::new();
+    let server = FakeCluster::kubernetes();
     let manifests = manifests(ALL)?;
     let dry = ApplyOptions {
         dry_run: true,
         ..options()
     };
-    let outcome = server.run(&manifests, &dry).await?;
-    assert_eq!(server.writes(), Vec::<String>::new());
+    let outcome = run(&server, &manifests, &dry).await?;
+    assert_eq!(written(&server), [""; 0]);
     assert_eq!(outcome.state, State::Done);
-    let of = |name: &str| {
-        outcome
-            .detail
-            .objects
-            .iter()
-            .find(|object| object.name == name)
-    };
-    assert_eq!(
-        of("shop").map(|object| object.action),
-        Some(Action::Created)
+    assert!(
+        actions(&outcome).contains(&("Namespace shop".to_owned(), Action::Created)),
+        "{outcome:?}"
     );
-    let waiting = of("mirrors").and_then(|object| object.reason.as_deref());
     assert_eq!(
-        waiting,
+        reason_of(&outcome, "mirrors"),
         Some("waits for imagedigestmirrorsets.config.openshift.io of the same bundle")
     );
     Ok(())
 }
 
-#[tokio::test]
+/// The first of [`TWO`] as somebody else wants it.
+fn theirs() -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"x": "0"}})
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_conflict_leaves_the_object_alone_unless_it_is_to_be_overwritten() -> Tested {
-    let server = StandIn::new();
-    let theirs =
-        json!({"data": {"x": "0"}, "metadata": {"managedFields": [{"manager": "argocd"}]}});
-    let path = "/api/v1/namespaces/default/configmaps/a";
-    server
-        .state()
-        .objects
-        .insert(path.to_owned(), theirs.clone());
+    let server = FakeCluster::kubernetes();
+    server.put_as("argocd", FIRST, theirs())?;
+    let before = server.get(FIRST);
     let manifests = manifests(TWO)?;
-    let outcome = server.run(&manifests, &options()).await?;
+    let outcome = run(&server, &manifests, &options()).await?;
     assert_eq!(
         actions(&outcome),
         [
@@ -96,18 +93,15 @@ async fn a_conflict_leaves_the_object_alone_unless_it_is_to_be_overwritten() -> 
     );
     assert_eq!(
         outcome.detail.objects[0].reason.as_deref(),
-        Some("argocd holds .data")
+        Some("argocd holds .data.x")
     );
-    assert_eq!(server.state().objects.get(path), Some(&theirs));
-    let outcome = server
-        .run(
-            &manifests,
-            &ApplyOptions {
-                overwrite: true,
-                ..options()
-            },
-        )
-        .await?;
+    assert!(before.is_some());
+    assert_eq!(server.get(FIRST), before);
+    let overwriting = ApplyOptions {
+        overwrite: true,
+        ..options()
+    };
+    let outcome = run(&server, &manifests, &overwriting).await?;
     assert_eq!(
         actions(&outcome),
         [
@@ -118,44 +112,34 @@ async fn a_conflict_leaves_the_object_alone_unless_it_is_to_be_overwritten() -> 
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_conflict_that_comes_up_after_the_preflight_is_one() -> Tested {
-    let server = StandIn::new();
+    let server = FakeCluster::kubernetes();
     let manifests = manifests(TWO)?;
-    let preflight = server.preflight(&manifests, &options()).await?;
-    let theirs =
-        json!({"data": {"x": "0"}, "metadata": {"managedFields": [{"manager": "argocd"}]}});
-    server
-        .state()
-        .objects
-        .insert("/api/v1/namespaces/default/configmaps/a".to_owned(), theirs);
+    let preflight = preflight(&server, &manifests, &options()).await?;
+    server.put_as("argocd", FIRST, theirs())?;
     let outcome = converge::apply(&cluster(), &preflight, &options(), &|_| {}, &|_| {}).await;
     assert_eq!(outcome.detail.objects[0].action, Action::Conflict);
     assert_eq!(outcome.detail.objects[1].action, Action::Created);
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_forbidden_fails_alone_and_is_not_tried() -> Tested {
-    let server = StandIn::new();
-    server
-        .state()
-        .forbidden
-        .insert("create configmaps".to_owned());
-    let outcome = server.run(&manifests(ALL)?, &options()).await?;
-    let plain = outcome
-        .detail
-        .objects
-        .iter()
-        .find(|object| object.name == "plain");
-    let reason = plain.and_then(|object| object.reason.as_deref());
+    let server = FakeCluster::kubernetes();
+    server.fault(
+        Fault::of(fakes::Action::Forbid)
+            .method("POST")
+            .resource("configmaps"),
+    );
+    let outcome = run(&server, &manifests(ALL)?, &options()).await?;
     assert_eq!(
-        reason,
+        reason_of(&outcome, "plain"),
         Some("forbidden: this user may not create configmaps in namespace shop")
     );
     assert_eq!(
-        server.asked("PATCH /api/v1/namespaces/shop/configmaps"),
-        Vec::<String>::new()
+        server.lines("PATCH /api/v1/namespaces/shop/configmaps"),
+        [""; 0]
     );
     assert_eq!(
         outcome
@@ -169,9 +153,10 @@ async fn what_is_forbidden_fails_alone_and_is_not_tried() -> Tested {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_nothing_brings_is_named() -> Tested {
-    let server = StandIn::new();
+    let server = FakeCluster::kubernetes();
+    server.withdraw("secrets");
     let lost = "
 {apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: nowhere}}
 ---
@@ -179,7 +164,7 @@ async fn what_nothing_brings_is_named() -> Tested {
 ---
 {apiVersion: v1, kind: Secret, metadata: {name: c}}
 ";
-    let found = server.preflight(&manifests(lost)?, &options()).await?;
+    let found = preflight(&server, &manifests(lost)?, &options()).await?;
     let reasons: Vec<_> = found
         .objects
         .iter()
@@ -199,23 +184,21 @@ async fn what_nothing_brings_is_named() -> Tested {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn another_cluster_than_the_one_that_was_meant_is_refused() -> Tested {
-    let server = StandIn::new();
+    let server = FakeCluster::new();
     let path = "/apis/config.openshift.io/v1/clusterversions/version";
-    let version = json!({"spec": {"clusterID": "one"}, "status": {"desired": {"version": "4.17.0"}, "history": [
+    let version = json!({"apiVersion": "config.openshift.io/v1", "kind": "ClusterVersion", "spec": {"clusterID": "one"}, "status": {"desired": {"version": "4.17.0"}, "history": [
         {"state": "Partial", "version": "4.17.0"}, {"state": "Completed", "version": "4.16.3"}]}});
-    server.state().objects.insert(path.to_owned(), version);
+    server.put(path, version)?;
     let mut cluster = cluster();
     cluster.cluster_id = ClusterId::new("one");
-    let found = server.preflight_of(&cluster, &[], &options()).await?;
+    let found = preflight_of(&server, &cluster, &[], &options()).await?;
     assert_eq!(found.site.version.as_deref(), Some("4.16.3"));
     cluster.cluster_id = ClusterId::new("two");
-    let refused = server.preflight_of(&cluster, &[], &options()).await;
-    let message = refused
-        .err()
-        .map(|error| error.to_string())
-        .unwrap_or_default();
+    let refused = preflight_of(&server, &cluster, &[], &options()).await;
+    let message = refused.err().as_ref().map(ClusterError::to_string);
+    let message = message.unwrap_or_default();
     assert!(
         message.contains("expected clusterID two, found one"),
         "{message}"
@@ -231,22 +214,9 @@ fn drains<'p>(preflight: &'p Preflight<'_>) -> Vec<&'p str> {
         .collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn only_changes_of_mirrors_that_drain_nodes_are_warned_of() -> Tested {
-    let server = StandIn::new();
-    server.state().kinds.insert(
-        "/apis/config.openshift.io/v1".to_owned(),
-        vec![
-            (
-                "ImageDigestMirrorSet".to_owned(),
-                "+imagedigestmirrorsets".to_owned(),
-            ),
-            (
-                "ImageTagMirrorSet".to_owned(),
-                "+imagetagmirrorsets".to_owned(),
-            ),
-        ],
-    );
+    let server = FakeCluster::new();
     let sets = |source: &str| {
         manifests(&format!("
 {{apiVersion: config.openshift.io/v1, kind: ImageDigestMirrorSet, metadata: {{name: d}}, spec: {{source: {source}}}}}
@@ -254,13 +224,13 @@ async fn only_changes_of_mirrors_that_drain_nodes_are_warned_of() -> Tested {
 {{apiVersion: config.openshift.io/v1, kind: ImageTagMirrorSet, metadata: {{name: t}}}}
 "))
     };
-    let first = server.preflight(&sets("a")?, &options()).await?;
+    let first = preflight(&server, &sets("a")?, &options()).await?;
     assert_eq!(
         drains(&first),
         ["a change of ImageTagMirrorSet t may drain and restart nodes, one after the other"]
     );
-    server.run(&sets("a")?, &options()).await?;
-    let second = server.preflight(&sets("b")?, &options()).await?;
+    run(&server, &sets("a")?, &options()).await?;
+    let second = preflight(&server, &sets("b")?, &options()).await?;
     assert_eq!(
         drains(&second),
         ["a change of ImageDigestMirrorSet d may drain and restart nodes, one after the other"]

@@ -1,22 +1,20 @@
 /*! Upgrades from the first look to the last, in virtual time. */
 
-use std::{
-    sync::{Mutex, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Mutex, time::Duration};
 
 use cli::Exit;
 use cluster::testing;
-use serde_json::json;
+use fakes::{Action, Fault};
+use serde_json::{Value, json};
 
 use super::{
-    Answer, Cluster, Tested, WANTED, arrived, asked, before, idle, image, pool, set, task,
-    underway, up, upgraded,
+    Answer, POOLS, Tested, WANTED, arrived, asked, before, idle, image, patches, pool, session,
+    set, task, underway, up, upgraded, upgrading,
 };
 use crate::{
     options::Format,
     rollout::{ClusterOutcome, State},
-    upgrade::{Limits, Stage, UpgradeReport, UpgradeState, watch::watch},
+    upgrade::{Limits, Stage, UpgradeError, UpgradeReport, UpgradeState, watch::watch},
 };
 
 /// The first line of an upgrade.
@@ -24,7 +22,7 @@ const BEFORE: &str = "at 4.14.10, channel stable-4.14; wanted: 4.14.20 (registry
 
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_is_followed_to_the_last_node_and_only_changes_are_told() -> Tested {
-    let cluster = Cluster::new(before(), |seconds| match seconds {
+    let cluster = upgrading(before(), |seconds| match seconds {
         0..30 => up(asked()),
         30..60 => up(set(
             asked(),
@@ -61,19 +59,24 @@ async fn an_upgrade_is_followed_to_the_last_node_and_only_changes_are_told() -> 
             "nodes: machine config pool worker: 1 of 3 nodes updated",
         ]
     );
-    let patches = cluster.patches.lock().map_err(|_| "poisoned")?;
-    let [(query, kind, patch)] = patches.as_slice() else {
-        return Err(format!("{patches:?}").into());
+    let sent = patches(&cluster);
+    let [sent] = sent.as_slice() else {
+        return Err(format!("{sent:?}").into());
     };
-    assert_eq!(kind, "application/merge-patch+json");
-    assert!(query.contains("fieldManager=offline-bundle"), "{query}");
+    assert_eq!(sent.content_type, "application/merge-patch+json");
+    let parameters: Vec<_> = sent.query.split('&').collect();
+    assert!(
+        parameters.contains(&"fieldManager=offline-bundle"),
+        "{parameters:?}"
+    );
+    let patch: Value = serde_json::from_slice(&sent.body)?;
     assert_eq!(patch["spec"]["desiredUpdate"]["image"], WANTED);
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cluster_that_is_there_is_neither_asked_nor_waited_for() -> Tested {
-    let cluster = Cluster::new(up(arrived()), |_| Answer::Down);
+    let cluster = upgrading(up(arrived()), |_| Answer::Down);
     let (upgrade, told) = upgraded(&cluster, &Limits::default()).await?;
     assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::AlreadyThere));
     assert_eq!(told.len(), 1);
@@ -81,26 +84,27 @@ async fn a_cluster_that_is_there_is_neither_asked_nor_waited_for() -> Tested {
         told[0].starts_with("at 4.14.20, channel stable-4.14"),
         "{told:?}"
     );
-    assert!(cluster.patches.lock().map_err(|_| "poisoned")?.is_empty());
+    assert_eq!(cluster.lines("PATCH"), [""; 0]);
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_asks_the_server_alone_and_waits_for_nothing() -> Tested {
-    let cluster = Cluster::new(before(), |_| Answer::Down);
+    let cluster = upgrading(before(), |_| Answer::Down);
     let mut task = task(&Limits::default())?;
     task.request.dry_run = true;
     let outcome = ClusterOutcome::new(&testing::cluster(), State::Done, None);
-    let upgrade = task.upgrade(&cluster.session(), &|_| {}, outcome).await;
+    let upgrade = task.upgrade(&session(&cluster), &|_| {}, outcome).await;
     assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::WouldRequest));
-    let patches = cluster.patches.lock().map_err(|_| "poisoned")?;
+    let sent = patches(&cluster);
+    let [sent] = sent.as_slice() else {
+        return Err(format!("{sent:?}").into());
+    };
     assert!(
-        patches
-            .iter()
-            .all(|(query, ..)| query.contains("dryRun=All")),
-        "{patches:?}"
+        sent.query.split('&').any(|part| part == "dryRun=All"),
+        "{}",
+        sent.query
     );
-    assert_eq!(patches.len(), 1);
     Ok(())
 }
 
@@ -109,14 +113,14 @@ async fn paused_pools_and_missing_ones_hold_nothing_up() -> Tested {
     let mut paused = pool("worker", 0);
     paused["spec"]["paused"] = json!(true);
     let pools = vec![pool("master", 3), paused];
-    let cluster = Cluster::new(before(), move |_| Answer::Up(arrived(), pools.clone()));
+    let cluster = upgrading(before(), move |_| Answer::Up(arrived(), pools.clone()));
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
     assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::Upgraded));
     assert!(
         upgrade.warnings[0].contains("worker is paused"),
         "{upgrade:?}"
     );
-    let cluster = Cluster::new(before(), |_| Answer::Up(arrived(), Vec::new()));
+    let cluster = upgrading(before(), |_| Answer::Up(arrived(), Vec::new()));
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
     assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::Upgraded));
     Ok(())
@@ -124,8 +128,8 @@ async fn paused_pools_and_missing_ones_hold_nothing_up() -> Tested {
 
 #[tokio::test(start_paused = true)]
 async fn pools_that_may_not_be_read_are_told_of() -> Tested {
-    let cluster = Cluster::new(before(), |_| up(arrived()));
-    cluster.pools_forbidden.store(true, Ordering::Relaxed);
+    let cluster = upgrading(before(), |_| up(arrived()));
+    cluster.fault(Fault::of(Action::Forbid).resource(POOLS));
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
     assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::Upgraded));
     assert!(
@@ -139,7 +143,7 @@ async fn pools_that_may_not_be_read_are_told_of() -> Tested {
 async fn a_release_that_the_cluster_took_unverified_is_told_of() -> Tested {
     let mut trusting = arrived();
     trusting["status"]["history"][0]["verified"] = json!(false);
-    let cluster = Cluster::new(before(), move |_| up(trusting.clone()));
+    let cluster = upgrading(before(), move |_| up(trusting.clone()));
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
     assert_eq!(upgrade.detail.upgrade, Some(UpgradeState::Upgraded));
     assert!(
@@ -151,8 +155,8 @@ async fn a_release_that_the_cluster_took_unverified_is_told_of() -> Tested {
 
 #[tokio::test(start_paused = true)]
 async fn the_report_says_of_each_cluster_what_came_of_it_and_why() -> Tested {
-    let fine = Cluster::new(before(), |_| up(arrived()));
-    let busy = Cluster::new(
+    let fine = upgrading(before(), |_| up(arrived()));
+    let busy = upgrading(
         up(set(idle(), "Progressing", "True", "", "Work\u{1b}[2J")),
         |_| Answer::Down,
     );
@@ -188,7 +192,7 @@ async fn the_report_says_of_each_cluster_what_came_of_it_and_why() -> Tested {
 
 #[tokio::test(start_paused = true)]
 async fn watching_starts_anywhere() -> Tested {
-    let cluster = Cluster::new(up(underway("Working")), |_| Answer::Down);
+    let cluster = upgrading(up(underway("Working")), |_| Answer::Down);
     let limits = Limits {
         timeout: Some(Duration::from_secs(60)),
         ..Limits::default()
@@ -199,8 +203,12 @@ async fn watching_starts_anywhere() -> Tested {
             seen.push(progress.stage);
         }
     };
-    let outcome = watch(&cluster.session(), &image()?, &tell, &limits).await;
-    assert!(outcome.is_err());
+    let outcome = watch(&session(&cluster), &image()?, &tell, &limits).await;
+    let Err(UpgradeError::Timeout { after, detail }) = outcome else {
+        return Err(format!("{outcome:?}").into());
+    };
+    assert_eq!(after, Duration::from_secs(60));
+    assert_eq!(detail, "Working");
     assert_eq!(seen.into_inner()?, [Stage::Operators]);
     Ok(())
 }

@@ -1,4 +1,4 @@
-/*! Clusters as they describe themselves, and an API server that goes through an upgrade in virtual time. */
+/*! Clusters as they describe themselves, and a fake one that goes through an upgrade in virtual time. */
 
 mod follow;
 mod guards;
@@ -6,18 +6,15 @@ mod observed;
 mod trouble;
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use cluster::{
-    Session,
-    testing::{self, Body},
+use cluster::{CLUSTER_VERSION, Session, testing};
+use fakes::{
+    FakeCluster, LoggedRequest,
+    kubernetes::{ResourceType, Scripted},
 };
-use http::{Method, Request, Response};
 use schema::Digest;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -33,6 +30,9 @@ pub const OFFERED: &str = "quay.io/openshift-release-dev/ocp-release@sha256:1111
 
 /// The release that the cluster is at.
 pub const CURRENT: &str = "quay.io/openshift-release-dev/ocp-release@sha256:2222222222222222222222222222222222222222222222222222222222222222";
+
+/// What machine config pools are called in paths.
+pub const POOLS: &str = "machineconfigpools";
 
 pub type Tested = Result<(), Box<dyn std::error::Error>>;
 
@@ -148,7 +148,7 @@ pub fn pool(name: &str, updated: u64) -> Value {
 pub enum Answer {
     /// The ClusterVersion, and the pools; without any, their API is not served.
     Up(Value, Vec<Value>),
-    /// The connection is refused.
+    /// The connection breaks.
     Down,
     /// No answer comes.
     Hangs,
@@ -156,103 +156,79 @@ pub enum Answer {
     Status(u16),
 }
 
-/// A cluster in virtual time. Until it is patched it is as it was before.
-pub struct Cluster {
+/// A cluster in virtual time. Until it is patched it is as it was before; `after` gets the seconds since the patch.
+pub fn upgrading(
     before: Answer,
-    after: Box<dyn Fn(u64) -> Answer + Send + Sync>,
-    patched: Mutex<Option<Instant>>,
-    /// Whether machine config pools may not be read.
-    pub pools_forbidden: AtomicBool,
-    /// Requests that are refused with 503 before any is answered.
-    pub flaky: AtomicUsize,
-    /// Every patch: its query, its content type, and itself.
-    pub patches: Mutex<Vec<(String, String, Value)>>,
-}
-
-impl Cluster {
-    /// `after` gets the seconds since the patch.
-    pub fn new(before: Answer, after: impl Fn(u64) -> Answer + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self {
-            before,
-            after: Box::new(after),
-            patched: Mutex::default(),
-            pools_forbidden: AtomicBool::default(),
-            flaky: AtomicUsize::default(),
-            patches: Mutex::default(),
-        })
-    }
-
-    pub fn session(self: &Arc<Self>) -> Session {
-        let cluster = Arc::clone(self);
-        let service = tower::service_fn(move |request| Arc::clone(&cluster).answer(request));
-        let connection = testing::connection(service, "https://stand.in:6443");
-        testing::session(&connection, Duration::from_secs(30)).patient()
-    }
-
-    async fn answer(self: Arc<Self>, request: Request<Body>) -> std::io::Result<Response<Body>> {
-        let locked = |_| std::io::Error::other("poisoned");
-        let fewer = |left: usize| left.checked_sub(1);
-        if (self
-            .flaky
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer))
-        .is_ok()
-        {
-            return reply(503, &status(503));
-        }
-        let (parts, body) = request.into_parts();
-        let since = *self.patched.lock().map_err(|_| locked(()))?;
-        let answer = match since {
-            None => self.before.clone(),
-            Some(since) => (self.after)(since.elapsed().as_secs()),
+    after: impl Fn(u64) -> Answer + Send + Sync + 'static,
+) -> FakeCluster {
+    let fake = FakeCluster::new();
+    let patched = Mutex::new(None::<Instant>);
+    fake.script(move |fake, request| {
+        let mut patched = patched.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = match *patched {
+            None => before.clone(),
+            Some(since) => after(since.elapsed().as_secs()),
         };
-        let (version, pools) = match answer {
-            Answer::Up(version, pools) => (version, pools),
-            Answer::Down => return Err(std::io::ErrorKind::ConnectionRefused.into()),
-            Answer::Hangs => std::future::pending().await,
-            Answer::Status(code) => return reply(code, &status(code)),
-        };
-        match (&parts.method, parts.uri.path()) {
-            (&Method::GET, "/apis/config.openshift.io/v1/clusterversions/version") => {
-                reply(200, &version)
-            }
-            (&Method::PATCH, "/apis/config.openshift.io/v1/clusterversions/version") => {
-                let bytes = body.collect_bytes().await.map_err(std::io::Error::other)?;
-                let query = parts.uri.query().unwrap_or("").to_owned();
-                let kind = parts.headers.get("content-type");
-                let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or("");
-                let patch = serde_json::from_slice(&bytes)?;
-                if !query.contains("dryRun") {
-                    *self.patched.lock().map_err(|_| locked(()))? = Some(Instant::now());
+        match answer {
+            Answer::Up(version, pools) => {
+                if request.method == "PATCH" && !request.is_dry_run() {
+                    *patched = Some(Instant::now());
                 }
-                let mut patches = self.patches.lock().map_err(|_| locked(()))?;
-                patches.push((query, kind.to_owned(), patch));
-                reply(200, &version)
+                let placed = place(fake, version, pools).err();
+                placed.map(|error| Scripted::Reply(500, status(500, &error.to_string())))
             }
-            (&Method::GET, "/apis/machineconfiguration.openshift.io/v1/machineconfigpools")
-                if self.pools_forbidden.load(Ordering::Relaxed) =>
-            {
-                reply(403, &status(403))
+            Answer::Down => Some(Scripted::Break),
+            Answer::Hangs => Some(Scripted::Hang),
+            Answer::Status(code) => {
+                Some(Scripted::Reply(code, status(code, "the scripted reason")))
             }
-            (&Method::GET, "/apis/machineconfiguration.openshift.io/v1/machineconfigpools")
-                if !pools.is_empty() =>
-            {
-                let list =
-                    json!({ "apiVersion": "v1", "kind": "List", "metadata": {}, "items": pools });
-                reply(200, &list)
-            }
-            _ => reply(404, &status(404)),
         }
+    });
+    fake
+}
+
+/// Puts the cluster into a state.
+fn place(
+    fake: &FakeCluster,
+    version: Value,
+    pools: Vec<Value>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    fake.put(CLUSTER_VERSION, version)?;
+    fake.withdraw(POOLS);
+    if !pools.is_empty() {
+        fake.serve(ResourceType {
+            group: "machineconfiguration.openshift.io".to_owned(),
+            version: "v1".to_owned(),
+            plural: POOLS.to_owned(),
+            kind: "MachineConfigPool".to_owned(),
+            namespaced: false,
+            custom: true,
+        });
     }
+    for pool in pools {
+        let name = pool["metadata"]["name"].as_str().unwrap_or_default();
+        let path = format!("/apis/machineconfiguration.openshift.io/v1/{POOLS}/{name}");
+        fake.put(&path, pool)?;
+    }
+    Ok(())
 }
 
-fn status(code: u16) -> Value {
-    json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "the scripted reason", "reason": "", "code": code })
+fn status(code: u16, message: &str) -> Value {
+    json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": "", "code": code })
 }
 
-fn reply(code: u16, body: &Value) -> std::io::Result<Response<Body>> {
-    let response = Response::builder().status(code);
-    let body = Body::from(body.to_string().into_bytes());
-    response.body(body).map_err(std::io::Error::other)
+/// How the tool speaks to it.
+pub fn session(fake: &FakeCluster) -> Session {
+    let connection = testing::connection(fake.clone(), "https://east:6443");
+    testing::session(&connection, Duration::from_secs(30)).patient()
+}
+
+/// Every patch that was sent to it, dry runs too.
+pub fn patches(fake: &FakeCluster) -> Vec<LoggedRequest> {
+    let requests = fake.requests().into_iter();
+    requests
+        .filter(|request| request.method == "PATCH")
+        .collect()
 }
 
 /// An upgrade to [`WANTED`] that is watched to its end.
@@ -267,7 +243,7 @@ pub fn task(limits: &Limits) -> Result<UpgradeTask, Box<dyn std::error::Error>> 
 
 /// Upgrades a cluster to the end; what became of it, and what was shown meanwhile.
 pub async fn upgraded(
-    cluster: &Arc<Cluster>,
+    fake: &FakeCluster,
     limits: &Limits,
 ) -> Result<(ClusterOutcome<UpgradeDetail>, Vec<String>), Box<dyn std::error::Error>> {
     let shown = Mutex::new(Vec::new());
@@ -278,7 +254,7 @@ pub async fn upgraded(
     };
     let task = task(limits)?;
     let outcome = ClusterOutcome::new(&testing::cluster(), State::Done, None);
-    let upgrade = task.upgrade(&cluster.session(), &show, outcome).await;
+    let upgrade = task.upgrade(&session(fake), &show, outcome).await;
     Ok((upgrade, shown.into_inner()?))
 }
 

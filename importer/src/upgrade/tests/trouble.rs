@@ -1,11 +1,12 @@
 /*! Upgrades that go wrong for a while, or for good, in virtual time. */
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
+use fakes::{Action, Fault};
 use serde_json::json;
 
 use super::{
-    Answer, Cluster, Tested, arrived, asked, before, idle, pool, set, underway, up, upgraded,
+    Answer, Tested, arrived, asked, before, idle, pool, set, underway, up, upgraded, upgrading,
 };
 use crate::{
     rollout::State,
@@ -23,7 +24,7 @@ async fn a_release_that_is_not_accepted_fails_once_that_has_lasted() -> Tested {
             "The update cannot be verified: unable to verify sha256:1111 against keyrings: verifier-public-key-redhat",
         )
     };
-    let cluster = Cluster::new(before(), move |_| up(refused()));
+    let cluster = upgrading(before(), move |_| up(refused()));
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
     let reason = upgrade.reason.unwrap_or_default();
     assert_eq!(upgrade.state, State::Failed);
@@ -34,7 +35,7 @@ async fn a_release_that_is_not_accepted_fails_once_that_has_lasted() -> Tested {
         "{reason}"
     );
     // Four minutes of it, and then the signature is found: no failure.
-    let cluster = Cluster::new(before(), move |seconds| match seconds {
+    let cluster = upgrading(before(), move |seconds| match seconds {
         0..240 => up(refused()),
         _ => up(arrived()),
     });
@@ -56,7 +57,7 @@ async fn an_api_server_may_be_away_for_a_while_in_any_way() -> Tested {
         Answer::Status(401),
     ] {
         let down = away.clone();
-        let cluster = Cluster::new(before(), move |seconds| match seconds {
+        let cluster = upgrading(before(), move |seconds| match seconds {
             0..60 => up(underway("Working towards 4.14.20")),
             60..660 => down.clone(),
             _ => up(arrived()),
@@ -73,7 +74,7 @@ async fn an_api_server_may_be_away_for_a_while_in_any_way() -> Tested {
             .count();
         assert_eq!(unreachable, 1, "{told:?}");
         let down = away.clone();
-        let cluster = Cluster::new(before(), move |_| down.clone());
+        let cluster = upgrading(before(), move |_| down.clone());
         let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
         let reason = upgrade.reason.unwrap_or_default();
         assert!(
@@ -95,8 +96,8 @@ async fn a_cluster_or_a_pool_that_stays_in_trouble_fails_with_its_words() -> Tes
         "Node worker-2 is reporting: \"disk full\"",
     );
     let pools = vec![pool("master", 3), broken];
-    let degraded = Cluster::new(before(), move |_| Answer::Up(arrived(), pools.clone()));
-    let failing = Cluster::new(before(), |_| {
+    let degraded = upgrading(before(), move |_| Answer::Up(arrived(), pools.clone()));
+    let failing = upgrading(before(), |_| {
         up(set(
             underway("Unable to apply 4.14.20"),
             "Failing",
@@ -133,7 +134,7 @@ async fn what_comes_and_goes_does_not_add_up() -> Tested {
         (840, 900, Answer::Down),
     ];
     for (bad, period, trouble) in troubles {
-        let cluster = Cluster::new(before(), move |seconds| match seconds {
+        let cluster = upgrading(before(), move |seconds| match seconds {
             7200.. => up(arrived()),
             _ if seconds % period < bad => trouble.clone(),
             _ => up(asked()),
@@ -146,7 +147,7 @@ async fn what_comes_and_goes_does_not_add_up() -> Tested {
         );
     }
     // A refusal that turns into failing, as when an older cluster tries it, begins anew.
-    let cluster = Cluster::new(before(), move |seconds| match seconds {
+    let cluster = upgrading(before(), move |seconds| match seconds {
         0..280 => up(refused()),
         280..1400 => up(failing()),
         _ => up(arrived()),
@@ -162,7 +163,7 @@ async fn what_comes_and_goes_does_not_add_up() -> Tested {
 
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_that_takes_too_long_or_is_overruled_ends_the_wait() -> Tested {
-    let cluster = Cluster::new(before(), |_| {
+    let cluster = upgrading(before(), |_| {
         up(underway("Working towards 4.14.20: 3 of 860 done"))
     });
     let limits = Limits {
@@ -179,7 +180,7 @@ async fn an_upgrade_that_takes_too_long_or_is_overruled_ends_the_wait() -> Teste
     );
     let mut other = idle();
     other["spec"]["desiredUpdate"] = json!({ "version": "4.14.12", "image": "" });
-    let cluster = Cluster::new(before(), move |seconds| match seconds {
+    let cluster = upgrading(before(), move |seconds| match seconds {
         0..60 => up(asked()),
         _ => up(other.clone()),
     });
@@ -199,31 +200,27 @@ async fn what_cannot_be_asked_fails_with_a_sentence() -> Tested {
             Answer::Status(403),
             "may not read the ClusterVersion: the scripted reason",
         ),
-        (
-            Answer::Down,
-            "the connection to https://stand.in:6443 was cut",
-        ),
+        (Answer::Down, "the connection to https://east:6443 was cut"),
         (Answer::Hangs, "no answer within 30 s"),
         (
             up(set(idle(), "Progressing", "True", "", "Working")),
             "it is being upgraded already: Working",
         ),
     ] {
-        let cluster = Cluster::new(answer, |_| Answer::Down);
+        let cluster = upgrading(answer, |_| Answer::Down);
         let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
         let reason = upgrade.reason.clone().unwrap_or_default();
         assert!(reason.contains(said), "{reason}");
         assert!(!upgrade.is_done());
-        assert!(cluster.patches.lock().map_err(|_| "poisoned")?.is_empty());
+        assert_eq!(cluster.lines("PATCH"), [""; 0]);
     }
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_without_end_is_not_read_to_its_end() -> Tested {
-    let mut endless = idle();
-    endless["metadata"]["annotations"] = json!({ "a": "x".repeat(9 << 20) });
-    let cluster = Cluster::new(up(endless), |_| Answer::Down);
+    let cluster = upgrading(before(), |_| Answer::Down);
+    cluster.fault(Fault::of(Action::Endless));
     let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
     let reason = upgrade.reason.unwrap_or_default();
     assert!(
@@ -236,8 +233,8 @@ async fn an_answer_without_end_is_not_read_to_its_end() -> Tested {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_busy_for_a_moment_is_asked_again() -> Tested {
     for (refused, state) in [(4, State::Done), (5, State::Unreachable)] {
-        let cluster = Cluster::new(before(), |_| up(arrived()));
-        cluster.flaky.store(refused, Ordering::Relaxed);
+        let cluster = upgrading(before(), |_| up(arrived()));
+        cluster.fault(Fault::of(Action::status(503)).times(refused));
         let (upgrade, _) = upgraded(&cluster, &Limits::default()).await?;
         assert_eq!(upgrade.state, state, "{upgrade:?}");
     }
