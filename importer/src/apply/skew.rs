@@ -1,7 +1,8 @@
 /*!
 Versions that do not fit: what a cluster is too old, too new or too far away for. Pure, and nothing but advice.
 
-Since when OpenShift can do what is written with each number. Versions are semantic ones, pre-releases before their release,
+Since when OpenShift can do what is written with each number. A version is never too new by its number: what a newer one no longer
+takes shows in what it serves, and which release follows which in the releases and the cluster's own updates. Versions are semantic ones, pre-releases before their release,
 as `semver` orders them: it is small, has no dependencies, and is what cargo itself rests on.
 */
 
@@ -17,9 +18,6 @@ use serde_json::Value;
 
 use super::manifests::Manifest;
 use crate::options::MirrorConfig;
-
-/// The newest OpenShift whose rules are known here: major and minor.
-const NEWEST_KNOWN: (u64, u64) = (4, 22);
 
 /// ConfigMaps with signatures are read since 4.4 (cluster-version-operator PR 279), and in 4.3 since some update of March 2020 (PR 340).
 const SIGNATURES: (u64, u64) = (4, 4);
@@ -156,12 +154,6 @@ fn mirrors(seen: &Seen<'_>, wanted: MirrorConfig) -> Option<String> {
 fn age(version: &Version, manifests: &[Manifest]) -> Option<String> {
     let (major, least) = SIGNATURES;
     let signatures = manifests.iter().any(Manifest::is_signature);
-    if minor(version) > NEWEST_KNOWN {
-        let (major, minor) = NEWEST_KNOWN;
-        return Some(format!(
-            "the cluster is at {version}, newer than {major}.{minor}, the newest OpenShift that this importer knows; look for a newer importer"
-        ));
-    }
     if !signatures || minor(version) >= SIGNATURES {
         return None;
     }

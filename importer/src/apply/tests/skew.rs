@@ -81,17 +81,55 @@ fn signatures_are_of_no_use_to_what_is_too_old() -> Tested {
 }
 
 #[test]
-fn a_cluster_from_the_future_is_told_of() {
-    for (version, newer) in [
-        ("4.22.9", false),
-        ("4.23.0-ec.1", true),
-        ("5.0.0-ec.3", true),
-        ("4.19.0-okd-scos.16", false),
+fn a_higher_number_alone_is_nothing_to_warn_of() -> Tested {
+    for (at, next) in [
+        ("4.23.1", "5.0.0"),
+        ("5.0.3", "5.1.0"),
+        ("5.1.0-ec.1", "5.1.0"),
     ] {
-        let cluster = cluster(version);
-        let told = said(&seen(&cluster), MirrorConfig::None, &[], &[]);
-        assert_eq!(told.contains("newer than 4.22"), newer, "{version}: {told}");
+        let cluster = cluster(at);
+        let releases = [release(next, &[at])?];
+        let told = said(
+            &seen(&cluster),
+            MirrorConfig::None,
+            &releases,
+            &signature()?,
+        );
+        assert_eq!(told, "", "{at}");
+        // What it no longer serves is another matter.
+        let without = Seen {
+            serves_idms: false,
+            serves_icsp: false,
+            ..seen(&cluster)
+        };
+        let told = said(&without, MirrorConfig::Idms, &releases, &[]);
+        assert!(told.contains("serves neither"), "{at}: {told}");
+        // And so is a release that none of both sides knows a way to.
+        let far = [release("5.9.0", &["5.8.1"])?];
+        let told = said(&seen(&cluster), MirrorConfig::None, &far, &[]);
+        assert!(
+            told.contains(&format!("cannot be reached from {at}")),
+            "{told}"
+        );
     }
+    Ok(())
+}
+
+#[test]
+fn the_way_to_another_major_version_is_what_the_cluster_and_the_release_say() -> Tested {
+    let mut cluster = cluster("4.23.4");
+    let next = release("5.0.0", &["4.23.0"])?;
+    let releases = std::slice::from_ref(&next);
+    let told = said(&seen(&cluster), MirrorConfig::None, releases, &[]);
+    assert!(
+        told.contains("cannot be reached from 4.23.4, only from 4.23.0"),
+        "{told}"
+    );
+    cluster["spec"]["channel"] = json!("stable-5.0");
+    cluster["status"]["availableUpdates"] =
+        json!([{"version": "5.0.0", "image": format!("registry.example/release@{}", next.digest)}]);
+    assert_eq!(said(&seen(&cluster), MirrorConfig::None, releases, &[]), "");
+    Ok(())
 }
 
 #[test]
