@@ -14,6 +14,7 @@ use crate::{
     Error,
     apply::{args::ApplyArgs, command},
     args::{BundleArgs, InspectArgs, PushArgs, TrustArgs},
+    clusters::{self, ClustersCommand},
     drift, extract,
     import::{self, ImportArgs},
     inspect, open, push,
@@ -80,6 +81,9 @@ enum Subcommand {
         #[command(flatten)]
         rollout: RolloutArgs,
     },
+    /// Look at the clusters of a list
+    #[command(subcommand)]
+    Clusters(ClustersCommand),
     /// Print a completion script
     Completions {
         /// For which shell
@@ -163,6 +167,11 @@ impl Program for Importer {
             } => {
                 let output =
                     rollback::fleet(&rollback, &clusters, &rollout, self.common.status()).await?;
+                print(cli::print(&output.text))?;
+                return Ok(output.exit);
+            }
+            Subcommand::Clusters(ClustersCommand::Check(args)) => {
+                let output = clusters::check(&args, self.common.status()).await?;
                 print(cli::print(&output.text))?;
                 return Ok(output.exit);
             }

@@ -55,6 +55,7 @@ pub mod import;
 pub mod push;
 pub mod target;
 
+pub mod clusters;
 pub mod fleet;
 pub mod rollout;
 

@@ -35,6 +35,11 @@ impl ClusterId {
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
+    /// As it was written; it may hold what a terminal obeys.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// That of a ClusterVersion.
     pub fn of(cluster_version: &Value) -> Option<Self> {
         Self::new(cluster_version.pointer("/spec/clusterID")?.as_str()?)

@@ -6,6 +6,7 @@ what is to be done.
 */
 
 mod identity;
+mod version;
 
 use std::{
     sync::{Mutex, OnceLock, PoisonError},

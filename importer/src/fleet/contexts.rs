@@ -146,7 +146,7 @@ fn names_in(file: &Path) -> Result<Vec<String>, FleetError> {
 }
 
 /// A text file of a size that can be meant.
-pub(super) fn bounded(file: &Path) -> io::Result<String> {
+pub(crate) fn bounded(file: &Path) -> io::Result<String> {
     let mut text = String::new();
     fs::File::open(file)?
         .take(LIMIT + 1)

@@ -49,6 +49,11 @@ pub enum FleetError {
         /// What there is.
         known: String,
     },
+    /// What was written into a list is not what it says afterwards.
+    #[error(
+        "what was written there is not what the file says now; somebody else may have written to it too, so look at it"
+    )]
+    Rewritten,
     /// The same cluster again.
     #[error("the context {0:?} is named twice; name each cluster once")]
     Twice(String),

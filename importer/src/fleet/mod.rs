@@ -24,6 +24,7 @@ pub use overlay::Overlays;
 pub use wave::{Pause, Wave};
 
 use contexts::Kubeconfigs;
+pub(crate) use contexts::bounded;
 
 /// Clusters, and the order they come in.
 #[derive(Debug, Clone, Default)]

@@ -5,6 +5,7 @@ What servers take and refuse is tried on real API servers; what needs many of th
 stand-ins.
 */
 
+mod check;
 mod choices;
 mod failures;
 mod fleet;
