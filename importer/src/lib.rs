@@ -64,6 +64,7 @@ pub mod backup;
 pub mod drift;
 pub mod health;
 pub mod inventory;
+pub mod prove_pull;
 pub mod rollback;
 pub mod upgrade;
 

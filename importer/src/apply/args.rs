@@ -17,6 +17,7 @@ use crate::{
     health::Wait,
     inventory::{InventoryOptions, Series},
     options::{DryRun, Format, MirrorConfig},
+    prove_pull::args::ProofArgs,
     rollout::args::{ClusterArgs, RolloutArgs, duration},
 };
 
@@ -59,6 +60,8 @@ pub struct ObjectArgs {
     /// The most time for objects to become healthy, with --wait healthy
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub health_timeout: Duration,
+    #[command(flatten)]
+    pub(crate) proof: ProofArgs,
     /// Write what each cluster would get into DIR, and contact none
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub render_to_dir: Option<PathBuf>,
@@ -103,6 +106,7 @@ pub(crate) fn request(
             directory,
             secrets: objects.backup_secrets,
         }),
+        proof: objects.proof.clone(),
         mode,
         inputs: inputs.chain(clusters.inputs()).cloned().collect(),
     })

@@ -34,6 +34,7 @@ use crate::{
     configuration::{Configuration, Share, trust::TrustPack},
     inventory::{Inventory, InventoryOptions},
     options::{Format, MirrorConfig},
+    prove_pull::args::ProofArgs,
     report,
     rollout::Rollout,
     target::Target,
@@ -113,6 +114,7 @@ pub struct PreparedApply {
     options: ApplyOptions,
     backup: Option<BackupDirectory>,
     inventory: Option<InventoryOptions>,
+    proof: ProofArgs,
     mode: Mode,
 }
 
@@ -130,6 +132,7 @@ impl PreparedApply {
             options: request.options,
             backup: request.backup.map(BackupDirectory::new).transpose()?,
             inventory: request.inventory,
+            proof: request.proof,
             mode: request.mode,
         })
     }
@@ -178,7 +181,11 @@ impl PreparedApply {
                     renders: !rendered.is_empty(),
                     approved: Default::default(),
                 });
+                let proof = self.proof.of_bundle(index)?;
+                // A dry run changes nothing that could be put to the proof.
+                let proof = proof.filter(|_| !self.options.dry_run);
                 let task = ApplyPlan {
+                    proof: proof.as_ref(),
                     inventory: inventory.as_ref(),
                     backup: backup.as_ref(),
                     manifests: &manifests,

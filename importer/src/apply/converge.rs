@@ -85,6 +85,7 @@ pub async fn apply(
         detail: Applied {
             diffs: preflight.diffs.clone(),
             objects,
+            pulls: Vec::new(),
         },
         ..ClusterOutcome::at(cluster, site, state, reason)
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::manifests::Manifest;
+use crate::prove_pull::Pulled;
 
 /// What became of an object, in the words of `kubectl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -99,4 +100,7 @@ pub struct Applied {
     /// Every object.
     #[serde(default)]
     pub objects: Vec<ObjectOutcome>,
+    /// What nodes have pulled, or could not, where that was to be proved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pulls: Vec<Pulled>,
 }

@@ -10,7 +10,9 @@ use super::{
     manifests::{Manifest, Manifests},
     skew::{self, Seen},
 };
-use crate::{backup::Backup, fleet::Overlays, inventory::Inventory, options::MirrorConfig};
+use crate::{
+    backup::Backup, fleet::Overlays, inventory::Inventory, options::MirrorConfig, prove_pull::Proof,
+};
 
 /// What is brought to the clusters of a fleet, and how.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +27,8 @@ pub struct ApplyPlan<'p> {
     pub inventory: Option<&'p Inventory>,
     /// Where what will change is saved before.
     pub backup: Option<&'p Backup>,
+    /// What nodes are to pull once all is applied.
+    pub proof: Option<&'p Proof>,
     /// How objects are applied.
     pub options: &'p ApplyOptions,
 }

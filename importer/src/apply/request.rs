@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use super::{ApplyOptions, manifests::Selection};
-use crate::{backup::BackupOptions, inventory::InventoryOptions, rollout::RolloutOptions};
+use crate::{
+    backup::BackupOptions, inventory::InventoryOptions, prove_pull::args::ProofArgs,
+    rollout::RolloutOptions,
+};
 
 /// What is asked for.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub struct ApplyRequest {
     pub inventory: Option<InventoryOptions>,
     /// Where what will change is saved before.
     pub backup: Option<BackupOptions>,
+    /// Whether nodes are to prove that they can pull.
+    pub proof: ProofArgs,
     /// What is to be done with them.
     pub mode: Mode,
     /// Files that are read: nothing may be written over one.

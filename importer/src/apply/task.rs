@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     backup::save,
+    prove_pull::{self, Patience},
     rollout::{ClusterOutcome, State, Task},
 };
 
@@ -73,6 +74,18 @@ impl<'p> Task for ApplyPlan<'p> {
                 outcome.reason = failed.reason.clone();
             }
             outcome.detail.objects.extend(dropped);
+        }
+        if let Some(proof) = self.proof
+            && outcome.is_done()
+        {
+            let session = preflight.session(cluster, self.options).patient();
+            let proved = prove_pull::prove(&session, proof, Patience::UntilLimit, &say).await;
+            let (pulls, reason) = prove_pull::parts(proved);
+            if reason.is_some() {
+                outcome.state = State::Failed;
+                outcome.reason = reason.map(|reason| format!("all is applied, but {reason}"));
+            }
+            outcome.detail.pulls = pulls;
         }
         outcome
     }

@@ -23,6 +23,7 @@ use crate::{
 #[command(mut_group("ClusterArgs", |group| group.requires("apply_config")))]
 #[command(mut_group("RolloutArgs", |group| group.requires("apply_config")))]
 #[command(mut_group("ObjectArgs", |group| group.requires("apply_config")))]
+#[command(mut_group("ProofArgs", |group| group.requires("apply_config")))]
 #[command(mut_arg("merge_pull_secret", |arg| arg.requires("apply_config")))]
 pub struct ImportArgs {
     #[command(flatten)]

@@ -36,6 +36,7 @@ use tokio::time::Instant;
 
 pub(crate) use approval::Approval;
 pub use approval::Unattended;
+pub(crate) use interrupt::interrupted;
 pub use outcome::{ClusterOutcome, State};
 pub use report::{Detail, Report};
 pub use site::Site;
@@ -46,7 +47,6 @@ use crate::{
     fleet::{Fleet, Pause, Wave},
 };
 use forecasts::Forecasts;
-use interrupt::interrupted;
 use report::{html, preflight, record::Record, retry};
 use turn::{Event, RunState};
 use waves::Turns;

@@ -14,6 +14,7 @@ use crate::{
     args::NameArgs,
     open,
     options::Format,
+    prove_pull::{args::ProofArgs, images},
     rollout::args::{ClusterArgs, RolloutArgs, duration},
     target::Target,
 };
@@ -56,6 +57,8 @@ pub struct UpgradeArgs {
     /// The most time one cluster may take, with --wait; its upgrade goes on after it
     #[arg(long, value_name = "DURATION", default_value = "6h", value_parser = duration)]
     pub timeout: Duration,
+    #[command(flatten)]
+    pub(crate) proof: ProofArgs,
     /// How the report is shown
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
@@ -76,10 +79,11 @@ impl UpgradeArgs {
         clusters: &ClusterArgs,
         rollout: &RolloutArgs,
     ) -> Result<FleetUpgrade, Error> {
-        let (image, version) = self.image()?;
+        let (image, version, component) = self.image()?;
         let fleet = clusters.fleet(true)?;
         let inputs = self.keys.iter().chain(&self.bundle);
         Ok(FleetUpgrade {
+            proof: self.proof.of_release(&image, component),
             request: UpgradeRequest {
                 image,
                 version,
@@ -97,17 +101,23 @@ impl UpgradeArgs {
         })
     }
 
-    fn image(&self) -> Result<(PinnedImage, Option<String>), Error> {
+    /// The release image, its version, and one of its components, as far as they are known.
+    fn image(&self) -> Result<(PinnedImage, Option<String>, Option<String>), Error> {
         match (&self.to_image, &self.bundle) {
             (Some(image), _) => {
                 let image = image.parse::<PinnedImage>();
                 let image = image.map_err(|error| Error::Usage(format!("--to-image {error}")))?;
-                Ok((image, None))
+                Ok((image, None, None))
             }
             (None, Some(bundle)) => {
                 let target = self.target()?;
                 let verified = open::verified(bundle, &open::keys(&self.keys)?)?;
-                request::of_bundle(verified.index(), &target, self.release.as_deref())
+                let index = verified.index();
+                let (image, version) = request::of_bundle(index, &target, self.release.as_deref())?;
+                let mut releases = index.releases.iter();
+                let release = releases.find(|release| release.digest == image.digest());
+                let component = release.and_then(|release| images::component(index, release));
+                Ok((image, version, component))
             }
             (None, None) => Err(Error::Usage(
                 "nothing says what to upgrade to; name a BUNDLE with --key and --to, or an image with --to-image".to_owned(),

@@ -41,6 +41,7 @@ use crate::{
     Error,
     apply::command::CommandOutput,
     options::Format,
+    prove_pull::Proof,
     rollout::{Rollout, RolloutOptions},
 };
 
@@ -51,6 +52,8 @@ pub struct FleetUpgrade {
     pub request: UpgradeRequest,
     /// How long to wait for what, if each is watched to its end.
     pub wait: Option<Limits>,
+    /// What nodes are to pull before each is asked.
+    pub proof: Option<Proof>,
     /// Which clusters, and when.
     pub rollout: RolloutOptions,
     /// The most time for one request.
@@ -69,6 +72,7 @@ pub async fn fleet(upgrade: FleetUpgrade, status: StatusTable) -> Result<Command
     let rollout = Rollout::prepare::<UpgradeDetail>(upgrade.rollout, dry_run, &upgrade.inputs)?;
     let task = UpgradeTask {
         request: upgrade.request,
+        proof: upgrade.proof,
         wait: upgrade.wait,
         request_timeout: upgrade.request_timeout,
         look_timeout: upgrade.look_timeout,

@@ -4,6 +4,7 @@ use schema::text::{Align, Page, Table};
 use serde::{Deserialize, Serialize};
 
 use super::show::Before;
+use crate::prove_pull::Pulled;
 use crate::rollout::{ClusterOutcome, Detail, Report};
 
 /// What became of the upgrade of every cluster.
@@ -46,6 +47,9 @@ pub struct UpgradeDetail {
     /// How the cluster was before, unless it could not be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Before>,
+    /// What nodes have pulled, or could not, where that was to be proved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pulls: Vec<Pulled>,
     /// The version it is at now, if it was watched to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,

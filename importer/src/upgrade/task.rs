@@ -7,12 +7,13 @@ use cluster::{Cluster, ClusterError, Connection, Identity, Session, connect, in_
 
 use super::{
     Before, Limits, UpgradeError, UpgradeRequest, UpgradeState,
-    patch::patch,
+    patch::{Decision, patch},
     report::UpgradeDetail,
     show,
     start::{Started, start},
     watch::watch,
 };
+use crate::prove_pull::{self, Patience, Proof};
 use crate::rollout::{ClusterOutcome, Forecast, Site, State, Task};
 
 /// Reported of a cluster that took a release on trust.
@@ -23,6 +24,8 @@ const UNVERIFIED: &str = "the cluster has not verified the signature of the rele
 pub struct UpgradeTask {
     /// What each cluster is asked for.
     pub request: UpgradeRequest,
+    /// What nodes are to pull before it is asked.
+    pub proof: Option<Proof>,
     /// How long to wait for what, if each is watched to its end.
     pub wait: Option<Limits>,
     /// The most time for one request.
@@ -37,6 +40,8 @@ pub struct Look {
     site: Site,
     connection: Connection,
     refusal: Option<String>,
+    /// Whether there is anything to ask it for.
+    due: bool,
 }
 
 impl Forecast for Look {
@@ -77,6 +82,9 @@ impl UpgradeTask {
                 (Vec::new(), Some(error.to_string()))
             }
         };
+        let decision = identity.cluster_version();
+        let decision = decision.map(|version| patch(version, &self.request));
+        let due = matches!(decision, Some(Ok(Decision::Patch { .. })));
         let version = identity.cluster_version().and_then(openshift::version);
         Ok(Look {
             site: Site {
@@ -87,6 +95,7 @@ impl UpgradeTask {
             },
             connection: connection.at_rest()?,
             refusal,
+            due,
         })
     }
 
@@ -171,7 +180,20 @@ impl Task for UpgradeTask {
             line.say(&text);
             tracing::info!("{}: {text}", cluster.name);
         };
-        let outcome = ClusterOutcome::at(cluster, &look.site, State::Done, None);
+        let mut outcome: ClusterOutcome<UpgradeDetail> =
+            ClusterOutcome::at(cluster, &look.site, State::Done, None);
+        let proof = self.proof.as_ref();
+        if let Some(proof) = proof.filter(|_| look.due && !self.request.dry_run) {
+            let say = |text: &str| line.say(text);
+            let proved = prove_pull::prove(&session, proof, Patience::None, &say).await;
+            let (pulls, reason) = prove_pull::parts(proved);
+            outcome.detail.pulls = pulls;
+            if let Some(reason) = reason {
+                outcome.state = State::Failed;
+                outcome.reason = Some(format!("nothing was asked, because {reason}"));
+                return outcome;
+            }
+        }
         self.upgrade(&session, &show, outcome).await
     }
 }

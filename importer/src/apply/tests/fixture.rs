@@ -104,6 +104,7 @@ pub(super) async fn preflight_of(
 ) -> Result<Preflight<'static>, ClusterError> {
     let manifests = Manifests::of(manifests.to_vec());
     let task = ApplyPlan {
+        proof: None,
         manifests: &manifests,
         overlays: &Overlays::default(),
         releases: &[],

@@ -235,6 +235,7 @@ pub fn patches(fake: &FakeCluster) -> Vec<LoggedRequest> {
 pub fn task(limits: &Limits) -> Result<UpgradeTask, Box<dyn std::error::Error>> {
     Ok(UpgradeTask {
         request: request()?,
+        proof: None,
         wait: Some(limits.clone()),
         request_timeout: Duration::from_secs(30),
         look_timeout: Duration::from_secs(60),

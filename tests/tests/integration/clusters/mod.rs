@@ -13,6 +13,7 @@ mod input;
 mod interrupted;
 mod kinds;
 mod login;
+mod prove_pull;
 mod release;
 mod reports;
 mod resume;
