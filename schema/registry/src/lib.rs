@@ -37,7 +37,7 @@ mod transport;
 pub mod web;
 
 #[cfg(test)]
-mod scripted;
+mod testing;
 
 pub use client::{Registry, Remote};
 pub use conf::{Endpoint, RegistriesConf};

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
+use fakes::{Reply, ScriptedServer};
 use registry::web::Web;
 use schema::Digest;
 
-use super::{
-    forge::{Made, Party},
-    server::{Reply, Server, serve},
-};
+use super::forge::{Made, Party};
 use crate::release::{
     openpgp::Keyring,
     trust::{OperatorTrust, PayloadTrust},
@@ -47,20 +45,20 @@ pub(super) async fn verify(
 }
 
 /// A store with these signatures for the release.
-pub(super) async fn store(signatures: Vec<Vec<u8>>) -> std::io::Result<Server> {
-    serve(move |path| {
+pub(super) fn store(signatures: Vec<Vec<u8>>) -> Made<ScriptedServer> {
+    Ok(ScriptedServer::start(move |asked, _| {
         let expected = format!("/store/sha256={}/signature-", release().hex());
-        let number = path
+        let number = asked
+            .path()
             .strip_prefix(&expected)
             .and_then(|number| number.parse::<usize>().ok());
         match number.and_then(|number| signatures.get(number - 1)) {
-            Some(signature) => Reply::found(signature),
-            None => Reply::missing(),
+            Some(signature) => Reply::ok(signature),
+            None => Reply::status(404, &[], b""),
         }
-    })
-    .await
+    })?)
 }
 
-pub(super) fn at(server: &Server) -> String {
-    format!("{}/store", server.address)
+pub(super) fn at(server: &ScriptedServer) -> String {
+    format!("{}/store", server.url())
 }

@@ -2,27 +2,19 @@
 
 use std::path::Path;
 
+use fakes::{Reply, ScriptedServer};
 use registry::web::{Limits, Web, WebError};
 
-use super::{
-    Outcome,
-    asking::LONG,
-    forge::Made,
-    server::{Reply, serve},
-};
+use super::{Outcome, asking::LONG, forge::Made};
 
 #[tokio::test]
 async fn downloads_stop_at_their_limit_and_carry_no_login() -> Outcome {
-    let server = serve(|path| match path {
-        "/moved" => Reply::Send("302 Found", "Location: /file\r\n".to_owned(), Vec::new()),
-        "/login" => {
-            let location = "Location: http://me:secret@127.0.0.1/\r\n".to_owned();
-            Reply::Send("302 Found", location, Vec::new())
-        }
-        "/file" => Reply::found(b"1234"),
-        _ => Reply::missing(),
-    })
-    .await?;
+    let server = ScriptedServer::start(|asked, _| match asked.path() {
+        "/moved" => Reply::status(302, &[("Location", "/file")], b""),
+        "/login" => Reply::status(302, &[("Location", "http://me:secret@127.0.0.1/")], b""),
+        "/file" => Reply::ok(b"1234"),
+        _ => Reply::status(404, &[], b""),
+    })?;
     let web = Web::new(None)?;
     let get = async |path: &str, bytes| {
         let limits = Limits {
@@ -30,7 +22,7 @@ async fn downloads_stop_at_their_limit_and_carry_no_login() -> Outcome {
             idle: LONG,
             whole: LONG,
         };
-        web.get(&format!("{}{path}", server.address).parse()?, &limits)
+        web.get(&format!("{}{path}", server.url()).parse()?, &limits)
             .await
             .map_err(Into::into)
     };

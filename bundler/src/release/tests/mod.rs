@@ -8,7 +8,6 @@ mod keys;
 mod messages;
 mod parties;
 mod real;
-mod server;
 mod stores;
 
 use std::{fs, io};

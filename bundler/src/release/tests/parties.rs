@@ -27,8 +27,7 @@ async fn one_valid_signature_by_the_operators_key_decides() -> Outcome {
         party.claims(&Digest::of(b"another release"), "x")?,
         good.clone(),
         party.claims(&release(), "never asked for")?,
-    ])
-    .await?;
+    ])?;
     let verdict = verify(LONG, &operator(&party, &[&at(&server)])?, None).await?;
     assert!(verdict.is_verified() && verdict.cluster.is_none());
     assert_eq!(verdict.signatures, [good]);
@@ -55,11 +54,11 @@ async fn the_payloads_keyrings_are_all_needed_and_decide_nothing() -> Outcome {
     let (ours, theirs, third) = (Party::new(1)?, Party::new(2)?, Party::new(3)?);
     let our = ours.claims(&release(), "ours")?;
     let their = theirs.claims(&release(), "theirs")?;
-    let server = store(vec![our.clone(), their.clone()]).await?;
+    let server = store(vec![our.clone(), their.clone()])?;
     let stores = [at(&server)];
     let stores: Vec<&str> = stores.iter().map(String::as_str).collect();
     // Whose host the operator names, the payload may name too.
-    let beside = format!("{}/other", server.address);
+    let beside = format!("{}/other", server.url());
     let operator = operator(&ours, &[&beside])?;
 
     let both = payload(&[("a", &ours), ("b", &theirs)], &stores)?;
@@ -102,7 +101,7 @@ async fn the_payloads_keyrings_are_all_needed_and_decide_nothing() -> Outcome {
 #[tokio::test]
 async fn a_payload_leads_nowhere_into_this_network() -> Outcome {
     let party = Party::new(1)?;
-    let server = store(vec![party.claims(&release(), "a")?]).await?;
+    let server = store(vec![party.claims(&release(), "a")?])?;
     let files = tempfile::tempdir()?;
     let secure = at(&server).replace("http://", "https://");
     let (plain, file) = (at(&server), format!("file://{}", files.path().display()));
@@ -131,7 +130,7 @@ async fn a_payload_leads_nowhere_into_this_network() -> Outcome {
         );
     }
     // The operator's word about one store is one about its host.
-    let beside = format!("{}/other", server.address);
+    let beside = format!("{}/other", server.url());
     let named = verify(LONG, &operator(&party, &[&beside])?, Some(&payload)).await?;
     assert!(named.is_verified(), "{named:?}");
     let none = OperatorTrust {

@@ -1,33 +1,30 @@
 /*! Stores that answer, and stores that misbehave. */
 
-use std::{os::unix::fs::symlink, sync::Arc};
+use std::os::unix::fs::symlink;
 
-use tokio::sync::Notify;
+use fakes::{Gate, Reply, ScriptedServer};
 
 use super::{
     Outcome,
     asking::{LONG, SHORT, at, operator, release, store, verify},
     forge::Party,
-    server::{Reply, serve, serve_slowly},
 };
 use crate::release::store::Store;
 
 #[tokio::test]
 async fn stores_that_misbehave_are_named_with_what_they_did() -> Outcome {
     let party = Party::new(1)?;
-    let hang = serve(|_| Reply::Hang).await?;
-    let page = "Content-Type: text/html; charset=utf-8\r\n".to_owned();
-    let html = serve(move |_| Reply::Send("200 OK", page.clone(), b"<p>Log in".to_vec())).await?;
-    let untyped = serve(|_| Reply::found(b"\n<!DOCTYPE html><p>Log in")).await?;
-    let broken = serve(|_| Reply::status("500 Internal Server Error")).await?;
-    let garbage = serve(|_| Reply::found(&vec![7; 10 << 20])).await?;
-    let endless = serve(|_| Reply::Endless(vec![7; 4096])).await?;
-    let round = serve(|_| {
-        let location = "Location: /again\r\n".to_owned();
-        Reply::Send("302 Found", location, Vec::new())
-    })
-    .await?;
-    let empty = store(Vec::new()).await?;
+    let hang = ScriptedServer::start(|_, _| Reply::Silence)?;
+    let page = ("Content-Type", "text/html; charset=utf-8");
+    let html = ScriptedServer::start(move |_, _| Reply::status(200, &[page], b"<p>Log in"))?;
+    let untyped = ScriptedServer::start(|_, _| Reply::ok(b"\n<!DOCTYPE html><p>Log in"))?;
+    let broken = ScriptedServer::start(|_, _| Reply::status(500, &[], b""))?;
+    let garbage = ScriptedServer::start(|_, _| Reply::ok(&vec![7; 10 << 20]))?;
+    let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+    let endless = ScriptedServer::start(|_, _| Reply::Endless(head.into(), vec![7; 4096]))?;
+    let again = ("Location", "/again");
+    let round = ScriptedServer::start(move |_, _| Reply::status(302, &[again], b""))?;
+    let empty = store(Vec::new())?;
     let nowhere = "http://127.0.0.1:1".to_owned();
     let all = "signature-1 to signature-9: ";
     let expected = [
@@ -70,25 +67,16 @@ async fn stores_are_asked_at_once_and_the_quickest_does_not_decide_what_is_kept(
     let party = Party::new(1)?;
     let first = party.claims(&release(), "first")?;
     let second = party.claims(&release(), "second")?;
-    let asked = Arc::new(Notify::new());
-    let (slow, quick) = (Arc::clone(&asked), asked);
-    let kept = first.clone();
-    let slow = serve_slowly(move |_| {
-        let (slow, first) = (Arc::clone(&slow), first.clone());
-        Box::pin(async move {
-            slow.notified().await;
-            Reply::found(&first)
-        })
-    })
-    .await?;
-    let quick = serve(move |_| {
-        quick.notify_one();
-        Reply::found(&second)
-    })
-    .await?;
+    let asked = Gate::new();
+    let answer = Reply::After(asked.clone(), Reply::ok(&first).into());
+    let slow = ScriptedServer::start(move |_, _| answer.clone())?;
+    let quick = ScriptedServer::start(move |_, _| {
+        asked.open();
+        Reply::ok(&second)
+    })?;
     let operator = operator(&party, &[&at(&slow), &at(&quick)])?;
     let verdict = verify(LONG, &operator, None).await?;
-    assert_eq!(verdict.signatures, [kept]);
+    assert_eq!(verdict.signatures, [first]);
     assert!(verdict.tried.is_empty(), "{verdict:?}");
     Ok(())
 }
@@ -96,8 +84,8 @@ async fn stores_are_asked_at_once_and_the_quickest_does_not_decide_what_is_kept(
 #[tokio::test]
 async fn a_store_that_hangs_hinders_no_other() -> Outcome {
     let party = Party::new(1)?;
-    let hang = serve(|_| Reply::Hang).await?;
-    let good = store(vec![party.claims(&release(), "a")?]).await?;
+    let hang = ScriptedServer::start(|_, _| Reply::Silence)?;
+    let good = store(vec![party.claims(&release(), "a")?])?;
     let patient = operator(&party, &[&at(&good), &at(&hang)])?;
     assert!(verify(LONG, &patient, None).await?.is_verified());
     let impatient = operator(&party, &[&at(&hang), &at(&good)])?;

@@ -181,8 +181,10 @@ fn next_link(line: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use fakes::{Reply, ScriptedServer};
+
     use super::*;
-    use crate::scripted::{Outcome, Say, Scripted, remote, say};
+    use crate::testing::{Outcome, remote};
 
     #[test]
     fn only_a_next_link_is_followed() {
@@ -199,7 +201,7 @@ mod tests {
     const LIST: (&str, &str) = ("Content-Type", "application/vnd.oci.image.index.v1+json");
 
     /// A page with so many entries.
-    fn page(entries: usize, link: Option<&str>) -> Say {
+    fn page(entries: usize, link: Option<&str>) -> Reply {
         let entry = |n: usize| {
             let digest = Digest::of(&n.to_le_bytes());
             serde_json::json!({"mediaType": MediaType::OciManifest, "digest": digest, "size": 7})
@@ -209,27 +211,25 @@ mod tests {
         let link = link.map(|link| format!("<{link}>; rel=\"next\""));
         let mut headers = vec![LIST];
         headers.extend(link.as_deref().map(|link| ("Link", link)));
-        say(200, &headers, body.as_bytes())
+        Reply::status(200, &headers, body.as_bytes())
     }
 
     #[tokio::test]
     async fn pages_are_joined_and_end_somewhere() -> Outcome {
         let subject = Digest::of(b"subject");
-        let server = Scripted::serve(|_, before| match before {
+        let server = ScriptedServer::start(|_, before| match before {
             0 => page(2, Some("/v2/a/b/referrers/x?page=1")),
             _ => page(1, None),
-        })
-        .await?;
+        })?;
         let found = remote(&server)?.referrers(&subject).await?;
         assert_eq!(found.map(|list| list.len()), Some(3));
-        let endless = Scripted::serve(|_, before| {
+        let endless = ScriptedServer::start(|_, before| {
             page(0, Some(&format!("/v2/a/b/referrers/x?page={before}")))
-        })
-        .await?;
+        })?;
         let told = remote(&endless)?.referrers(&subject).await;
         assert!(matches!(told, Err(Error::TooMuch { .. })), "{told:?}");
-        assert_eq!(endless.asked().len(), 1000);
-        let many = Scripted::serve(|_, _| page(1001, None)).await?;
+        assert_eq!(endless.requests().len(), 1000);
+        let many = ScriptedServer::start(|_, _| page(1001, None))?;
         let told = remote(&many)?.referrers(&subject).await;
         assert!(matches!(told, Err(Error::TooMuch { .. })), "{told:?}");
         Ok(())
@@ -241,13 +241,13 @@ mod tests {
         for (what, answer) in [
             (
                 "a web page",
-                say(200, &[("Content-Type", "text/html")], b"<html>"),
+                Reply::status(200, &[("Content-Type", "text/html")], b"<html>"),
             ),
-            ("no JSON", say(200, &[LIST], b"<html>")),
-            ("no index", say(200, &[LIST], b"{}")),
+            ("no JSON", Reply::status(200, &[LIST], b"<html>")),
+            ("no index", Reply::status(200, &[LIST], b"{}")),
             ("elsewhere", page(1, Some("http://127.0.0.2/next"))),
         ] {
-            let server = Scripted::serve(move |_, _| answer.clone()).await?;
+            let server = ScriptedServer::start(move |_, _| answer.clone())?;
             let told = remote(&server)?.referrers(&subject).await;
             assert!(
                 told.as_ref().is_err_and(Error::is_refusal),
@@ -255,12 +255,12 @@ mod tests {
             );
         }
         for status in [400, 404, 405, 501] {
-            let server = Scripted::serve(move |_, _| say(status, &[], b"<html>")).await?;
+            let server = ScriptedServer::start(move |_, _| Reply::status(status, &[], b"<html>"))?;
             assert_eq!(remote(&server)?.referrers(&subject).await?, None);
             assert!(!remote(&server)?.keeps_referrers(&subject).await?);
         }
-        let itself = Scripted::serve(|_, _| page(2, None)).await?;
-        let Say::Raw(answer) = page(2, None) else {
+        let itself = ScriptedServer::start(|_, _| page(2, None))?;
+        let Reply::Raw(answer) = page(2, None) else {
             return Err("no page".into());
         };
         let text = String::from_utf8(answer)?;
@@ -274,14 +274,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_lookup_does_not_wait_long_for_a_server_that_fails() -> Outcome {
-        let server = Scripted::serve(|_, _| say(503, &[], b"")).await?;
+        let server = ScriptedServer::start(|_, _| Reply::status(503, &[], b""))?;
         let lookup = remote(&server)?.lookup();
         let told = lookup.referrers(&Digest::of(b"subject")).await;
         assert!(
             matches!(told, Err(Error::Http { status: 503, .. })),
             "{told:?}"
         );
-        assert_eq!(server.asked().len(), 3);
+        assert_eq!(server.requests().len(), 3);
         Ok(())
     }
 }

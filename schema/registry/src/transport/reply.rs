@@ -89,14 +89,17 @@ impl Deref for Reply {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use fakes::{Reply, ScriptedServer};
     use futures_util::future::join_all;
 
     use crate::{
         Options, Registry, Remote,
-        scripted::{INDEX, MANIFEST, Outcome, Say, Scripted, content, remote, say, tag},
+        testing::{INDEX, MANIFEST, Outcome, content, remote, tag},
     };
 
-    fn impatient(server: &Scripted) -> Result<Remote, Box<dyn std::error::Error>> {
+    fn impatient(server: &ScriptedServer) -> Result<Remote, Box<dyn std::error::Error>> {
         let options = Options {
             plain_http: crate::Hosts::all(),
             retries: 0,
@@ -109,7 +112,9 @@ mod tests {
     async fn a_body_that_trickles_is_a_stall() -> Outcome {
         let dripping =
             "HTTP/1.1 200 Said\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n";
-        let server = Scripted::serve(move |_, _| Say::Drip(dripping)).await?;
+        let server = ScriptedServer::start(move |_, _| {
+            Reply::Drip(dripping.into(), Duration::from_millis(20))
+        })?;
         let remote = impatient(&server)?;
         let (_, blob) = content(100_000);
         let selector = tag()?;
@@ -130,7 +135,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_connections_are_made_than_requests_may_be_under_way() -> Outcome {
-        let server = Scripted::serve(|_, _| say(200, &[INDEX], MANIFEST)).await?;
+        let server = ScriptedServer::start(|_, _| Reply::status(200, &[INDEX], MANIFEST))?;
         let (remote, selector) = (remote(&server)?, tag()?);
         let all = join_all((0..200).map(|_| remote.manifest(&selector))).await;
         assert!(all.iter().all(Result::is_ok));

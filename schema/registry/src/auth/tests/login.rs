@@ -2,17 +2,18 @@
 
 use std::{io, sync::Arc, time::Instant};
 
+use fakes::{Reply, ScriptedServer, scripted::ReceivedRequest};
 use futures_util::future;
 use schema::{Digest, MediaType, Selector};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     Error, Options, Registry,
-    scripted::{Asked, INDEX, MANIFEST, Outcome, Scripted, remote, remote_with, say, tag},
+    testing::{INDEX, MANIFEST, Outcome, remote, remote_with, tag},
 };
 
 /// `u` with the password `p`, for that server.
-pub(crate) fn authfile(server: &Scripted) -> io::Result<tempfile::NamedTempFile> {
+pub(crate) fn authfile(server: &ScriptedServer) -> io::Result<tempfile::NamedTempFile> {
     let file = tempfile::NamedTempFile::new()?;
     let auths = format!(r#"{{"auths":{{"{}":{{"auth":"dTpw"}}}}}}"#, server.host);
     std::fs::write(file.path(), auths)?;
@@ -20,12 +21,12 @@ pub(crate) fn authfile(server: &Scripted) -> io::Result<tempfile::NamedTempFile>
 }
 
 /// A registry with a token service on the same host; `valid` says which tokens it takes.
-async fn token_server(
-    valid: impl Fn(&Asked, &str) -> bool + Send + Sync + 'static,
-) -> io::Result<Scripted> {
-    Scripted::serve(move |asked, before| {
+fn token_server(
+    valid: impl Fn(&ReceivedRequest, &str) -> bool + Send + Sync + 'static,
+) -> Result<ScriptedServer, Box<dyn std::error::Error>> {
+    Ok(ScriptedServer::start(move |asked, before| {
         if asked.line.starts_with("GET /token") {
-            return say(
+            return Reply::status(
                 200,
                 &[],
                 format!(r#"{{"token":"t{before}","expires_in":300}}"#).as_bytes(),
@@ -39,16 +40,15 @@ async fn token_server(
             .header("authorization")
             .and_then(|value| value.strip_prefix("Bearer "))
         {
-            Some(token) if valid(asked, token) => say(200, &[INDEX], MANIFEST),
-            _ => say(401, &[("WWW-Authenticate", &challenge)], b""),
+            Some(token) if valid(asked, token) => Reply::status(200, &[INDEX], MANIFEST),
+            _ => Reply::status(401, &[("WWW-Authenticate", &challenge)], b""),
         }
-    })
-    .await
+    })?)
 }
 
 #[tokio::test]
 async fn many_requests_share_one_token() -> Outcome {
-    let server = token_server(|_, _| true).await?;
+    let server = token_server(|_, _| true)?;
     let (remote, tag) = (remote(&server)?, tag()?);
     let all = future::try_join_all((0..16).map(|_| remote.manifest(&tag))).await?;
     assert!(
@@ -72,8 +72,7 @@ async fn a_token_that_is_withdrawn_is_renewed() -> Outcome {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let first = first.get_or_insert_with(|| token.to_owned());
         asked.line.ends_with("/v1") || first != token
-    })
-    .await?;
+    })?;
     let remote = remote(&server)?;
     remote.manifest(&tag()?).await?;
     remote
@@ -85,7 +84,7 @@ async fn a_token_that_is_withdrawn_is_renewed() -> Outcome {
 
 #[tokio::test]
 async fn a_login_that_never_works_ends_with_a_sentence() -> Outcome {
-    let server = token_server(|_, _| false).await?;
+    let server = token_server(|_, _| false)?;
     let told = remote(&server)?
         .manifest(&tag()?)
         .await
@@ -105,7 +104,7 @@ async fn a_token_service_elsewhere_gets_no_secret_over_http() -> Outcome {
         "WWW-Authenticate",
         r#"Bearer realm="http://192.0.2.1/token""#,
     );
-    let server = Scripted::serve(move |_, _| say(401, &[challenge], b"")).await?;
+    let server = ScriptedServer::start(move |_, _| Reply::status(401, &[challenge], b""))?;
     let authfile = authfile(&server)?;
     let remote = remote_with(&server.host, Some(authfile.path()))?;
     let refused = remote.manifest(&tag()?).await;
@@ -118,25 +117,23 @@ async fn a_token_service_elsewhere_gets_no_secret_over_http() -> Outcome {
 
 #[tokio::test]
 async fn who_has_no_secret_may_ask_for_a_token_over_http() -> Outcome {
-    let service = Scripted::serve(|asked, _| match asked.line.as_str() {
-        line if line.starts_with("GET /moved") => say(
+    let service = ScriptedServer::start(|asked, _| match asked.line.as_str() {
+        line if line.starts_with("GET /moved") => Reply::status(
             200,
             &[],
             br#"{"token":"","access_token":"t","expires_in":"300"}"#,
         ),
-        _ => say(301, &[("Location", "/moved")], b""),
-    })
-    .await?;
+        _ => Reply::status(301, &[("Location", "/moved")], b""),
+    })?;
     let challenge = format!(r#"Bearer realm="http://{}/token""#, service.host);
-    let registry = Scripted::serve(move |asked, _| match asked.header("authorization") {
-        Some("Bearer t") => say(200, &[INDEX], MANIFEST),
-        _ => say(401, &[("WWW-Authenticate", &challenge)], b""),
-    })
-    .await?;
+    let registry = ScriptedServer::start(move |asked, _| match asked.header("authorization") {
+        Some("Bearer t") => Reply::status(200, &[INDEX], MANIFEST),
+        _ => Reply::status(401, &[("WWW-Authenticate", &challenge)], b""),
+    })?;
     // Over another name than the registry's: not the same host.
     let host = registry.host.replace("127.0.0.1", "localhost");
     remote_with(&host, None)?.manifest(&tag()?).await?;
-    assert_eq!(service.asked().len(), 2);
+    assert_eq!(service.requests().len(), 2);
     Ok(())
 }
 
@@ -155,16 +152,17 @@ async fn answers_of_token_services_are_read_as_they_come() -> Outcome {
         ("<html>", false),
     ];
     for (answer, usable) in table {
-        let server = Scripted::serve(move |asked, _| {
+        let server = ScriptedServer::start(move |asked, _| {
             let host = asked.header("host").unwrap_or_default();
             let challenge = format!(r#"Bearer realm="http://{host}/token""#);
             match asked.header("authorization") {
-                _ if asked.line.starts_with("GET /token") => say(200, &[], answer.as_bytes()),
-                Some("Bearer t") => say(200, &[INDEX], MANIFEST),
-                _ => say(401, &[("WWW-Authenticate", &challenge)], b""),
+                _ if asked.line.starts_with("GET /token") => {
+                    Reply::status(200, &[], answer.as_bytes())
+                }
+                Some("Bearer t") => Reply::status(200, &[INDEX], MANIFEST),
+                _ => Reply::status(401, &[("WWW-Authenticate", &challenge)], b""),
             }
-        })
-        .await?;
+        })?;
         let got = remote(&server)?.manifest(&tag()?).await;
         assert_eq!(got.is_ok(), usable, "{answer}: {got:?}");
     }
@@ -206,20 +204,19 @@ async fn plain_http_where_tls_was_expected_is_said() -> Outcome {
 
 #[tokio::test]
 async fn identity_tokens_are_exchanged_and_short_lives_renewed() -> Outcome {
-    let server = Scripted::serve(|asked, before| {
+    let server = ScriptedServer::start(|asked, before| {
         if asked.line == "POST /token" {
             // A lifetime of one second is over, margin included, before the next second is.
             let answer = format!(r#"{{"access_token":"t{before}","expires_in":1}}"#);
-            return say(200, &[], answer.as_bytes());
+            return Reply::status(200, &[], answer.as_bytes());
         }
         let host = asked.header("host").unwrap_or_default();
         let challenge = format!(r#"Bearer realm="http://{host}/token",service="s""#);
         match asked.header("authorization") {
-            Some(_) => say(200, &[INDEX], MANIFEST),
-            None => say(401, &[("WWW-Authenticate", &challenge)], b""),
+            Some(_) => Reply::status(200, &[INDEX], MANIFEST),
+            None => Reply::status(401, &[("WWW-Authenticate", &challenge)], b""),
         }
-    })
-    .await?;
+    })?;
     let authfile = tempfile::NamedTempFile::new()?;
     let auths = format!(
         r#"{{"auths":{{"{}":{{"identitytoken":"id&1"}}}}}}"#,
@@ -232,7 +229,7 @@ async fn identity_tokens_are_exchanged_and_short_lives_renewed() -> Outcome {
         remote.manifest(&tag()?).await?;
     }
     assert!(begun.elapsed().as_millis() >= 750);
-    let asked = server.asked();
+    let asked = server.requests();
     let form = asked
         .iter()
         .find(|asked| asked.line == "POST /token")

@@ -3,16 +3,20 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use fakes::{
+    Reply, ScriptedServer,
+    scripted::{ReceivedRequest, head},
+};
 use futures_util::TryStreamExt;
 use schema::{Digest, MediaType, Selector};
 
 use crate::{
     Error, Slice,
-    scripted::{Asked, INDEX, MANIFEST, Outcome, Say, Scripted, content, head, remote, say, tag},
+    testing::{INDEX, MANIFEST, Outcome, content, endless, remote, tag},
 };
 
 /// First and last byte of the request's `Range`.
-fn range(asked: &Asked) -> Option<(usize, usize)> {
+fn range(asked: &ReceivedRequest) -> Option<(usize, usize)> {
     let (first, last) = asked
         .header("range")?
         .strip_prefix("bytes=")?
@@ -32,28 +36,27 @@ async fn a_cut_download_goes_on_where_it_stopped() -> Outcome {
     let (bytes, blob) = content(10_000);
     let body = bytes.clone();
     // Each answer breaks off after 1500 bytes: more cuts than retries, but each makes progress.
-    let server = Scripted::serve(move |asked, _| {
+    let server = ScriptedServer::start(move |asked, _| {
         let (first, last) = range(asked).unwrap_or((0, body.len() - 1));
         let (told, part) = part(&body, first, last);
         let status = if first > 0 { 206 } else { 200 };
         let mut answer = head(status, &[("Content-Range", &told)], part.len());
         answer.extend_from_slice(part.get(..1500).unwrap_or(&part));
         if part.len() > 1500 {
-            Say::Cut(answer)
+            Reply::Cut(answer)
         } else {
-            Say::Raw(answer)
+            Reply::Raw(answer)
         }
-    })
-    .await?;
+    })?;
     let remote = remote(&server)?;
     assert_eq!(
         remote.blob_range(&blob, 0, 10_000).await?,
         Slice::Bytes(bytes.clone())
     );
-    assert_eq!(server.asked().len(), 7);
+    assert_eq!(server.requests().len(), 7);
     assert_eq!(
         server
-            .asked()
+            .requests()
             .get(1)
             .and_then(|asked| asked.header("range").map(str::to_owned)),
         Some("bytes=1500-9999".into())
@@ -67,7 +70,7 @@ async fn a_cut_download_goes_on_where_it_stopped() -> Outcome {
 async fn without_ranges_a_slice_is_unsupported_and_a_stream_skips() -> Outcome {
     let (bytes, blob) = content(10_000);
     let body = bytes.clone();
-    let server = Scripted::serve(move |_, before| {
+    let server = ScriptedServer::start(move |_, before| {
         let mut answer = head(200, &[], body.len());
         answer.extend_from_slice(&body);
         answer.truncate(if before == 1 {
@@ -76,29 +79,27 @@ async fn without_ranges_a_slice_is_unsupported_and_a_stream_skips() -> Outcome {
             answer.len()
         });
         if before == 1 {
-            Say::Cut(answer)
+            Reply::Cut(answer)
         } else {
-            Say::Raw(answer)
+            Reply::Raw(answer)
         }
-    })
-    .await?;
+    })?;
     let remote = remote(&server)?;
     assert_eq!(remote.blob_range(&blob, 10, 20).await?, Slice::Unsupported);
     let streamed: Vec<Bytes> = remote.blob_stream(&blob).try_collect().await?;
     assert_eq!(streamed.concat(), bytes);
-    assert_eq!(server.asked().len(), 3);
+    assert_eq!(server.requests().len(), 3);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_registry_that_always_cuts_at_one_place_is_given_up() -> Outcome {
     let (bytes, blob) = content(10_000);
-    let server = Scripted::serve(move |_, _| {
+    let server = ScriptedServer::start(move |_, _| {
         let mut answer = head(200, &[], bytes.len());
         answer.extend_from_slice(bytes.get(..100).unwrap_or_default());
-        Say::Cut(answer)
-    })
-    .await?;
+        Reply::Cut(answer)
+    })?;
     let remote = remote(&server)?;
     assert!(matches!(
         remote.blob_range(&blob, 0, 10_000).await,
@@ -108,7 +109,7 @@ async fn a_registry_that_always_cuts_at_one_place_is_given_up() -> Outcome {
         remote.blob_stream(&blob).try_collect::<Vec<_>>().await,
         Err(Error::Cut { .. })
     ));
-    assert!(server.asked().len() < 20, "{}", server.asked().len());
+    assert!(server.requests().len() < 20, "{}", server.requests().len());
     Ok(())
 }
 
@@ -117,39 +118,39 @@ async fn lies_about_sizes_and_ranges_are_refused() -> Outcome {
     let (_, blob) = content(1000);
     let chunked = "HTTP/1.1 200 Said\r\nTransfer-Encoding: chunked\r\n\r\n";
     let partial = "HTTP/1.1 206 Said\r\nTransfer-Encoding: chunked\r\nContent-Range: bytes 10-29/1000\r\n\r\n";
-    let wrong = |told: &'static str| say(206, &[("Content-Range", told)], &[0; 20]);
+    let wrong = |told: &'static str| Reply::status(206, &[("Content-Range", told)], &[0; 20]);
     let table = [
-        ("endless", Say::Endless(chunked), 0, 1000),
-        ("endless part", Say::Endless(partial), 10, 20),
-        ("longer", say(200, &[], &[0; 1001]), 0, 1000),
-        ("shorter", say(200, &[], &[0; 999]), 0, 1000),
+        ("endless", endless(chunked), 0, 1000),
+        ("endless part", endless(partial), 10, 20),
+        ("longer", Reply::status(200, &[], &[0; 1001]), 0, 1000),
+        ("shorter", Reply::status(200, &[], &[0; 999]), 0, 1000),
         ("another start", wrong("bytes 0-19/1000"), 10, 20),
         ("another size", wrong("bytes 10-29/1001"), 10, 20),
         ("beyond the end", wrong("bytes 10-39/1000"), 10, 20),
-        ("no range", say(206, &[], &[0; 20]), 10, 20),
+        ("no range", Reply::status(206, &[], &[0; 20]), 10, 20),
         (
             "a page",
-            say(200, &[("Content-Type", "text/html")], b"<html>"),
+            Reply::status(200, &[("Content-Type", "text/html")], b"<html>"),
             0,
             1000,
         ),
     ];
     for (what, said, offset, len) in table {
-        let server = Scripted::serve(move |_, _| said.clone()).await?;
+        let server = ScriptedServer::start(move |_, _| said.clone())?;
         let got = remote(&server)?.blob_range(&blob, offset, len).await;
         assert!(
             matches!(got, Err(Error::Protocol { .. })),
             "{what}: {got:?}"
         );
-        assert_eq!(server.asked().len(), 1, "{what}");
+        assert_eq!(server.requests().len(), 1, "{what}");
     }
-    let server = Scripted::serve(move |_, _| Say::Endless(chunked)).await?;
+    let server = ScriptedServer::start(move |_, _| endless(chunked))?;
     let got = remote(&server)?
         .blob_stream(&blob)
         .try_collect::<Vec<_>>()
         .await;
     assert!(matches!(got, Err(Error::Protocol { .. })), "{got:?}");
-    let server = Scripted::serve(move |_, _| Say::Raw(head(200, &[], 1001))).await?;
+    let server = ScriptedServer::start(move |_, _| Reply::Raw(head(200, &[], 1001)))?;
     assert!(matches!(
         remote(&server)?.has_blob(&blob).await,
         Err(Error::Protocol { .. })
@@ -159,15 +160,15 @@ async fn lies_about_sizes_and_ranges_are_refused() -> Outcome {
 
 #[tokio::test]
 async fn manifests_are_capped_checked_and_no_web_pages() -> Outcome {
-    let endless = "HTTP/1.1 200 Said\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let server = Scripted::serve(move |asked, _| match asked.line.rsplit('/').next() {
-        Some("endless") => Say::Endless(endless),
-        Some("page") => say(
+    let chunked = "HTTP/1.1 200 Said\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let server = ScriptedServer::start(move |asked, _| match asked.line.rsplit('/').next() {
+        Some("endless") => endless(chunked),
+        Some("page") => Reply::status(
             200,
             &[("Content-Type", "text/html; charset=utf-8")],
             b"<html>",
         ),
-        Some("altered") => say(
+        Some("altered") => Reply::status(
             200,
             &[
                 INDEX,
@@ -175,15 +176,14 @@ async fn manifests_are_capped_checked_and_no_web_pages() -> Outcome {
             ],
             MANIFEST,
         ),
-        Some("untyped") => say(200, &[("Content-Type", "application/json")], MANIFEST),
-        Some("gone") => say(
+        Some("untyped") => Reply::status(200, &[("Content-Type", "application/json")], MANIFEST),
+        Some("gone") => Reply::status(
             404,
             &[],
             br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"nope"}]}"#,
         ),
-        _ => say(200, &[INDEX], MANIFEST),
-    })
-    .await?;
+        _ => Reply::status(200, &[INDEX], MANIFEST),
+    })?;
     let remote = remote(&server)?;
     let get = async |name: &str| {
         remote
@@ -220,16 +220,15 @@ async fn manifests_are_capped_checked_and_no_web_pages() -> Outcome {
 
 #[tokio::test]
 async fn being_told_to_wait_is_heeded() -> Outcome {
-    let server = Scripted::serve(|_, before| match before {
-        0 => say(429, &[("Retry-After", "1")], b""),
-        1 => say(503, &[], b""),
-        _ => say(200, &[INDEX], MANIFEST),
-    })
-    .await?;
+    let server = ScriptedServer::start(|_, before| match before {
+        0 => Reply::status(429, &[("Retry-After", "1")], b""),
+        1 => Reply::status(503, &[], b""),
+        _ => Reply::status(200, &[INDEX], MANIFEST),
+    })?;
     let begun = Instant::now();
     remote(&server)?.manifest(&tag()?).await?;
     assert!(begun.elapsed().as_millis() >= 1000, "{:?}", begun.elapsed());
-    assert_eq!(server.asked().len(), 3);
+    assert_eq!(server.requests().len(), 3);
     Ok(())
 }
 
@@ -242,61 +241,71 @@ async fn a_list_of_tags_counts_only_when_it_is_whole() -> Outcome {
     let huge = format!(r#"{{"tags":["{}"]}}"#, "x".repeat(300 << 10));
     let unknown = r#"{"errors":[{"code":"NAME_UNKNOWN"}]}"#;
     let denied = r#"{"errors":[{"code":"DENIED"}]}"#;
-    let endless = "HTTP/1.1 200 Said\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunked = "HTTP/1.1 200 Said\r\nTransfer-Encoding: chunked\r\n\r\n";
     let list = br#"{"name":"a/b","tags":["v1"]}"#;
     let rounded = format!(r#"{{"tags":[{}]}}"#, round.join(","));
     // What is said, and whether the list then lacks a tag that is in it, and one that is not.
     let table = [
-        ("whole", say(200, &[json], list), false, true),
-        ("a page", say(200, &[json, next], list), false, false),
+        ("whole", Reply::status(200, &[json], list), false, true),
+        (
+            "a page",
+            Reply::status(200, &[json, next], list),
+            false,
+            false,
+        ),
         (
             "a round number",
-            say(200, &[json], rounded.as_bytes()),
+            Reply::status(200, &[json], rounded.as_bytes()),
             false,
             false,
         ),
         (
             "too large",
-            say(200, &[json], huge.as_bytes()),
+            Reply::status(200, &[json], huge.as_bytes()),
             false,
             false,
         ),
-        ("endless", Say::Endless(endless), false, false),
+        ("endless", endless(chunked), false, false),
         (
             "empty",
-            say(200, &[json], br#"{"tags":null}"#),
+            Reply::status(200, &[json], br#"{"tags":null}"#),
             false,
             false,
         ),
-        ("a web page", say(200, &[], b"<html>"), false, false),
+        (
+            "a web page",
+            Reply::status(200, &[], b"<html>"),
+            false,
+            false,
+        ),
         (
             "refused",
-            say(403, &[json], denied.as_bytes()),
+            Reply::status(403, &[json], denied.as_bytes()),
             false,
             false,
         ),
         (
             "another 404",
-            say(404, &[], b"404 page not found"),
+            Reply::status(404, &[], b"404 page not found"),
             false,
             false,
         ),
         (
             "no repository",
-            say(404, &[json], unknown.as_bytes()),
+            Reply::status(404, &[json], unknown.as_bytes()),
             true,
             true,
         ),
     ];
     for (what, said, listed, unlisted) in table {
-        let server = Scripted::serve(move |_, _| said.clone()).await?;
+        let server = ScriptedServer::start(move |_, _| said.clone())?;
         let remote = remote(&server)?;
         for _ in 0..2 {
             let tags = remote.tags().await;
             assert_eq!(tags.lacks(&"v1".parse()?), listed, "{what}");
             assert_eq!(tags.lacks(&"v2".parse()?), unlisted, "{what}");
         }
-        let asked = server.asked();
+        let asked = server.requests();
         let lists = asked.iter().filter(|one| one.line.contains("/tags/list"));
         assert_eq!(lists.count(), 1, "{what}: asked once");
         remote.distrust_tags();
@@ -310,18 +319,17 @@ async fn a_list_of_tags_counts_only_when_it_is_whole() -> Outcome {
 async fn a_part_comes_in_blocks_across_a_cut() -> Outcome {
     let (bytes, blob) = content(2_000_000);
     let body = bytes.clone();
-    let server = Scripted::serve(move |asked, before| {
+    let server = ScriptedServer::start(move |asked, before| {
         let (first, last) = range(asked).unwrap_or((0, body.len() - 1));
         let (told, part) = part(&body, first, last);
         let mut answer = head(206, &[("Content-Range", &told)], part.len());
         answer.extend_from_slice(&part);
         if before == 0 {
             answer.truncate(700_000);
-            return Say::Cut(answer);
+            return Reply::Cut(answer);
         }
-        Say::Raw(answer)
-    })
-    .await?;
+        Reply::Raw(answer)
+    })?;
     let blocks: Vec<Slice> = remote(&server)?
         .blob_part(&blob, 1000, 1_500_000)
         .try_collect()
@@ -337,6 +345,6 @@ async fn a_part_comes_in_blocks_across_a_cut() -> Outcome {
     assert!(full.len() == 5 && full.iter().all(|block| block.len() == 256 << 10));
     assert_eq!(last.len(), 1_500_000 - 5 * (256 << 10));
     assert_eq!(blocks.concat(), bytes.slice(1000..1_501_000));
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requests().len(), 2);
     Ok(())
 }

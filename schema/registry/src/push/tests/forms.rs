@@ -2,20 +2,21 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::{PLACE, arrived, length, takes, verb, verbs};
+use fakes::{Reply, ScriptedServer};
+
+use super::{PLACE, arrived, length, ranges, takes, verbs};
 use crate::{
     Error,
-    scripted::{Outcome, Say, Scripted, content, remote, say},
+    testing::{Outcome, content, remote},
 };
 
 #[tokio::test]
 async fn a_whole_put_that_is_refused_goes_as_patch_and_so_do_all_after_it() -> Outcome {
     for status in [400, 404, 405, 411, 413, 415] {
-        let server = Scripted::serve(move |asked, _| match verb(asked) {
-            "PUT" if length(asked) > 0 => say(status, &[], b""),
+        let server = ScriptedServer::start(move |asked, _| match asked.method() {
+            "PUT" if length(asked) > 0 => Reply::status(status, &[], b""),
             _ => takes(asked),
-        })
-        .await?;
+        })?;
         let (bytes, blob) = content(1000);
         let remote = remote(&server)?;
         remote.push_blob(&blob, &bytes, None).await?;
@@ -23,7 +24,7 @@ async fn a_whole_put_that_is_refused_goes_as_patch_and_so_do_all_after_it() -> O
         let all = verbs(&server);
         assert!(all.ends_with("DELETE POST PATCH PUT"), "{status}: {all}");
         let (more, other) = content(2000);
-        let before = server.asked().len();
+        let before = server.requests().len();
         remote.push_blob(&other, &more, None).await?;
         let after = verbs(&server);
         let later: Vec<_> = after.split(' ').skip(before).collect();
@@ -35,28 +36,26 @@ async fn a_whole_put_that_is_refused_goes_as_patch_and_so_do_all_after_it() -> O
 #[tokio::test]
 async fn a_proxy_that_hangs_up_on_large_bodies_gets_small_ones() -> Outcome {
     // It lets a mebibyte through, and says nothing.
-    let server = Scripted::serve(|asked, _| match verb(asked) {
-        _ if length(asked) > 1 << 20 => Say::Hang(100_000),
+    let server = ScriptedServer::start(|asked, _| match asked.method() {
+        _ if length(asked) > 1 << 20 => Reply::CutUpload(100_000),
         _ => takes(asked),
-    })
-    .await?;
+    })?;
     let (bytes, blob) = content((5 << 20) + 7);
     remote(&server)?.push_blob(&blob, &bytes, None).await?;
     assert!(arrived(&server) == bytes);
     let largest = server
-        .asked()
+        .requests()
         .iter()
         .rev()
-        .take_while(|asked| verb(asked) != "POST")
+        .take_while(|asked| asked.method() != "POST")
         .map(length)
         .max();
     assert_eq!(largest, Some(1 << 20));
     // One that lets nothing through is given up.
-    let server = Scripted::serve(|asked, _| match verb(asked) {
-        _ if length(asked) > 0 => Say::Hang(1000),
+    let server = ScriptedServer::start(|asked, _| match asked.method() {
+        _ if length(asked) > 0 => Reply::CutUpload(1000),
         _ => takes(asked),
-    })
-    .await?;
+    })?;
     let given_up = remote(&server)?.push_blob(&blob, &bytes, None).await;
     assert!(matches!(given_up, Err(Error::Cut { .. })), "{given_up:?}");
     assert!(server.lines("POST").len() < 10);
@@ -77,12 +76,11 @@ async fn the_registrys_count_of_bytes_is_not_needed_while_nothing_fails() -> Out
         "x",
         "",
     ] {
-        let server = Scripted::serve(move |asked, _| match verb(asked) {
-            "PUT" if length(asked) > 0 => say(413, &[], b""),
-            "PATCH" => say(202, &[PLACE, ("Range", range)], b""),
+        let server = ScriptedServer::start(move |asked, _| match asked.method() {
+            "PUT" if length(asked) > 0 => Reply::status(413, &[], b""),
+            "PATCH" => Reply::status(202, &[PLACE, ("Range", range)], b""),
             _ => takes(asked),
-        })
-        .await?;
+        })?;
         remote(&server)?.push_blob(&blob, &bytes, None).await?;
         assert!(arrived(&server) == bytes, "{range:?}");
         let again = verbs(&server);
@@ -99,12 +97,11 @@ async fn a_count_that_cannot_be_begins_the_blob_again() -> Outcome {
     // The first PUT is cut; then the registry claims to have nothing, more than there is, or nothing sensible.
     for range in ["0--1", "0-0", "0-300000", "bytes=7-9", ""] {
         let cut = AtomicBool::new(false);
-        let server = Scripted::serve(move |asked, _| match verb(asked) {
-            "PUT" if !cut.swap(true, Ordering::Relaxed) => Say::Hang(100_000),
-            "GET" => say(204, &[PLACE, ("Range", range)], b""),
+        let server = ScriptedServer::start(move |asked, _| match asked.method() {
+            "PUT" if !cut.swap(true, Ordering::Relaxed) => Reply::CutUpload(100_000),
+            "GET" => Reply::status(204, &[PLACE, ("Range", range)], b""),
             _ => takes(asked),
-        })
-        .await?;
+        })?;
         remote(&server)?.push_blob(&blob, &bytes, None).await?;
         assert_eq!(arrived(&server), bytes, "{range:?}");
     }
@@ -116,17 +113,16 @@ async fn a_count_that_was_wrong_is_believed_once() -> Outcome {
     let (bytes, blob) = content(300_000);
     // 100,000 bytes arrive, and it claims one more: what is put together then has another digest.
     let puts = AtomicUsize::new(0);
-    let server = Scripted::serve(move |asked, _| match verb(asked) {
+    let server = ScriptedServer::start(move |asked, _| match asked.method() {
         "PUT" => match puts.fetch_add(1, Ordering::Relaxed) {
-            0 => Say::Hang(100_000),
-            1 => say(400, &[], br#"{"errors":[{"code":"DIGEST_INVALID"}]}"#),
-            2 => Say::Hang(100_000),
-            _ => say(201, &[], b""),
+            0 => Reply::CutUpload(100_000),
+            1 => Reply::status(400, &[], br#"{"errors":[{"code":"DIGEST_INVALID"}]}"#),
+            2 => Reply::CutUpload(100_000),
+            _ => Reply::status(201, &[], b""),
         },
-        "GET" => say(204, &[PLACE, ("Range", "0-100000")], b""),
+        "GET" => Reply::status(204, &[PLACE, ("Range", "0-100000")], b""),
         _ => takes(asked),
-    })
-    .await?;
+    })?;
     remote(&server)?.push_blob(&blob, &bytes, None).await?;
     assert_eq!(arrived(&server), bytes);
     assert_eq!(server.lines("PATCH").len(), 1, "{}", verbs(&server));
@@ -137,25 +133,22 @@ async fn a_count_that_was_wrong_is_believed_once() -> Outcome {
 async fn a_part_that_is_refused_for_now_is_sent_again_and_what_came_before_it_is_not() -> Outcome {
     let (bytes, blob) = content((9 << 20) + 5);
     let refused = AtomicBool::new(false);
-    let server = Scripted::serve(move |asked, _| match verb(asked) {
-        "PUT" if length(asked) > 0 => say(413, &[], b""),
+    let server = ScriptedServer::start(move |asked, _| match asked.method() {
+        "PUT" if length(asked) > 0 => Reply::status(413, &[], b""),
         "PATCH"
             if asked.header("content-range") == Some("5242880-9437188")
                 && !refused.swap(true, Ordering::Relaxed) =>
         {
-            say(429, &[], b"")
+            Reply::status(429, &[], b"")
         }
         // Its count lags behind.
-        "GET" => say(204, &[PLACE, ("Range", "0-99")], b""),
+        "GET" => Reply::status(204, &[PLACE, ("Range", "0-99")], b""),
         _ => takes(asked),
-    })
-    .await?;
+    })?;
     remote(&server)?.push_blob(&blob, &bytes, None).await?;
-    let asked = server.asked();
-    let ranges: Vec<_> = asked
-        .iter()
-        .filter_map(|asked| asked.header("content-range"))
-        .collect();
-    assert_eq!(ranges, ["0-5242879", "5242880-9437188", "5242880-9437188"]);
+    assert_eq!(
+        ranges(&server),
+        ["0-5242879", "5242880-9437188", "5242880-9437188"]
+    );
     Ok(())
 }

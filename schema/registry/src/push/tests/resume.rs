@@ -3,6 +3,7 @@
 use std::io;
 
 use bytes::Bytes;
+use fakes::{Reply, ScriptedServer};
 use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
@@ -10,35 +11,30 @@ use futures_util::{
 
 use schema::MediaType;
 
+use super::{ranges, verbs};
 use crate::{
     BlobSource, Error, Mount,
-    scripted::{INDEX, MANIFEST, Outcome, Say, Scripted, content, remote, say, tag},
+    testing::{INDEX, MANIFEST, Outcome, content, remote, tag},
 };
 
 #[tokio::test]
 async fn a_cut_upload_goes_on_where_the_registry_stands() -> Outcome {
     let (bytes, blob) = content(300_000);
-    let server = Scripted::serve(move |asked, before| {
+    let server = ScriptedServer::start(move |asked, before| {
         let place = format!("/v2/a/b/blobs/uploads/1?state={before}");
-        match asked.line.split(' ').next() {
-            Some("HEAD") => say(404, &[], b""),
-            Some("POST") => say(202, &[("Location", &place)], b""),
-            Some("PUT") if asked.header("content-length") == Some("300000") => Say::Hang(200_000),
-            Some("GET") => say(204, &[("Location", &place), ("Range", "0-199999")], b""),
-            Some("PATCH") => say(202, &[("Location", &place), ("Range", "0-299999")], b""),
-            _ => say(201, &[], b""),
+        match asked.method() {
+            "HEAD" => Reply::status(404, &[], b""),
+            "POST" => Reply::status(202, &[("Location", &place)], b""),
+            "PUT" if asked.header("content-length") == Some("300000") => Reply::CutUpload(200_000),
+            "GET" => Reply::status(204, &[("Location", &place), ("Range", "0-199999")], b""),
+            "PATCH" => Reply::status(202, &[("Location", &place), ("Range", "0-299999")], b""),
+            _ => Reply::status(201, &[], b""),
         }
-    })
-    .await?;
+    })?;
     remote(&server)?.push_blob(&blob, &bytes, None).await?;
-    let asked = server.asked();
-    let verbs: Vec<_> = asked
-        .iter()
-        .filter_map(|asked| asked.line.split(' ').next())
-        .collect();
+    let asked = server.requests();
     // Whether it is there, whether the upload still is, and after the wait how much of it.
-    let expected = ["POST", "PUT", "HEAD", "GET", "GET", "PATCH", "PUT"];
-    assert_eq!(verbs, expected);
+    assert_eq!(verbs(&server), "POST PUT HEAD GET GET PATCH PUT");
     let sent = asked
         .get(5)
         .map(|patch| (patch.header("content-range"), patch.body.as_slice()));
@@ -57,22 +53,16 @@ async fn a_cut_upload_goes_on_where_the_registry_stands() -> Outcome {
 #[tokio::test]
 async fn a_registry_that_wants_chunks_gets_them() -> Outcome {
     let (bytes, blob) = content((9 << 20) + 5);
-    let server = Scripted::serve(move |asked, _| {
+    let server = ScriptedServer::start(move |asked, _| {
         let place = ("Location", "up");
-        match asked.line.split(' ').next() {
-            Some("PUT") if asked.header("content-length") != Some("0") => say(413, &[], b""),
-            Some("PUT") => say(201, &[], b""),
-            _ => say(202, &[place, ("OCI-Chunk-Min-Length", "5242880")], b""),
+        match asked.method() {
+            "PUT" if asked.header("content-length") != Some("0") => Reply::status(413, &[], b""),
+            "PUT" => Reply::status(201, &[], b""),
+            _ => Reply::status(202, &[place, ("OCI-Chunk-Min-Length", "5242880")], b""),
         }
-    })
-    .await?;
+    })?;
     remote(&server)?.push_blob(&blob, &bytes, None).await?;
-    let asked = server.asked();
-    let ranges: Vec<_> = asked
-        .iter()
-        .filter_map(|asked| asked.header("content-range"))
-        .collect();
-    assert_eq!(ranges, ["0-5242879", "5242880-9437188"]);
+    assert_eq!(ranges(&server), ["0-5242879", "5242880-9437188"]);
     Ok(())
 }
 
@@ -88,11 +78,10 @@ impl BlobSource for Broken {
 
 #[tokio::test]
 async fn the_sources_own_error_comes_back_and_is_not_retried() -> Outcome {
-    let server = Scripted::serve(|asked, _| match asked.line.split(' ').next() {
-        Some("POST") => say(202, &[("Location", "/up")], b""),
-        _ => say(201, &[], b""),
-    })
-    .await?;
+    let server = ScriptedServer::start(|asked, _| match asked.method() {
+        "POST" => Reply::status(202, &[("Location", "/up")], b""),
+        _ => Reply::status(201, &[], b""),
+    })?;
     let (_, blob) = content(1000);
     let error = remote(&server)?.push_blob(&blob, &Broken, None).await;
     assert!(
@@ -105,11 +94,10 @@ async fn the_sources_own_error_comes_back_and_is_not_retried() -> Outcome {
 
 #[tokio::test]
 async fn a_refused_mount_leaves_a_session_to_use() -> Outcome {
-    let server = Scripted::serve(|asked, _| match asked.line.split(' ').next() {
-        Some("POST") => say(202, &[("Location", "/session?x=1")], b""),
-        _ => say(201, &[], b""),
-    })
-    .await?;
+    let server = ScriptedServer::start(|asked, _| match asked.method() {
+        "POST" => Reply::status(202, &[("Location", "/session?x=1")], b""),
+        _ => Reply::status(201, &[], b""),
+    })?;
     let (bytes, blob) = content(10);
     let remote = remote(&server)?;
     let Mount::Refused(session) = remote.mount(&blob, &"other".parse()?).await? else {
@@ -126,28 +114,27 @@ async fn a_refused_mount_leaves_a_session_to_use() -> Outcome {
 
 #[tokio::test]
 async fn a_login_that_ends_in_the_middle_of_an_upload_is_renewed() -> Outcome {
-    let server = Scripted::serve(|asked, before| {
+    let server = ScriptedServer::start(|asked, before| {
         if asked.line.starts_with("GET /token") {
-            return say(200, &[], format!(r#"{{"token":"t{before}"}}"#).as_bytes());
+            return Reply::status(200, &[], format!(r#"{{"token":"t{before}"}}"#).as_bytes());
         }
         let host = asked.header("host").unwrap_or_default();
         let challenge =
             format!(r#"Bearer realm="http://{host}/token",scope="repository:a/b:pull,push""#);
-        let refused = say(401, &[("WWW-Authenticate", &challenge)], b"");
-        match (asked.header("authorization"), asked.line.split(' ').next()) {
+        let refused = Reply::status(401, &[("WWW-Authenticate", &challenge)], b"");
+        match (asked.header("authorization"), asked.method()) {
             (None, _) => refused,
             // The first token is good for opening the session only.
-            (Some("Bearer t1"), Some("PUT")) => refused,
-            (_, Some("GET")) => say(404, &[], b""),
-            (_, Some("POST")) => say(202, &[("Location", "/up")], b""),
-            _ => say(201, &[], b""),
+            (Some("Bearer t1"), "PUT") => refused,
+            (_, "GET") => Reply::status(404, &[], b""),
+            (_, "POST") => Reply::status(202, &[("Location", "/up")], b""),
+            _ => Reply::status(201, &[], b""),
         }
-    })
-    .await?;
+    })?;
     let (bytes, blob) = content(1000);
     remote(&server)?.push_blob(&blob, &bytes, None).await?;
     assert_eq!(server.lines("/token").len(), 2);
-    let last = server.asked().pop();
+    let last = server.requests().pop();
     assert_eq!(last.map(|put| put.body), Some(bytes.to_vec()));
     Ok(())
 }
@@ -157,21 +144,20 @@ async fn a_login_that_ends_in_the_middle_of_an_upload_is_renewed() -> Outcome {
 async fn an_upload_of_what_is_there_is_over_when_it_begins() -> Outcome {
     let (_, blob) = content(1000);
     let session = [("Location", "/v2/a/b/blobs/uploads/1")];
-    let server = Scripted::serve(|_, _| say(201, &[], b"")).await?;
+    let server = ScriptedServer::start(|_, _| Reply::status(201, &[], b""))?;
     let begun = remote(&server)?.begin_blob(&blob).await?;
     assert!(matches!(begun, Mount::Done));
-    let line = server.asked().first().map(|asked| asked.line.clone());
+    let line = server.requests().first().map(|asked| asked.line.clone());
     assert!(line.is_some_and(|line| line.contains("mount=sha256") && line.contains("from=a%2Fb")));
-    let server = Scripted::serve(move |asked, _| match asked.line.contains("mount=") {
-        true => say(400, &[], b""),
-        false => say(202, &session, b""),
-    })
-    .await?;
+    let server = ScriptedServer::start(move |asked, _| match asked.line.contains("mount=") {
+        true => Reply::status(400, &[], b""),
+        false => Reply::status(202, &session, b""),
+    })?;
     let remote = remote(&server)?;
     for expected in [2, 3] {
         let begun = remote.begin_blob(&blob).await?;
         assert!(matches!(begun, Mount::Refused(_)));
-        assert_eq!(server.asked().len(), expected);
+        assert_eq!(server.requests().len(), expected);
     }
     Ok(())
 }
@@ -180,16 +166,12 @@ async fn an_upload_of_what_is_there_is_over_when_it_begins() -> Outcome {
 #[tokio::test]
 async fn a_manifest_that_nobody_stored_is_not_pushed() -> Outcome {
     let put = |status: u16, kind: &'static str, kept: bool| async move {
-        let server = Scripted::serve(move |asked, _| {
-            let verb = asked.line.split(' ').next();
-            match (verb, kept) {
-                (Some("PUT"), _) => say(status, &[("Content-Type", kind)], b"<html>log in"),
-                (_, true) => say(200, &[INDEX], MANIFEST),
-                _ if status == 200 => say(200, &[("Content-Type", kind)], b"<html>log in"),
-                _ => say(404, &[], b""),
-            }
-        })
-        .await?;
+        let server = ScriptedServer::start(move |asked, _| match (asked.method(), kept) {
+            ("PUT", _) => Reply::status(status, &[("Content-Type", kind)], b"<html>log in"),
+            (_, true) => Reply::status(200, &[INDEX], MANIFEST),
+            _ if status == 200 => Reply::status(200, &[("Content-Type", kind)], b"<html>log in"),
+            _ => Reply::status(404, &[], b""),
+        })?;
         let body = Bytes::from_static(MANIFEST);
         let (remote, tag) = (remote(&server)?, tag()?);
         let told = remote.put_manifest(&tag, MediaType::OciIndex, body).await;
@@ -217,18 +199,17 @@ async fn a_manifest_that_nobody_stored_is_not_pushed() -> Outcome {
 async fn a_location_that_leads_nowhere_new_is_explained() -> Outcome {
     let told = |location: &'static str| async move {
         let (bytes, blob) = content(3000);
-        let server = Scripted::serve(move |asked, _| {
+        let server = ScriptedServer::start(move |asked, _| {
             let place = match location {
                 "" => String::new(),
                 scheme => format!("{scheme}://{}/up", asked.header("host").unwrap_or_default()),
             };
-            match asked.line.split(' ').next() {
-                Some("POST") => say(202, &[("Location", &place)], b""),
-                Some("HEAD") => say(404, &[], b""),
-                _ => say(201, &[], b""),
+            match asked.method() {
+                "POST" => Reply::status(202, &[("Location", &place)], b""),
+                "HEAD" => Reply::status(404, &[], b""),
+                _ => Reply::status(201, &[], b""),
             }
-        })
-        .await?;
+        })?;
         let pushed = remote(&server)?.push_blob(&blob, &bytes, None).await;
         let told = pushed.err().map(|error| error.to_string());
         Ok::<_, Box<dyn std::error::Error>>(told.unwrap_or_default())

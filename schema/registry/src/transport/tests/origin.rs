@@ -1,11 +1,12 @@
 /*! Where a registry leads, and where it says how to log in: what goes there, and what does not. */
 
+use fakes::{Reply, ScriptedServer};
 use schema::Selector;
 
 use crate::{
     Options, Registry, Slice,
     auth::tests::login::authfile,
-    scripted::{INDEX, MANIFEST, Outcome, Scripted, content, remote, remote_with, say, tag},
+    testing::{INDEX, MANIFEST, Outcome, content, remote, remote_with, tag},
 };
 
 /// Nexus and Artifactory behind some proxies, and registries that hide what is private.
@@ -17,7 +18,7 @@ async fn a_challenge_that_stands_at_the_base_only_is_found() -> Outcome {
         (404, "bearer"),
         (401, "bearer"),
     ] {
-        let server = Scripted::serve(move |asked, _| {
+        let server = ScriptedServer::start(move |asked, _| {
             let host = asked.header("host").unwrap_or_default();
             let bearer = format!(r#"Bearer realm="http://{host}/token",service="s""#);
             let challenge = if challenge == "bearer" {
@@ -27,14 +28,13 @@ async fn a_challenge_that_stands_at_the_base_only_is_found() -> Outcome {
             };
             match (asked.line.as_str(), asked.header("authorization")) {
                 (line, _) if line.starts_with("GET /token") => {
-                    say(200, &[], br#"{"access_token":"t"}"#)
+                    Reply::status(200, &[], br#"{"access_token":"t"}"#)
                 }
-                (_, Some("Basic dTpw" | "Bearer t")) => say(200, &[INDEX], MANIFEST),
-                ("GET /v2/", _) => say(401, &[("WWW-Authenticate", challenge)], b""),
-                _ => say(status, &[], b""),
+                (_, Some("Basic dTpw" | "Bearer t")) => Reply::status(200, &[INDEX], MANIFEST),
+                ("GET /v2/", _) => Reply::status(401, &[("WWW-Authenticate", challenge)], b""),
+                _ => Reply::status(status, &[], b""),
             }
-        })
-        .await?;
+        })?;
         let authfile = authfile(&server)?;
         let remote = remote_with(&server.host, Some(authfile.path()))?;
         remote.manifest(&tag()?).await?;
@@ -47,7 +47,7 @@ async fn a_challenge_that_stands_at_the_base_only_is_found() -> Outcome {
         );
         assert_eq!(
             server
-                .asked()
+                .requests()
                 .iter()
                 .filter(|asked| asked.line == "GET /v2/")
                 .count(),
@@ -60,12 +60,11 @@ async fn a_challenge_that_stands_at_the_base_only_is_found() -> Outcome {
 /// What is public stays so, though `/v2/` asks for a login that nobody has.
 #[tokio::test]
 async fn what_is_missing_in_public_is_just_missing() -> Outcome {
-    let server = Scripted::serve(|asked, _| match asked.line.as_str() {
-        "GET /v2/" => say(401, &[("WWW-Authenticate", "Basic realm=x")], b""),
-        line if line.ends_with("/v1") => say(200, &[INDEX], MANIFEST),
-        _ => say(404, &[], b""),
-    })
-    .await?;
+    let server = ScriptedServer::start(|asked, _| match asked.line.as_str() {
+        "GET /v2/" => Reply::status(401, &[("WWW-Authenticate", "Basic realm=x")], b""),
+        line if line.ends_with("/v1") => Reply::status(200, &[INDEX], MANIFEST),
+        _ => Reply::status(404, &[], b""),
+    })?;
     let remote = remote(&server)?;
     let missing = remote
         .find_manifest(&Selector::Tag("other".parse()?))
@@ -78,13 +77,12 @@ async fn what_is_missing_in_public_is_just_missing() -> Outcome {
 #[tokio::test]
 async fn an_upload_goes_to_no_other_host_that_was_not_allowed() -> Outcome {
     let (bytes, blob) = content(100);
-    let elsewhere = Scripted::serve(|_, _| say(201, &[], b"")).await?;
+    let elsewhere = ScriptedServer::start(|_, _| Reply::status(201, &[], b""))?;
     let place = format!("http://{}/upload", elsewhere.host);
-    let registry = Scripted::serve(move |asked, _| match asked.header("authorization") {
-        Some(_) => say(202, &[("Location", &place)], b""),
-        None => say(401, &[("WWW-Authenticate", "Basic realm=x")], b""),
-    })
-    .await?;
+    let registry = ScriptedServer::start(move |asked, _| match asked.header("authorization") {
+        Some(_) => Reply::status(202, &[("Location", &place)], b""),
+        None => Reply::status(401, &[("WWW-Authenticate", "Basic realm=x")], b""),
+    })?;
     let authfile = authfile(&registry)?;
     let options = |allowed: crate::Hosts, plain_http| Options {
         plain_http,
@@ -118,12 +116,12 @@ async fn an_upload_goes_to_no_other_host_that_was_not_allowed() -> Outcome {
             .is_some_and(|told| told.contains("without TLS")),
         "{told:?}"
     );
-    assert!(elsewhere.asked().is_empty());
+    assert!(elsewhere.requests().is_empty());
     push(options(crate::Hosts::default().and(&elsewhere.host), all())).await?;
-    assert_eq!(elsewhere.asked().len(), 1);
+    assert_eq!(elsewhere.requests().len(), 1);
     assert!(
         elsewhere
-            .asked()
+            .requests()
             .iter()
             .all(|asked| asked.header("authorization").is_none())
     );
@@ -134,13 +132,12 @@ async fn an_upload_goes_to_no_other_host_that_was_not_allowed() -> Outcome {
 async fn redirects_to_another_host_carry_no_credentials() -> Outcome {
     let (bytes, blob) = content(5000);
     let body = bytes.clone();
-    let store = Scripted::serve(move |_, _| say(200, &[], &body)).await?;
+    let store = ScriptedServer::start(move |_, _| Reply::status(200, &[], &body))?;
     let place = format!("http://{}/object?signed=1", store.host);
-    let registry = Scripted::serve(move |asked, _| match asked.header("authorization") {
-        Some("Basic dTpw") => say(307, &[("Location", &place)], b""),
-        _ => say(401, &[("WWW-Authenticate", "Basic realm=x")], b""),
-    })
-    .await?;
+    let registry = ScriptedServer::start(move |asked, _| match asked.header("authorization") {
+        Some("Basic dTpw") => Reply::status(307, &[("Location", &place)], b""),
+        _ => Reply::status(401, &[("WWW-Authenticate", "Basic realm=x")], b""),
+    })?;
     let authfile = tempfile::NamedTempFile::new()?;
     std::fs::write(
         authfile.path(),
@@ -152,10 +149,10 @@ async fn redirects_to_another_host_carry_no_credentials() -> Outcome {
     assert_eq!(got, Slice::Bytes(bytes));
     assert!(
         store
-            .asked()
+            .requests()
             .iter()
             .all(|asked| asked.header("authorization").is_none())
     );
-    assert_eq!(store.asked().len(), 1);
+    assert_eq!(store.requests().len(), 1);
     Ok(())
 }
