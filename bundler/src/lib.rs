@@ -45,8 +45,6 @@ pub mod request;
 pub mod resolve;
 mod show;
 pub mod source;
-#[cfg(test)]
-mod testing;
 pub mod wanted;
 pub mod write;
 

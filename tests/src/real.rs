@@ -1,14 +1,13 @@
 /*!
 The real components: what operators run, to be believed over any imitation.
 
-A machine may lack them, and then a test that needs one says so and passes, unless `REQUIRE_REAL=1` asks for a failure.
-No skip is silent: each goes to stderr at once and to a file that `tests/run` shows at its end.
+A machine may lack them, and then a test that needs one ends with [`skip`].
 */
 
 use std::{
     ffi::OsString,
-    fs::{self, OpenOptions},
-    io::{self, BufRead, BufReader, Write},
+    fs,
+    io::{BufRead, BufReader, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -17,10 +16,10 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
-
-use crate::process::profile_directory;
+use anyhow::{Context, Result};
 use fakes::{certificates::Identity, registry::Login};
+
+pub use fakes::needs::skip;
 
 /// Looks a tool up, or ends the test as skipped. For tests that return a `Result<(), _>`.
 /// Of several, all are needed.
@@ -70,33 +69,6 @@ fn places(set: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     let cache = set("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
     places.extend(cache.map(|cache| cache.join(CLUSTER_CACHE)));
     places
-}
-
-/// Notes that the running test is skipped; an error where `REQUIRE_REAL=1`.
-pub fn skip(missing: &dyn std::fmt::Display) -> Result<()> {
-    if std::env::var_os("REQUIRE_REAL").is_some_and(|value| value == "1") {
-        bail!("{missing}, and REQUIRE_REAL=1 forbids skipping");
-    }
-    let thread = thread::current();
-    let line = format!("SKIPPED {}: {missing}\n", thread.name().unwrap_or("a test"));
-    // Not through `print!`, which the test runner would hold back.
-    io::stderr().write_all(line.as_bytes())?;
-    let path = skipped_file()?;
-    let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-    file.write_all(line.as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// `$SKIPPED_FILE`, else `target/skipped.txt`.
-fn skipped_file() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("SKIPPED_FILE") {
-        return Ok(path.into());
-    }
-    let profile = profile_directory()?;
-    Ok(profile
-        .parent()
-        .context("the target directory has no parent")?
-        .join("skipped.txt"))
 }
 
 impl std::fmt::Display for Missing {

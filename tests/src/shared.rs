@@ -1,30 +1,13 @@
-/*!
-Real data and runnable troubles that lie beside the project and are no part of it.
-
-`SHARED_DIR` names their directory, else it is `../shared` beside the workspace. Where it is absent, a test says so and passes,
-as with a component that is not installed.
-*/
+/*! Real data and runnable troubles that lie beside the project and are no part of it. */
 
 use std::{
-    fmt, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
 
-/// Shared data that this machine lacks; given to [`crate::real::skip`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Absent(PathBuf);
-
-/// A file or directory of the shared data, by its path there.
-pub fn path(name: &str) -> Result<PathBuf, Absent> {
-    let path = directory().join(name);
-    if path.exists() {
-        Ok(path)
-    } else {
-        Err(Absent(path))
-    }
-}
+pub use fakes::needs::shared as path;
 
 /// What a directory of the shared data holds, sorted by name.
 pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
@@ -35,25 +18,6 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
     paths.sort();
     Ok(paths)
 }
-
-fn directory() -> PathBuf {
-    match std::env::var_os("SHARED_DIR").filter(|value| !value.is_empty()) {
-        Some(directory) => directory.into(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-    }
-}
-
-impl fmt::Display for Absent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the shared data {} is not there (SHARED_DIR names its directory)",
-            self.0.display()
-        )
-    }
-}
-
-impl std::error::Error for Absent {}
 
 /// Looks shared data up, or ends the test as skipped. For tests that return a `Result<(), _>`.
 #[macro_export]

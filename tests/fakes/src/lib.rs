@@ -9,7 +9,7 @@ misbehave on request. There is one fake of each kind, so that what one test lear
 - [`ScriptedServer`]: a socket that sends the bytes that a test writes down, for what no HTTP library would send.
 
 The first two share their [`faults`], their log of [requests](LoggedRequest) and their TLS. Whether they are like
-what they imitate is tested against real ones in the package `tests` (its module `fidelity`).
+what they imitate is tested against real ones in the package `tests` (its module `fidelity`). What a test needs that is real, and a machine may lack, is looked up by [`needs`].
 
 ```
 use fakes::{Action, Fault, FakeRegistry, registry::Settings};
@@ -27,6 +27,7 @@ pub mod kubeconfig;
 pub mod kubernetes;
 mod log;
 pub mod message;
+pub mod needs;
 mod pipeline;
 pub mod registry;
 pub mod scripted;

@@ -232,7 +232,10 @@ mod tests {
                 .unwrap_or_default();
             assert!(reason.contains(expected), "{text}: {reason}");
         }
-        assert!(previous(br#"{"kind":"other"}"#).is_err());
+        let other = previous(br#"{"kind":"other"}"#);
+        assert!(
+            other.is_err_and(|reason| reason.contains("of kind \"other\", expected cincinnati"))
+        );
         let odd = previous(br#"{"kind":"cincinnati-metadata-v0","previous":["4.4.1",""]}"#);
         assert!(odd.is_err_and(|reason| reason.contains("follow \"\", and a version")));
         assert_eq!(

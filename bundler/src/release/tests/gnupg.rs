@@ -6,11 +6,11 @@ use std::{
     process::{Command, Stdio},
 };
 
+use fakes::needs::skip;
 use jiff::Timestamp;
 
-use super::{Outcome, forge::Made, skip};
-use crate::release::openpgp::Keyring;
-use crate::release::openpgp::SignatureError;
+use super::{Outcome, forge::Made};
+use crate::release::openpgp::{Keyring, SignatureError};
 
 const BODY: &str = "{\"critical\":{}}\n";
 const OPTIONS: [&str; 7] = [
@@ -35,7 +35,7 @@ impl Gpg {
             .status()
             .is_err()
         {
-            skip("gpg is not installed (Debian: apt-get install gpg gpg-agent)")?;
+            skip(&"gpg is not installed (Debian: apt-get install gpg gpg-agent)")?;
             return Ok(None);
         }
         let gpg = Self(tempfile::tempdir()?);

@@ -1,5 +1,15 @@
 /*! Release signatures: the real ones, ones made on the spot by rPGP and by GnuPG, and stores that misbehave. */
 
+/// A file of the real samples, or the end of the test where there are none.
+macro_rules! sample {
+    ($name:expr) => {
+        match fakes::needs::shared(&format!("release-signatures/{}", $name)) {
+            Ok(path) => std::fs::read(path)?,
+            Err(absent) => return Ok(fakes::needs::skip(&absent)?),
+        }
+    };
+}
+
 mod asking;
 mod downloads;
 mod forge;
@@ -10,15 +20,4 @@ mod parties;
 mod real;
 mod stores;
 
-use std::{fs, io};
-
-use crate::testing::{shared, skip};
-
 type Outcome = Result<(), Box<dyn std::error::Error>>;
-
-/// A file of the real samples; `None`, and a line on standard error, where there are none.
-fn sample(name: &str) -> io::Result<Option<Vec<u8>>> {
-    shared(&format!("release-signatures/{name}"))?
-        .map(fs::read)
-        .transpose()
-}

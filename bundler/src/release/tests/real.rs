@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use registry::web::Web;
 use serde_json::Value;
 
-use super::{Outcome, forge::Party, sample};
+use super::{Outcome, forge::Party};
 use crate::release::{
     claim::Claim,
     openpgp::Keyring,
@@ -35,13 +35,11 @@ const RELEASE_KEY_2: &str = "567E347AD0044ADE55BA8A5F199E2F91FD431D51";
 #[test]
 fn both_verify_by_either_key_file() -> Outcome {
     for key in KEYS {
-        let Some(key) = sample(key)? else {
-            return Ok(());
-        };
+        let key = sample!(key);
         let keyring = Keyring::from_bytes(&key)?;
         assert_eq!(keyring.fingerprints(), [RELEASE_KEY_2]);
         for (name, digest) in SAMPLES {
-            let message = sample(name)?.unwrap_or_default();
+            let message = sample!(name);
             let signed = keyring.verify(&message, Timestamp::now())?;
             assert_eq!(signed.fingerprint, RELEASE_KEY_2);
             assert_eq!(Claim::parse(&signed.body)?.digest.to_string(), digest);
@@ -63,9 +61,7 @@ fn no_altered_bit_of_the_version_3_signature_goes_unnoticed() -> Outcome {
 /// Flips every bit. The literal's file name (`_rpmsig-req-xsP8sm.bin`) is signed by nobody and could be any other name, so
 /// `free` bits of it may still give the same body; nothing else may.
 fn flip(name: &str, free: usize) -> Outcome {
-    let (Some(key), Some(message)) = (sample(KEYS[0])?, sample(name)?) else {
-        return Ok(());
-    };
+    let (key, message) = (sample!(KEYS[0]), sample!(name));
     let keyring = Keyring::from_bytes(&key)?;
     let now = Timestamp::now();
     let signed = keyring.verify(&message, now)?;
@@ -100,9 +96,7 @@ fn inflate(message: &[u8]) -> std::io::Result<Vec<u8>> {
 
 #[test]
 fn another_key_does_not_verify() -> Outcome {
-    let Some(message) = sample(SAMPLES[0].0)? else {
-        return Ok(());
-    };
+    let message = sample!(SAMPLES[0].0);
     let other = Keyring::from_bytes(&Party::new(1)?.certificate()?)?;
     let found = other.verify(&message, Timestamp::now());
     assert!(matches!(found, Err(SignatureError::Stranger(id)) if id == RELEASE_KEY_2[24..]));
@@ -112,9 +106,7 @@ fn another_key_does_not_verify() -> Outcome {
 /// The keyring of a real payload holds two keys, and names two stores.
 #[tokio::test]
 async fn the_payloads_keyring_verifies_both_for_their_own_digests() -> Outcome {
-    let Some(yaml) = sample("0000_90_cluster-update-keys_configmap.yaml")? else {
-        return Ok(());
-    };
+    let yaml = sample!("0000_90_cluster-update-keys_configmap.yaml");
     let object: Value = serde_yaml::from_slice(&yaml)?;
     let mut payload = PayloadTrust::from_config_map(&object)?;
     let stores: Vec<String> = payload
@@ -143,7 +135,7 @@ async fn the_payloads_keyring_verifies_both_for_their_own_digests() -> Outcome {
     };
     let web = Web::new(None)?;
     for (name, digest) in SAMPLES {
-        let message = sample(name)?.unwrap_or_default();
+        let message = sample!(name);
         let at_hand = vec![(name.to_owned(), message.clone())];
         let digest = digest.parse()?;
         let verdict = verifier::verify(&digest, &operator, Some(&payload), at_hand, &web).await;
@@ -153,7 +145,7 @@ async fn the_payloads_keyring_verifies_both_for_their_own_digests() -> Outcome {
         );
         assert_eq!(verdict.signatures, [message]);
     }
-    let message = sample(SAMPLES[1].0)?.unwrap_or_default();
+    let message = sample!(SAMPLES[1].0);
     let at_hand = vec![("here".to_owned(), message)];
     let digest = SAMPLES[0].1.parse()?;
     let verdict = verifier::verify(&digest, &operator, Some(&payload), at_hand, &web).await;

@@ -9,7 +9,7 @@ use super::{
     asking::{LONG, SHORT, at, operator, release, store, verify},
     forge::Party,
 };
-use crate::release::store::Store;
+use crate::release::store::{Store, StoreError};
 
 #[tokio::test]
 async fn stores_that_misbehave_are_named_with_what_they_did() -> Outcome {
@@ -169,7 +169,11 @@ fn stores_are_addresses_without_a_login() {
         "file://host/a",
         "file:///a%1b[31m",
     ] {
-        assert!(parsed(bad).is_err(), "{bad}");
+        let refused = parsed(bad);
+        assert!(
+            matches!(refused, Err(StoreError::Malformed(_))),
+            "{bad}: {refused:?}"
+        );
     }
     let reason = parsed("https://me:secret@example.com/a").map_err(|error| error.to_string());
     let reason = reason.err().unwrap_or_default();

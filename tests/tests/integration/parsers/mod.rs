@@ -4,7 +4,7 @@ Every reader of bytes that somebody else wrote, fed with sound samples that were
 Somebody else's bytes may be anything, so two things are asked of each reader: that it answers at all (no panic, no
 overflow of the stack, no minute of work), and that what it takes keeps the promise that the code behind it rests on.
 What is written here is tested by its public functions alone; the reader of challenges of registries, and that of
-`Location`, which have none, are tested beside their code. `tests/fuzz` goes on where these stop.
+`Location`, which have none, are tested beside their code.
 */
 
 mod bundle;
