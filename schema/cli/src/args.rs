@@ -120,7 +120,7 @@ impl CommonArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{Parser, error::ErrorKind};
 
     use super::*;
 
@@ -135,6 +135,11 @@ mod tests {
     fn options(flags: &[&str]) -> Result<Options, clap::Error> {
         let typed = ["tool"].iter().chain(flags);
         Tool::try_parse_from(typed).map(|tool| tool.registry.options())
+    }
+
+    /// Why these flags are refused.
+    fn refused(flags: &[&str]) -> Option<ErrorKind> {
+        options(flags).err().map(|error| error.kind())
     }
 
     #[test]
@@ -173,8 +178,12 @@ mod tests {
                 .covers("z")
         );
         // What follows after a blank belongs to somebody else.
-        assert!(options(&["--plain-http", "a:5000"]).is_err());
-        assert!(options(&["--plain-http=a/b"]).is_err());
+        let kind = refused(&["--plain-http", "a:5000"]);
+        assert_eq!(kind, Some(ErrorKind::UnknownArgument));
+        assert_eq!(
+            refused(&["--plain-http=a/b"]),
+            Some(ErrorKind::ValueValidation)
+        );
         Ok(())
     }
 
@@ -184,13 +193,16 @@ mod tests {
             options(&["--registry-config", "a.json"])?.authfile,
             Some("a.json".into())
         );
-        for wrong in [
-            ["--concurrency", "0"],
-            ["--concurrency", "65"],
-            ["--client-cert", "a.pem"],
-            ["--password", "x"],
+        for (wrong, kind) in [
+            (["--concurrency", "0"], ErrorKind::ValueValidation),
+            (["--concurrency", "65"], ErrorKind::ValueValidation),
+            (
+                ["--client-cert", "a.pem"],
+                ErrorKind::MissingRequiredArgument,
+            ),
+            (["--password", "x"], ErrorKind::UnknownArgument),
         ] {
-            assert!(options(&wrong).is_err(), "{wrong:?}");
+            assert_eq!(refused(&wrong), Some(kind), "{wrong:?}");
         }
         Ok(())
     }

@@ -133,7 +133,8 @@ fn targets_may_be_insecure_or_blocked_and_are_not_moved() -> Outcome {
     assert!(conf.target("example.com", &"foo/app".parse()?)?);
     assert!(!conf.target("example.com", &"app".parse()?)?);
     assert!(!conf.target("unsaid.example", &"app".parse()?)?);
-    assert!(conf.target("bad.example", &"app".parse()?).is_err());
+    let blocked = conf.target("bad.example", &"app".parse()?);
+    assert!(blocked.is_err_and(|error| error.to_string().contains("bad.example is blocked")));
     Ok(())
 }
 
