@@ -8,9 +8,9 @@ state about the base (annotations, a subject, signatures) does not hold for this
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use registry::{RawManifest, Slice};
+use registry::Slice;
 use schema::{
-    Digest, Manifest, MediaType, Repository,
+    Digest, MediaType, Repository,
     bundle::{Image, Missing},
     manifest::{Blob, MANIFEST_LIMIT, ManifestError},
 };
@@ -221,20 +221,9 @@ impl<'a> ImageBuilder<'a> {
             body["annotations"] = json!({ BASE_DIGEST: base.raw.digest });
         }
         let bytes = Bytes::from(image_config::sorted(body));
-        let parsed = Manifest::parse(&bytes, media_type).map_err(|error| self.broken(error))?;
-        let digest = Digest::of(&bytes);
-        let raw = RawManifest {
-            bytes,
-            media_type,
-            digest,
-        };
-        self.manifests.insert(
-            digest,
-            Carried {
-                raw,
-                parsed: parsed.into(),
-            },
-        );
+        let made = Carried::made(bytes, media_type).map_err(|error| self.broken(error))?;
+        let digest = made.raw.digest;
+        self.manifests.insert(digest, made);
         Ok(digest)
     }
 

@@ -21,8 +21,9 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use registry::{RawManifest, web::Web};
 use schema::{
-    Digest, Manifest, Platform,
+    Digest, Manifest, MediaType, Platform,
     bundle::{Image, Missing},
+    manifest::ManifestError,
 };
 
 pub use refusals::ReferrerPolicy;
@@ -75,6 +76,20 @@ pub struct Carried {
     pub raw: RawManifest,
     /// What it refers to; annotations are left out.
     pub parsed: Arc<Manifest>,
+}
+
+impl Carried {
+    /// A manifest that was made here.
+    pub fn made(bytes: Bytes, media_type: MediaType) -> Result<Self, ManifestError> {
+        let parsed = Manifest::parse(&bytes, media_type)?.into();
+        let digest = Digest::of(&bytes);
+        let raw = RawManifest {
+            bytes,
+            media_type,
+            digest,
+        };
+        Ok(Self { raw, parsed })
+    }
 }
 
 /// What the images of one build share while they are resolved.

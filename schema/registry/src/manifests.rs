@@ -215,13 +215,8 @@ impl Remote {
                 self.shared.host
             )));
         }
-        let body = send::read(
-            response,
-            Limit(MANIFEST_LIMIT),
-            &self.shared.host,
-            &call.target,
-        )
-        .await?;
+        let (limit, host) = (Limit(MANIFEST_LIMIT), &self.shared.host);
+        let body = send::read(response, limit, host, &call.target).await?;
         let digest = Digest::of(&body);
         let asked = match selector {
             Selector::Digest(digest) => Some(*digest),

@@ -4,6 +4,7 @@ The programs as their users meet them, run as processes. One test binary: it is 
 
 mod desk;
 mod outcome;
+mod tape;
 
 // What is promised, on real components.
 mod demo;

@@ -3,9 +3,8 @@
 use std::{collections::HashMap, fs, io, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use registry::RawManifest;
 use schema::{
-    Digest, Manifest, MediaType,
+    Digest, MediaType,
     bundle::{Attached, Image},
 };
 use serde_json::{Value, json};
@@ -48,21 +47,9 @@ impl Base {
         media_type: MediaType,
         body: &Value,
     ) -> Result<Digest, Box<dyn std::error::Error>> {
-        let bytes = Bytes::from(body.to_string());
-        let parsed = Manifest::parse(&bytes, media_type)?;
-        let digest = Digest::of(&bytes);
-        let raw = RawManifest {
-            bytes,
-            media_type,
-            digest,
-        };
-        self.manifests.insert(
-            digest,
-            Carried {
-                raw,
-                parsed: parsed.into(),
-            },
-        );
+        let made = Carried::made(Bytes::from(body.to_string()), media_type)?;
+        let digest = made.raw.digest;
+        self.manifests.insert(digest, made);
         Ok(digest)
     }
 

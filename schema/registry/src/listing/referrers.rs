@@ -105,13 +105,8 @@ impl Remote {
             .get_all(LINK)
             .iter()
             .find_map(|line| next_link(line.to_str().ok()?).map(str::to_owned));
-        let body = send::read(
-            response,
-            Limit(MANIFEST_LIMIT),
-            &self.shared.host,
-            &call.target,
-        )
-        .await?;
+        let (limit, host) = (Limit(MANIFEST_LIMIT), &self.shared.host);
+        let body = send::read(response, limit, host, &call.target).await?;
         // Some registries take any path with a digest for a way to name that manifest.
         if Digest::of(&body) == *subject {
             return Ok(None);

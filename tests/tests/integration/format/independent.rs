@@ -13,14 +13,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use schema::{
-    Digest,
-    bundle::{Blame, Error, Index, Opened, SigningKey, Tape, TapeWriter, TrustedKeys},
-};
+use schema::bundle::{Blame, Error, Index, Opened, SigningKey, Tape, TrustedKeys};
 use tests::{images::Set, needs, process::Program};
 
 use super::{broken::rules, golden_index, releases::with_release, resealed, spellings::spellings};
-use crate::desk::Desk;
+use crate::{desk::Desk, tape::written};
 
 /// Runs `read.py` or `write.py`.
 fn python(script: &str, args: &[&Path]) -> Result<tests::process::Output> {
@@ -55,18 +52,7 @@ fn golden_bundle(desk: &Desk, name: &str, index: Index) -> Result<PathBuf> {
     let (sealed, contents) = golden_index()?;
     let tape = Tape::sign(index, &desk.signing_key)?;
     ensure!(tape.index().files == sealed.files);
-    let mut writer = TapeWriter::create(Vec::new(), &tape)?;
-    for placed in tape.placements() {
-        writer.begin(&placed)?;
-        let mut content = contents.iter();
-        if let Some(content) = content
-            .find(|content| placed.file.stored() > 0 && Digest::of(content) == placed.file.digest)
-        {
-            writer.write(&placed, content)?;
-        }
-        writer.end(&placed)?;
-    }
-    desk.file(name, writer.finish()?)
+    desk.file(name, written(&tape, &contents)?)
 }
 
 /// Bundles with all that the format knows: long names, links, tags, attachments, no images, no manifests, releases, what is missing.

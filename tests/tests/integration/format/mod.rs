@@ -17,12 +17,12 @@ use schema::{
     Digest, MediaType, Platform, Repository,
     bundle::{
         Attached, BundlePath, Error, FORMAT, File, Image, Index, ManifestRecord, ObjectRecord,
-        Opened, SigningKey, Tape, TapeWriter, TrustedKeys, json_schema,
+        Opened, SigningKey, Tape, TrustedKeys, json_schema,
     },
 };
 use tests::{needs, process::Program};
 
-use crate::desk::Desk;
+use crate::{desk::Desk, tape::written};
 
 /// Signs the golden bundle and nothing else.
 const KEY: &str = "-----BEGIN PRIVATE KEY-----
@@ -118,18 +118,7 @@ fn golden_index() -> Result<(Index, Vec<Vec<u8>>)> {
 fn golden() -> Result<(Tape, Vec<u8>)> {
     let (index, contents) = golden_index()?;
     let tape = Tape::sign(index, &SigningKey::from_pem(KEY, || None)?)?;
-    let mut writer = TapeWriter::create(Vec::new(), &tape)?;
-    for placed in tape.placements() {
-        writer.begin(&placed)?;
-        if placed.file.stored() > 0 {
-            let content = contents
-                .iter()
-                .find(|content| Digest::of(content) == placed.file.digest);
-            writer.write(&placed, content.context("a file without content")?)?;
-        }
-        writer.end(&placed)?;
-    }
-    let bytes = writer.finish()?;
+    let bytes = written(&tape, &contents)?;
     Ok((tape, bytes))
 }
 

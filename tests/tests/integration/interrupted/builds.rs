@@ -1,6 +1,6 @@
 /*! Builds that are killed: what is on disk is not fetched again, and the bundle is the same in the end. */
 
-use super::{AGAIN, large, length, stalled, total};
+use super::{AGAIN, large, length, stalled, total, undisturbed};
 use crate::{desk::Desk, outcome::blob_bytes};
 use anyhow::{Result, ensure};
 use fakes::{Action, Fault, Gate};
@@ -11,10 +11,7 @@ use std::{fs, path::Path};
 fn a_killed_build_goes_on_where_it_was_at_any_moment() -> Result<()> {
     let desk = Desk::new()?;
     let image = large(&desk)?;
-    desk.build_image(&image, "whole.tar")?
-        .run()?
-        .expect_code(0)?;
-    let whole = fs::read(desk.at("whole.tar"))?;
+    let whole = undisturbed(&desk, &image)?;
     // Requests for blobs that are answered before the registry falls silent, and so the moment of the kill.
     for answered in [0, 1, 2, 5, 9, 12] {
         let gate = Gate::new();
@@ -73,10 +70,7 @@ fn a_killed_build_goes_on_where_it_was_at_any_moment() -> Result<()> {
 fn a_build_killed_by_bytes_on_disk_is_the_same_in_the_end() -> Result<()> {
     let desk = Desk::new()?;
     let image = large(&desk)?;
-    desk.build_image(&image, "whole.tar")?
-        .run()?
-        .expect_code(0)?;
-    let whole = fs::read(desk.at("whole.tar"))?;
+    let whole = undisturbed(&desk, &image)?;
     let (partial, last) = (desk.at(".again.tar.partial"), desk.at("again.tar"));
     let mut kills = 0;
     for bytes in [1, 3 << 20, 12 << 20, 33 << 20, whole.len() as u64 - 2000] {

@@ -1,6 +1,6 @@
 /*! What an earlier build left: taken up if it is sound and of the same bundle, else begun afresh, and never by two at a time. */
 
-use super::{large, length, stalled};
+use super::{large, length, stalled, undisturbed};
 use crate::{
     desk::Desk,
     outcome::{fails_with, json},
@@ -70,10 +70,7 @@ fn what_another_build_left_is_not_gone_on_with_and_that_is_said() -> Result<()> 
 fn a_damaged_partial_file_is_mended_not_believed() -> Result<()> {
     let desk = Desk::new()?;
     let image = large(&desk)?;
-    desk.build_image(&image, "whole.tar")?
-        .run()?
-        .expect_code(0)?;
-    let whole = fs::read(desk.at("whole.tar"))?;
+    let whole = undisturbed(&desk, &image)?;
     let head = 3000;
     // In the head, in an entry that is whole, in the last and unfinished one, and bytes that never belonged there.
     for damage in [Some(100), Some(head), Some(5 << 20), Some(20 << 20), None] {

@@ -8,7 +8,7 @@ mod builds;
 mod leftovers;
 mod pushes;
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use anyhow::Result;
 use fakes::LoggedRequest;
@@ -30,6 +30,13 @@ fn large(desk: &Desk) -> Result<Image> {
     let image = Image::single("shop/large", "v1", Format::Oci, &layers)?;
     image.place(&desk.source)?;
     Ok(image)
+}
+
+/// The bundle of an image, built at one go.
+fn undisturbed(desk: &Desk, image: &Image) -> Result<Vec<u8>> {
+    let build = desk.build_image(image, "whole.tar")?;
+    build.run()?.expect_code(0)?;
+    Ok(fs::read(desk.at("whole.tar"))?)
 }
 
 fn total(image: &Image) -> u64 {

@@ -11,7 +11,6 @@ mod releases;
 mod said;
 
 use std::{
-    collections::HashMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -20,9 +19,7 @@ use anyhow::{Context, Result};
 use fakes::FakeRegistry;
 use schema::{
     Repository, Tag,
-    bundle::{
-        self, BundlePath, Index, Opened, Release, Tape, TapeWriter, TrustedKeys, UpdateGraph,
-    },
+    bundle::{self, Index, Opened, Release, Tape, TrustedKeys, UpdateGraph},
 };
 use serde_json::Value;
 use tests::{
@@ -30,7 +27,7 @@ use tests::{
     process::{Output, Program},
 };
 
-use crate::desk::Desk;
+use crate::{desk::Desk, tape::written};
 
 /// The tag of the release, and of its components before their names.
 const TAG: &str = "4.3.1-x86_64";
@@ -183,24 +180,13 @@ fn sign_again(
     let verified = Opened::path(from)?.verify(&trusted)?;
     let mut index = verified.index().clone();
     change(&mut index)?;
-    let mut contents: HashMap<BundlePath, Vec<u8>> = HashMap::new();
+    let mut contents = Vec::new();
     verified.into_contents().visit(|entry| {
-        contents.insert(entry.file.path.clone(), entry.body.read_whole()?);
+        contents.push(entry.body.read_whole()?);
         Ok::<_, bundle::Error>(())
     })?;
     let tape = Tape::sign(index, &desk.signing_key)?;
-    let mut writer = TapeWriter::create(Vec::new(), &tape)?;
-    for placed in tape.placements() {
-        writer.begin(&placed)?;
-        if placed.file.stored() > 0 {
-            writer.write(
-                &placed,
-                contents.get(&placed.file.path).context("no content")?,
-            )?;
-        }
-        writer.end(&placed)?;
-    }
-    Ok(fs::write(to, writer.finish()?)?)
+    Ok(fs::write(to, written(&tape, &contents)?)?)
 }
 
 /// The requests since the `from`th that change something.

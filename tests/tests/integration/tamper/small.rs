@@ -2,14 +2,16 @@
 
 use std::{fs, io::Cursor, path::Path, sync::Arc};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use schema::{
     Digest, MediaType, Repository,
     bundle::{
         Blame, BundlePath, Contents, Error, FORMAT, File, Image, Index, ManifestRecord,
-        ObjectRecord, Opened, PublicKey, SigningKey, Tape, TapeWriter, TrustedKeys,
+        ObjectRecord, Opened, PublicKey, SigningKey, Tape, TrustedKeys,
     },
 };
+
+use crate::tape::written;
 
 /// What errors call the place after the last file.
 pub const END: &str = "end of the bundle";
@@ -30,18 +32,7 @@ impl Small {
         let key = SigningKey::generate()?;
         let (index, contents) = small_index()?;
         let tape = Tape::sign(index, &key)?;
-        let mut writer = TapeWriter::create(Vec::new(), &tape)?;
-        for placed in tape.placements() {
-            writer.begin(&placed)?;
-            if placed.file.stored() > 0 {
-                let content = contents
-                    .iter()
-                    .find(|content| Digest::of(content) == placed.file.digest);
-                writer.write(&placed, content.context("a file without content")?)?;
-            }
-            writer.end(&placed)?;
-        }
-        let bytes: Arc<[u8]> = writer.finish()?.into();
+        let bytes: Arc<[u8]> = written(&tape, &contents)?.into();
         ensure!(
             bytes.len() as u64 == tape.length(),
             "the tape is not as long as it was computed"

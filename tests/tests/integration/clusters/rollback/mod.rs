@@ -2,7 +2,7 @@
 
 mod prune;
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::MutexGuard};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -57,6 +57,16 @@ fn prepare(cluster: &Cluster) -> Result<()> {
     cluster.apply(&documents.join("---\n"))
 }
 
+/// The bundle, and `east`, which holds what is there before; others wait for their turn.
+fn prepared() -> Result<(Site, MutexGuard<'static, ()>, Cluster)> {
+    let site = site()?;
+    let (turn, mut clusters) = real(&["east"])?;
+    let east = clusters.pop().context("none")?;
+    site.contexts([east.admin()])?;
+    prepare(&east)?;
+    Ok((site, turn, east))
+}
+
 /// An object without what servers set by themselves, as text: equal only if it is so to the byte.
 fn bare(cluster: &Cluster, path: &str) -> Result<String> {
     let mut object = cluster.get(path)?.with_context(|| path.to_owned())?;
@@ -91,11 +101,8 @@ fn rollback(site: &Site, directory: &Path, flags: &[&str], code: i32) -> Result<
 #[test]
 fn everything_is_as_it_was_and_what_was_created_is_gone() -> Result<()> {
     needs!("kube-apiserver", "etcd", "kubectl");
-    let site = site()?;
-    let (_turn, clusters) = real(&["east"])?;
-    let east = clusters.first().context("none")?;
-    site.contexts([east.admin()])?;
-    prepare(east)?;
+    let (site, _turn, cluster) = prepared()?;
+    let east = &cluster;
     let places = [
         map_at("default", "old"),
         WEB_AT.to_owned(),
@@ -164,11 +171,8 @@ fn everything_is_as_it_was_and_what_was_created_is_gone() -> Result<()> {
 #[test]
 fn secrets_are_saved_only_where_that_was_asked_for() -> Result<()> {
     needs!("kube-apiserver", "etcd", "kubectl");
-    let site = site()?;
-    let (_turn, clusters) = real(&["east"])?;
-    let east = clusters.first().context("none")?;
-    site.contexts([east.admin()])?;
-    prepare(east)?;
+    let (site, _turn, cluster) = prepared()?;
+    let east = &cluster;
     let directory = site.desk.at("backup");
     let flags = ["--overwrite", "--backup", &shown(&directory)];
     site.applied(&["east"], &flags, 0)?;
