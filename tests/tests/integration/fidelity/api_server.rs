@@ -173,6 +173,21 @@ fn it_answers_as_a_real_one_does() -> Result<()> {
         let (status, body) = to.apply(at, "us", &namespace)?;
         Ok((status, body["status"]["phase"].clone()))
     })?;
+    same("a namespace that is deleted", &|to| {
+        let (status, body) = to.ask(Method::DELETE, at, "", &Value::Null)?;
+        let dated = body["metadata"]["deletionTimestamp"].is_string();
+        Ok((status, json!([body["status"]["phase"], dated])))
+    })?;
+    let late = "/api/v1/namespaces/fresh/configmaps/shop";
+    let mut into_it = map(json!({}));
+    into_it["metadata"]["namespace"] = "fresh".into();
+    let refused = same("too late", &|to| to.apply(late, "us", &into_it))?;
+    let cause = json!(["NamespaceTerminating", "metadata.namespace"]);
+    assert_eq!(refused, json!([403, "Forbidden", "configmaps", [cause]]));
+    same("applied all the same", &|to| {
+        let (status, body) = to.apply(at, "us", &namespace)?;
+        Ok((status, body["status"]["phase"].clone()))
+    })?;
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": {"verb": "patch", "resource": "configmaps", "namespace": "default", "name": "shop"}},
