@@ -8,7 +8,9 @@ use registry::HostName;
 use schema::bundle::{TrustedKeys, Verified};
 
 use crate::{
-    Error, open,
+    Error,
+    health::Wait,
+    open,
     options::{DryRun, Format, MirrorConfig},
     push::PushOptions,
     target::{ReleaseImage, Target, repository_map},
@@ -190,6 +192,25 @@ impl ValueEnum for Format {
             Self::Json => ("json", "For programs"),
         };
         Some(PossibleValue::new(name).help(help))
+    }
+}
+
+impl ValueEnum for Wait {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::None => {
+                "Nothing is waited for: objects are sent, and what the cluster does not take yet has failed"
+            }
+            Self::Applied => "The objects are applied; namespaces and definitions are served",
+            Self::Healthy => {
+                "They are healthy too, and so are the nodes where something was changed for these"
+            }
+        };
+        Some(PossibleValue::new(self.name()).help(help))
     }
 }
 

@@ -54,10 +54,10 @@ pub struct ObjectArgs {
     /// CustomResourceDefinitions, or what others manage too
     #[arg(long, requires = "series", conflicts_with_all = ["only", "exclude", "backup"])]
     pub prune: bool,
-    /// When a cluster counts as done: its objects are applied, or healthy too
+    /// When a cluster counts as done; a wave of CLUSTERS.yaml may say otherwise
     #[arg(long, value_enum, value_name = "STATE", default_value = "applied")]
     pub wait: Wait,
-    /// The most time for objects to become healthy, with --wait healthy
+    /// The most time for objects and nodes to become healthy, where that is waited for
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub health_timeout: Duration,
     #[command(flatten)]

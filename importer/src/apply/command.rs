@@ -190,6 +190,7 @@ impl PreparedApply {
                     backup: backup.as_ref(),
                     manifests: &manifests,
                     overlays: &self.rollout.fleet.overlays,
+                    waves: &self.rollout.fleet.waves,
                     releases: &index.releases,
                     options: &self.options,
                 };

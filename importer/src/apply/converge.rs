@@ -20,7 +20,7 @@ use super::{
     turn::{Attempt, Turn},
 };
 use crate::{
-    health::{Target, Wait, until_healthy},
+    health::{Gate, Target, Wait},
     rollout::{ClusterOutcome, State},
 };
 
@@ -45,16 +45,30 @@ pub async fn apply(
             .collect()
     } else {
         let session = preflight.session(cluster, options);
+        let gate = match options.wait {
+            Wait::Healthy => {
+                let for_nodes = manifests.iter().any(Manifest::is_for_nodes);
+                Gate::before(&session, for_nodes).await.map(Some)
+            }
+            Wait::None | Wait::Applied => Ok(None),
+        };
+        let gate = match gate {
+            Ok(gate) => gate,
+            Err(reason) => {
+                return ClusterOutcome::at(cluster, &preflight.site, State::Failed, reason);
+            }
+        };
         let mut run = Run::new(&session, preflight, options, progress);
         run.all().await;
-        if options.wait == Wait::Healthy && run.is_right() {
-            let patient = preflight
-                .session(cluster, options)
-                .until(Instant::now() + options.health_timeout)
-                .patient();
-            let targets = run.targets();
-            let waited = until_healthy(&patient, &targets, options.health_timeout, say);
-            unhealthy = waited.await.err();
+        if let Some(gate) = gate.filter(|_| run.is_right()) {
+            let limit = options.health_timeout;
+            let session = preflight.session(cluster, options);
+            let session = session.until(Instant::now() + limit).patient();
+            let (targets, changed) = (run.targets(), run.changed(Manifest::is_for_nodes));
+            match gate.pass(&session, &targets, changed, limit, say).await {
+                Ok(noted) => warnings.extend(noted),
+                Err(reason) => unhealthy = Some(reason),
+            }
         }
         let found = run
             .turn
@@ -179,15 +193,31 @@ impl<'a> Run<'a> {
         self.outcomes.iter().flatten().all(ObjectOutcome::is_right)
     }
 
+    /// Every object, and whether it was changed.
+    fn done_with(&self) -> impl Iterator<Item = (&Manifest, bool)> {
+        let outcomes = self.manifests.iter().zip(&self.outcomes);
+        outcomes.map(|(manifest, outcome)| {
+            let action = outcome.as_ref().map(|outcome| outcome.action);
+            (manifest, action != Some(Action::Unchanged))
+        })
+    }
+
+    /// Whether any object of this kind was changed.
+    fn changed(&self, is_of_kind: fn(&Manifest) -> bool) -> bool {
+        self.done_with()
+            .any(|(manifest, changed)| changed && is_of_kind(manifest))
+    }
+
     /// Every applied object, to be asked how it is.
     fn targets(&self) -> Vec<Target> {
-        let ours = self.manifests.iter();
-        let ours = ours.filter(|manifest| manifest.share.is_whole());
-        let targets = ours.filter_map(|manifest| {
+        let ours = self.done_with();
+        let ours = ours.filter(|(manifest, _)| manifest.share.is_whole());
+        let targets = ours.filter_map(|(manifest, changed)| {
             let path = self.turn.path(manifest).ok()?;
             Some(Target {
                 label: format!("{} {}", manifest.kind, manifest.name),
                 call: path.read(),
+                changed,
             })
         });
         targets.collect()
@@ -215,7 +245,7 @@ impl<'a> Run<'a> {
             .flatten()
             .any(|one| one.action != Action::Unchanged);
         for pause in PAUSES {
-            if self.deferred.is_empty() || !wrote {
+            if self.deferred.is_empty() || !wrote || self.turn.options.wait == Wait::None {
                 break;
             }
             sleep(pause).await;

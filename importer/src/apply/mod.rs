@@ -51,8 +51,8 @@ pub struct ApplyOptions {
     pub request_timeout: Duration,
     /// The most time for everything on one cluster, waits included.
     pub cluster_timeout: Duration,
-    /// What is waited for once the objects are applied.
+    /// What is waited for, where the cluster's wave does not say.
     pub wait: Wait,
-    /// The most time for that wait.
+    /// The most time to become healthy, where the cluster's wave does not say.
     pub health_timeout: Duration,
 }

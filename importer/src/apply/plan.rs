@@ -11,7 +11,11 @@ use super::{
     skew::{self, Seen},
 };
 use crate::{
-    backup::Backup, fleet::Overlays, inventory::Inventory, options::MirrorConfig, prove_pull::Proof,
+    backup::Backup,
+    fleet::{Overlays, Wave},
+    inventory::Inventory,
+    options::MirrorConfig,
+    prove_pull::Proof,
 };
 
 /// What is brought to the clusters of a fleet, and how.
@@ -29,6 +33,8 @@ pub struct ApplyPlan<'p> {
     pub backup: Option<&'p Backup>,
     /// What nodes are to pull once all is applied.
     pub proof: Option<&'p Proof>,
+    /// The clusters' turns, which may say what is waited for.
+    pub waves: &'p [Wave],
     /// How objects are applied.
     pub options: &'p ApplyOptions,
 }
@@ -42,6 +48,20 @@ pub(super) struct Chosen<'p> {
 }
 
 impl<'p> ApplyPlan<'p> {
+    /// How objects are applied to a cluster: as its wave says, where that says anything.
+    pub(super) fn options_for(&self, cluster: &Cluster) -> Cow<'p, ApplyOptions> {
+        let mut waves = self.waves.iter();
+        let own = waves.find(|wave| wave.clusters.iter().any(|one| one.name == cluster.name));
+        match own.map(|wave| (wave.wait, wave.health_timeout)) {
+            None | Some((None, None)) => Cow::Borrowed(self.options),
+            Some((wait, health_timeout)) => Cow::Owned(ApplyOptions {
+                wait: wait.unwrap_or(self.options.wait),
+                health_timeout: health_timeout.unwrap_or(self.options.health_timeout),
+                ..self.options.clone()
+            }),
+        }
+    }
+
     /// What a cluster is to get: mirror configuration in the form that is wanted, or in the other if it takes only that.
     pub(super) fn choose(&self, cluster: &Cluster, seen: &Seen<'_>) -> Chosen<'p> {
         let wanted = self.manifests.mirror_config();

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     ApplyOptions,
-    manifests::{Local, Manifest, Phase},
+    manifests::{Local, Manifest},
     object::{DryRunResult, Notes, Provided, Survey, waits},
     plan::ApplyPlan,
     skew::{self, Seen},
@@ -236,17 +236,19 @@ async fn policies(session: &Session, serves: &Served) -> Result<usize, ClusterEr
     Ok(items.filter(|_| answer.is_success()).map_or(0, Vec::len))
 }
 
-/// Mirror configuration that makes nodes drain: mirrors by digest where they change, mirrors by tag always.
+/// What makes nodes drain: mirrors by digest where they change, all else that is for nodes always.
 fn draining(manifests: &[Manifest], objects: &[DryRunResult]) -> Option<String> {
     let drains = |manifest: &Manifest, result: &DryRunResult| match result {
         DryRunResult::Configure { .. } => true,
-        DryRunResult::Create | DryRunResult::Waits { .. } => manifest.kind == "ImageTagMirrorSet",
+        DryRunResult::Create | DryRunResult::Waits { .. } => {
+            !["ImageDigestMirrorSet", "ImageContentSourcePolicy"].contains(&manifest.kind.as_str())
+        }
         _ => false,
     };
     let names: Vec<_> = manifests
         .iter()
         .zip(objects)
-        .filter(|(manifest, _)| manifest.phase() == Phase::Mirrors)
+        .filter(|(manifest, _)| manifest.is_for_nodes())
         .filter(|(manifest, result)| drains(manifest, result))
         .map(|(manifest, _)| format!("{} {}", manifest.kind, manifest.name))
         .collect();

@@ -63,7 +63,8 @@ impl<'p> Task for ApplyPlan<'p> {
             let line = line.lock().unwrap_or_else(PoisonError::into_inner);
             line.0.say(text);
         };
-        let mut outcome = converge::apply(cluster, preflight, self.options, &progress, &say).await;
+        let options = self.options_for(cluster);
+        let mut outcome = converge::apply(cluster, preflight, &options, &progress, &say).await;
         // What a cluster still lacks may need what it is to lose.
         if let Some((inventory, Ok(mut known))) = listed
             && outcome.is_done()

@@ -21,6 +21,7 @@ use super::{
     },
     outcome::Action,
 };
+use crate::health::Wait;
 
 /// A cluster's turn, as far as single objects are concerned.
 pub(super) struct Turn<'a> {
@@ -113,6 +114,9 @@ impl Turn<'_> {
                 let reason = format!("{reason}, which was not created");
                 Attempt::Refused(Action::Skipped, reason)
             }
+            DryRunResult::Deleting { reason } if self.options.wait == Wait::None => {
+                Attempt::Done(Action::Failed, Some(reason))
+            }
             DryRunResult::Deleting { .. } => match self.path(manifest) {
                 Err(reason) => Attempt::Refused(Action::Failed, reason),
                 Ok(path) => match wait_until_gone(self.session, &path).await {
@@ -166,6 +170,7 @@ impl Turn<'_> {
             false => Action::Configured,
         };
         if manifest.phase() == Phase::Foundations
+            && self.options.wait != Wait::None
             && let Err(reason) = wait_until_ready(self.session, manifest, &answer.body).await
         {
             let done = if created { "created" } else { "configured" };

@@ -18,6 +18,8 @@ waves:                                 # clusters that stand in none come last
 - selector: {tier: edge}               # or "tier=edge,region!=us"
   maxConcurrent: 20
   maxFailures: 2
+  wait: healthy                        # or none, applied; else what --wait says
+  healthTimeout: 2h                    # else what --health-timeout says
   pause: 10m
 overlays:                              # patches are JSON merge patches, applied in order
 - selector: {region: eu}
@@ -29,7 +31,7 @@ overlays:                              # patches are JSON merge patches, applied
 ```
 */
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use cluster::{Cluster, ClusterId};
 use serde_saphyr::Spanned;
@@ -40,9 +42,10 @@ use super::{
     error::{Place, closest, did_you_mean},
     overlay::{Overlay, Overlays},
     selector::{checked_key, checked_value},
-    typed::{Files, Typed, TypedCluster, TypedWave, Wrong, at, parse},
+    typed::{Files, Typed, TypedCluster, TypedWait, TypedWave, Wrong, at, parse},
     wave::Wave,
 };
+use crate::health::Wait;
 
 /// Reads the file, and the names of the contexts that it speaks of.
 pub(super) fn load(path: &Path) -> Result<Fleet, FleetError> {
@@ -223,6 +226,8 @@ fn waves(
             clusters: members.map(|(cluster, _)| Arc::clone(cluster)).collect(),
             max_concurrent: at_once(wave.value.max_concurrent.as_ref())?,
             max_failures: wave.value.max_failures,
+            wait: wave.value.wait.as_ref().map(|wait| wait.0),
+            health_timeout: health_timeout(&wave.value)?,
             pause: wave.value.pause.as_ref().map(|pause| pause.0),
         });
     }
@@ -273,6 +278,16 @@ fn members<'c>(
             };
             names.iter().map(find).collect()
         }
+    }
+}
+
+fn health_timeout(wave: &TypedWave) -> Result<Option<Duration>, Wrong> {
+    match (&wave.health_timeout, &wave.wait) {
+        (Some(time), Some(TypedWait(Wait::None | Wait::Applied))) => Err(at(
+            time,
+            "healthTimeout is for `wait: healthy`, and this wave waits for less; leave it out, or change `wait`",
+        )),
+        (time, _) => Ok(time.as_ref().map(|time| time.value.0)),
     }
 }
 

@@ -3,6 +3,7 @@ use std::{error::Error, fs, path::PathBuf, time::Duration};
 use cluster::ClusterId;
 
 use super::*;
+use crate::health::Wait;
 
 type Done = Result<(), Box<dyn Error>>;
 
@@ -49,7 +50,7 @@ fn everything_a_clusters_file_may_hold() -> Done {
     let text = "kubeconfig: all.yaml\nclusters:\n- name: canary\n  context: admin@canary\n  kubeconfig: [more/d.yaml, all.yaml]\n  \
                 clusterID: 1f0c\n  labels: {region: eu, tier: canary, example.com/on: no}\n- name: a\n  labels: {tier: edge}\n- name: b\n  \
                 labels: {tier: edge}\n- name: c\n- name: d\n  kubeconfig: more/d.yaml\nwaves:\n- clusters: [canary]\n  pause: approval\n\
-                - selector: {tier: edge}\n  maxConcurrent: 20\n  maxFailures: 2\n  pause: 1h30m\n- selector: region=us\n\
+                - selector: {tier: edge}\n  maxConcurrent: 20\n  maxFailures: 2\n  wait: healthy\n  healthTimeout: 2h\n  pause: 1h30m\n- selector: region=us\n\
                 overlays:\n- selector: {region: eu}\n  patch:\n  - target: {kind: UpdateService, name: update-service}\n    \
                 merge: {spec: {replicas: 1}}\n  exclude:\n  - {path: \"config/us/**\"}\n";
     let file = place.path().join("CLUSTERS.yaml");
@@ -88,12 +89,14 @@ fn everything_a_clusters_file_may_hold() -> Done {
         clusters: fleet.clusters[1..3].to_vec(),
         max_concurrent: 20,
         max_failures: Some(2),
+        wait: Some(Wait::Healthy),
+        health_timeout: Some(Duration::from_secs(7200)),
         pause: Some(Pause::For(Duration::from_secs(5400))),
     };
     assert_eq!(fleet.waves[1], second);
     assert_eq!(fleet.warnings.len(), 1);
     assert!(
-        fleet.warnings[0].starts_with("wave 3 of the clusters file (line 22) is for no cluster"),
+        fleet.warnings[0].starts_with("wave 3 of the clusters file (line 24) is for no cluster"),
         "{:?}",
         fleet.warnings
     );
@@ -190,6 +193,14 @@ fn every_mistake_has_its_place_and_its_sentence() -> Done {
         (
             with("waves:\n- clusters: [a]\n  pause: -5m\n"),
             "\"-5m\" is no pause",
+        ),
+        (
+            with("waves:\n- clusters: [a]\n  wait: well\n"),
+            "FILE (line 7, column 9): nothing can be waited for by the name \"well\"; expected none, applied or healthy",
+        ),
+        (
+            with("waves:\n- clusters: [a]\n  wait: applied\n  healthTimeout: 5m\n"),
+            "FILE (line 8, column 18): healthTimeout is for `wait: healthy`",
         ),
         (
             with("waves:\n- clusters: [canery]\n"),

@@ -16,7 +16,10 @@ use super::{
     selector::Selector,
     wave::Pause,
 };
-use crate::apply::manifests::select::{KindName, PathGlob};
+use crate::{
+    apply::manifests::select::{KindName, PathGlob},
+    health::Wait,
+};
 
 /// Reads the text of the file.
 pub(super) fn parse(text: &str) -> Result<Typed, Wrong> {
@@ -82,6 +85,8 @@ pub(super) struct TypedWave {
     pub(super) selector: Option<Spanned<Selector>>,
     pub(super) max_concurrent: Option<Spanned<usize>>,
     pub(super) max_failures: Option<usize>,
+    pub(super) wait: Option<TypedWait>,
+    pub(super) health_timeout: Option<Spanned<TypedTime>>,
     pub(super) pause: Option<TypedPause>,
 }
 
@@ -186,14 +191,46 @@ impl<'de> Deserialize<'de> for TypedPause {
         if text == "approval" {
             return Ok(Self(Pause::Approval));
         }
-        let time = text.parse::<SignedDuration>().ok();
-        let time = time.and_then(|time| Duration::try_from(time).ok());
-        time.map(|time| Self(Pause::For(time))).ok_or_else(|| {
+        time(&text)
+            .map(|time| Self(Pause::For(time)))
+            .ok_or_else(|| {
+                D::Error::custom(format!(
+                    "{text:?} is no pause; expected a time such as 90s, 10m or 1h30m, or `approval`"
+                ))
+            })
+    }
+}
+
+/// `none`, `applied` or `healthy`.
+#[derive(Debug)]
+pub(super) struct TypedWait(pub(super) Wait);
+
+impl<'de> Deserialize<'de> for TypedWait {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// A duration.
+#[derive(Debug)]
+pub(super) struct TypedTime(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for TypedTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let time = time(&text).filter(|time| !time.is_zero());
+        time.map(Self).ok_or_else(|| {
             D::Error::custom(format!(
-                "{text:?} is no pause; expected a time such as 90s, 10m or 1h30m, or `approval`"
+                "{text:?} is no time; expected one such as 90s, 10m or 1h30m"
             ))
         })
     }
+}
+
+fn time(text: &str) -> Option<Duration> {
+    let time = text.parse::<SignedDuration>().ok()?;
+    Duration::try_from(time).ok()
 }
 
 /// A path or a list of paths.

@@ -4,6 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use cluster::Cluster;
 
+use crate::health::Wait;
+
 /// Clusters whose turn is the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wave {
@@ -16,6 +18,10 @@ pub struct Wave {
     /// How many may fail before the rest is stopped; where not given none in a wave that another follows, any number in
     /// the last.
     pub max_failures: Option<usize>,
+    /// What is waited for on each of its clusters; where not given, what the command line says.
+    pub wait: Option<Wait>,
+    /// The most time for each of its clusters to become healthy; where not given, what the command line says.
+    pub health_timeout: Option<Duration>,
     /// What comes between this wave and the next.
     pub pause: Option<Pause>,
 }
@@ -28,6 +34,8 @@ impl Wave {
             clusters,
             max_concurrent: usize::MAX,
             max_failures: None,
+            wait: None,
+            health_timeout: None,
             pause: None,
         }
     }

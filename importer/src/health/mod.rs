@@ -1,11 +1,19 @@
 /*!
 Whether an object on a cluster does what it is for, judged by its status alone.
 
-The rules are near to those of kstatus (sigs.k8s.io/cli-utils, `pkg/kstatus`), and less: a status that is older than the specification counts for nothing, and
-what has no status to go by is healthy when it exists.
+The rules are those of kstatus (sigs.k8s.io/cli-utils, `pkg/kstatus/status`), and more where that waits for less than people mean: a Job must
+complete, a Pod must not have failed, a load balancer must have an address. OLM's and OpenShift's kinds have rules of their own.
+
+```text
+object → check → Ok, or what it lacks → wait
+```
 */
 
 mod conditions;
+mod gate;
+mod nodes;
+mod openshift;
+mod pods;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -13,59 +21,80 @@ mod workloads;
 
 use serde_json::Value;
 
-pub use wait::{Target, Wait, until_healthy};
+pub use gate::Gate;
+pub use wait::{Target, Wait};
 
-/// How an object is.
+/// What an object lacks, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    /// As it should be.
-    Healthy,
-    /// Not so far, and why.
-    Unhealthy(String),
+pub enum Lack {
+    /// It may come by itself.
+    Underway(String),
+    /// It does not come any more unless somebody acts.
+    Failed(String),
 }
 
-/// How an object is, as the API server shows it.
-pub fn of(object: &Value) -> Health {
-    match reason(object) {
-        None => Health::Healthy,
-        Some(reason) => Health::Unhealthy(reason),
+/// Whether an object is as it should be.
+pub type Health = Result<(), Lack>;
+
+impl Lack {
+    /// In words.
+    pub fn reason(&self) -> &str {
+        let (Self::Underway(reason) | Self::Failed(reason)) = self;
+        reason
     }
 }
 
-/// What an object lacks.
-fn reason(object: &Value) -> Option<String> {
+fn underway<T>(reason: impl Into<String>) -> Result<T, Lack> {
+    Err(Lack::Underway(reason.into()))
+}
+
+fn failed<T>(reason: impl Into<String>) -> Result<T, Lack> {
+    Err(Lack::Failed(reason.into()))
+}
+
+/// How an object is, as the API server shows it.
+pub fn check(object: &Value) -> Health {
     if !object["metadata"]["deletionTimestamp"].is_null() {
-        return Some("it is being deleted".to_owned());
+        return underway("it is being deleted");
     }
     let generation = object["metadata"]["generation"].as_i64();
     let observed = object["status"]["observedGeneration"].as_i64();
     if let (Some(generation), Some(observed)) = (generation, observed)
-        && observed < generation
+        && observed != generation
     {
-        return Some(format!(
+        return underway(format!(
             "generation {generation} has not been observed yet (observedGeneration {observed})"
         ));
     }
+    conditions::standard(object)?;
     let api_version = object["apiVersion"].as_str().unwrap_or_default();
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     match (group, object["kind"].as_str().unwrap_or_default()) {
         ("apps", "Deployment") => workloads::deployment(object),
         ("apps", "StatefulSet") => workloads::stateful_set(object),
         ("apps", "DaemonSet") => workloads::daemon_set(object),
-        ("batch", "Job") => workloads::job(object),
-        ("", "Pod") => workloads::pod(object),
-        ("", "PersistentVolumeClaim") => workloads::phase(object, "Bound"),
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
-            conditions::required(object, "Established")
-        }
+        ("apps", "ReplicaSet") => workloads::replica_set(object),
+        ("policy", "PodDisruptionBudget") => workloads::observed(object),
+        ("batch", "Job") => pods::job(object),
+        ("", "Pod") => pods::pod(object),
+        ("", "PersistentVolumeClaim") => pods::volume_claim(object),
+        ("", "Service") => pods::service(object),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => conditions::definition(object),
         ("apiregistration.k8s.io", "APIService") => conditions::required(object, "Available"),
-        ("operators.coreos.com", "ClusterServiceVersion") => workloads::phase(object, "Succeeded"),
-        ("operators.coreos.com", "Subscription") => conditions::subscription(object),
-        ("operators.coreos.com", "CatalogSource") => conditions::catalog_source(object),
-        ("config.openshift.io", "ClusterOperator") => conditions::cluster_operator(object),
-        ("machineconfiguration.openshift.io", "MachineConfigPool") => {
-            conditions::machine_config_pool(object)
-        }
-        _ => conditions::generic(object),
+        ("operators.coreos.com", "ClusterServiceVersion") => openshift::service_version(object),
+        ("operators.coreos.com", "Subscription") => openshift::subscription(object),
+        ("operators.coreos.com", "InstallPlan") => openshift::install_plan(object),
+        ("operators.coreos.com", "CatalogSource") => openshift::catalog_source(object),
+        ("config.openshift.io", "ClusterOperator") => openshift::cluster_operator(object),
+        ("machineconfiguration.openshift.io", "MachineConfigPool") => openshift::pool(object),
+        _ => conditions::ready(object),
     }
+}
+
+/// Whether what the status says may be about an earlier specification: it names no generation.
+fn may_be_stale(object: &Value) -> bool {
+    let status = &object["status"];
+    !object["metadata"]["generation"].is_null()
+        && status.as_object().is_some_and(|status| !status.is_empty())
+        && status["observedGeneration"].is_null()
 }

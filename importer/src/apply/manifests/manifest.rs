@@ -147,6 +147,17 @@ impl Manifest {
         )
     }
 
+    /// Whether the machine-config-operator brings what it says to nodes, and may drain and restart them for that.
+    pub fn is_for_nodes(&self) -> bool {
+        match (self.group(), self.kind.as_str()) {
+            ("config.openshift.io", "Image" | "Proxy" | "Node" | "FeatureGate") => true,
+            ("machineconfiguration.openshift.io", kind) => {
+                ["MachineConfig", "KubeletConfig", "ContainerRuntimeConfig"].contains(&kind)
+            }
+            _ => self.phase() == Phase::Mirrors,
+        }
+    }
+
     /// Whether it carries signatures of releases.
     pub fn is_signature(&self) -> bool {
         let labels = self.value.pointer("/metadata/labels");

@@ -110,6 +110,7 @@ pub(super) async fn preflight_of(
         releases: &[],
         backup: None,
         inventory: None,
+        waves: &[],
         options,
     };
     let found = task.preflight_over(connection(server), cluster).await?;
