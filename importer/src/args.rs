@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, builder::PossibleValue};
-use cli::RegistryArgs;
+use cli::{Format, RegistryArgs};
 use registry::HostName;
 use schema::bundle::{TrustedKeys, Verified};
 
@@ -11,7 +11,7 @@ use crate::{
     Error,
     health::Wait,
     open,
-    options::{DryRun, Format, MirrorConfig},
+    options::{DryRun, MirrorConfig},
     push::PushOptions,
     target::{ReleaseImage, Target, repository_map},
 };
@@ -176,20 +176,6 @@ impl ValueEnum for DryRun {
                 "server",
                 "Clusters are asked what they would do, and do nothing",
             ),
-        };
-        Some(PossibleValue::new(name).help(help))
-    }
-}
-
-impl ValueEnum for Format {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Table, Self::Json]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let (name, help) = match self {
-            Self::Table => ("table", "For people"),
-            Self::Json => ("json", "For programs"),
         };
         Some(PossibleValue::new(name).help(help))
     }

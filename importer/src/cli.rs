@@ -1,13 +1,9 @@
 /*! The command line of `importer`: its subcommands, and what each of them does. */
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{io::Write as _, path::PathBuf, sync::Arc};
 
-use clap::{CommandFactory as _, Parser};
-use cli::{CommonArgs, Exit, Program, Raw, completions, man};
+use clap::Parser;
+use cli::{CommonArgs, Completions, Exit, Man, PrintError, Program};
 use schema::Progress;
 
 use crate::{
@@ -85,15 +81,9 @@ enum Subcommand {
     #[command(subcommand)]
     Clusters(ClustersCommand),
     /// Print a completion script
-    Completions {
-        /// For which shell
-        shell: clap_complete::Shell,
-    },
+    Completions(Completions),
     /// Print a manual page
-    Man {
-        /// Of which subcommand; of the program if none is named
-        subcommand: Vec<String>,
-    },
+    Man(Man),
 }
 
 impl Program for Importer {
@@ -106,42 +96,41 @@ impl Program for Importer {
 
     async fn run(self) -> Result<Exit, Error> {
         let bars: Arc<dyn Progress> = Arc::new(self.common.bars());
-        let mut out = Raw;
         match self.subcommand {
             Subcommand::Verify { bundles, trust } => {
                 let keys = open::keys(&trust.keys)?;
                 for path in bundles {
                     let verified = open::verified(&path, &keys)?;
                     let page = verify::whole(verified, &path, bars.as_ref())?;
-                    print(cli::print(&page))?;
+                    cli::print_page(&page)?;
                 }
             }
             Subcommand::Inspect(args) => {
                 let (keys, mut out) = (args.trusted()?, cli::stdout());
                 let opened = open::opened(&args.bundle)?;
                 inspect::show(opened, keys.as_ref(), args.format, &mut out)?;
-                print(out.flush())?;
+                out.flush().map_err(PrintError::from)?;
             }
             Subcommand::Extract { bundle, to_dir } => {
                 let page = extract::into_directory(bundle.verified()?, &to_dir, bars.as_ref())?;
-                print(cli::print(&page))?;
+                cli::print_page(&page)?;
             }
             Subcommand::Push(args) => {
                 let (options, bundle) = (args.options()?, args.bundle.verified()?);
                 let report = push::bundle(bundle, &options, Arc::new(()), &bars).await?;
-                print(cli::print(&report.shown(args.format)?))?;
+                cli::print_page(&report.shown(args.format)?)?;
                 report.verdict()?;
             }
             Subcommand::Import(args) => {
                 let (options, bundle) = (args.options()?, args.bundle.verified()?);
                 let report = import::bundle(bundle, options, &bars, self.common.status()).await?;
-                print(cli::print(&report.shown(args.format)?))?;
+                cli::print_page(&report.shown(args.format)?)?;
                 return report.verdict();
             }
             Subcommand::Apply(args) => {
                 let bundle = args.bundle.verified()?;
                 let output = command::apply(bundle, &args, self.common.status()).await?;
-                print(cli::print(&output.text))?;
+                cli::print_page(&output.text)?;
                 return Ok(output.exit);
             }
             Subcommand::Upgrade {
@@ -151,13 +140,13 @@ impl Program for Importer {
             } => {
                 let request = upgrade.request(&clusters, &rollout)?;
                 let output = upgrade::fleet(request, self.common.status()).await?;
-                print(cli::print(&output.text))?;
+                cli::print_page(&output.text)?;
                 return Ok(output.exit);
             }
             Subcommand::Drift(args) => {
                 let bundle = args.bundle.verified()?;
                 let output = drift::drift(bundle, *args, self.common.status()).await?;
-                print(cli::print(&output.text))?;
+                cli::print_page(&output.text)?;
                 return Ok(output.exit);
             }
             Subcommand::Rollback {
@@ -167,27 +156,17 @@ impl Program for Importer {
             } => {
                 let output =
                     rollback::fleet(&rollback, &clusters, &rollout, self.common.status()).await?;
-                print(cli::print(&output.text))?;
+                cli::print_page(&output.text)?;
                 return Ok(output.exit);
             }
             Subcommand::Clusters(ClustersCommand::Check(args)) => {
                 let output = clusters::check(&args, self.common.status()).await?;
-                print(cli::print(&output.text))?;
+                cli::print_page(&output.text)?;
                 return Ok(output.exit);
             }
-            Subcommand::Completions { shell } => {
-                print(completions(&mut Self::command(), shell, &mut out))?
-            }
-            Subcommand::Man { subcommand } => print(man(&Self::command(), &subcommand, &mut out))?,
+            Subcommand::Completions(completions) => completions.print::<Self>()?,
+            Subcommand::Man(man) => man.print::<Self>()?,
         }
         Ok(Exit::Done)
     }
-}
-
-fn print(result: io::Result<()>) -> Result<(), Error> {
-    result.map_err(|error| match error.kind() {
-        // Nothing was written yet: what was to be printed does not exist.
-        io::ErrorKind::InvalidInput => Error::Usage(error.to_string()),
-        _ => Error::Stdout(error),
-    })
 }

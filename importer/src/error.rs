@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use cli::{Exit, HasExitCode};
+use cli::{Exit, HasExitCode, PrintError};
 use schema::{
     bundle::{self, Blame, KeyError},
     output,
@@ -59,6 +59,9 @@ pub enum Error {
     /// It cannot be written where it was to go.
     #[error(transparent)]
     Output(#[from] output::Error),
+    /// What came of it cannot be printed.
+    #[error(transparent)]
+    Print(#[from] PrintError),
     /// The target registry's fault, or the way to it.
     #[error(transparent)]
     Registry(registry::Error),
@@ -68,9 +71,6 @@ pub enum Error {
     /// `--only` or `--exclude`.
     #[error(transparent)]
     Select(#[from] SelectError),
-    /// Standard output takes no more.
-    #[error("standard output: {0}")]
-    Stdout(#[source] io::Error),
     /// A task of the push ended early, for no reason that lies outside this program.
     #[error("a part of the push ended early: {0}; run the same command again")]
     Task(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -104,12 +104,9 @@ impl HasExitCode for Error {
             },
             Self::Incomplete { .. } => Exit::Target,
             Self::Output(output::Error::Refused { .. }) => Exit::Usage,
-            Self::Backup { .. }
-            | Self::Output(_)
-            | Self::Report(_)
-            | Self::Stdout(_)
-            | Self::Task(_) => Exit::Failed,
+            Self::Backup { .. } | Self::Output(_) | Self::Report(_) | Self::Task(_) => Exit::Failed,
             Self::KeepTags(..) => Exit::Refused,
+            Self::Print(error) => error.exit(),
             Self::Approval(_)
             | Self::Fleet(_)
             | Self::Key { .. }

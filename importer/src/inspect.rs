@@ -6,13 +6,14 @@ use std::{
     io::{self, Write},
 };
 
+use cli::{Format, PrintError};
 use schema::{
     bundle::{Index, KeyId, Opened, TrustedKeys},
     text::{self, Align, Table, escape, human_bytes, joined, missing, objects},
 };
 use serde::Serialize;
 
-use crate::{Error, options::Format, report};
+use crate::{Error, report};
 
 /// Writes the index of a bundle to standard output, as it is made: what a large index comes to is never held whole. Without
 /// keys nothing is verified, and each line says so.
@@ -34,7 +35,7 @@ pub fn show(
             shown(verified.index(), vouched, format, out)
         }
     };
-    written.map_err(Error::Stdout)
+    Ok(written.map_err(PrintError::Output)?)
 }
 
 /// Whether the signature was checked, and with which key.

@@ -9,15 +9,6 @@ pub enum DryRun {
     Server,
 }
 
-/// How results are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    Table,
-    /// For programs.
-    Json,
-}
-
 /// The kind of the mirror configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MirrorConfig {

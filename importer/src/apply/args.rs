@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
+use cli::Format;
 
 use super::{
     ApplyOptions,
@@ -16,7 +17,7 @@ use crate::{
     configuration::trust::args::TrustPackArgs,
     health::Wait,
     inventory::{InventoryOptions, Series},
-    options::{DryRun, Format, MirrorConfig},
+    options::{DryRun, MirrorConfig},
     prove_pull::args::ProofArgs,
     rollout::args::{ClusterArgs, RolloutArgs, duration},
 };

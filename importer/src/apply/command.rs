@@ -8,7 +8,7 @@ request → PreparedApply::new → list, render, or roll out
 
 use std::{collections::BTreeMap, path::Path};
 
-use cli::{Exit, StatusTable};
+use cli::{Exit, Format, StatusTable};
 use schema::{
     bundle::{Index, Verified},
     text::{Align, Page, Table, counted},
@@ -33,7 +33,7 @@ use crate::{
     backup::BackupDirectory,
     configuration::{Configuration, Share, trust::TrustPack},
     inventory::{Inventory, InventoryOptions},
-    options::{Format, MirrorConfig},
+    options::MirrorConfig,
     prove_pull::args::ProofArgs,
     report,
     rollout::Rollout,

@@ -1,8 +1,9 @@
 /*! Flags of `clusters`. */
 
 use clap::{Args, Subcommand};
+use cli::Format;
 
-use crate::{options::Format, rollout::args::ClusterArgs};
+use crate::rollout::args::ClusterArgs;
 
 /// What is done with a list of clusters.
 #[derive(Debug, Subcommand)]

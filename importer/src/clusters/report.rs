@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cli::Exit;
+use cli::{Exit, Format};
 use cluster::ClusterId;
 use schema::text::{Align, Page, Table, joined};
 use serde::Serialize;
@@ -10,7 +10,6 @@ use serde::Serialize;
 use super::check::{Checked, Pool};
 use crate::{
     Error,
-    options::Format,
     report,
     rollout::{
         ClusterOutcome, Detail, Report, State,

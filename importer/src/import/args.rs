@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use cli::RegistryArgs;
+use cli::{Format, RegistryArgs};
 
 use super::ImportOptions;
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     },
     args::{BundleArgs, TargetArgs},
     configuration::trust::args::TrustPackArgs,
-    options::{DryRun, Format, MirrorConfig},
+    options::{DryRun, MirrorConfig},
     rollout::args::{ClusterArgs, RolloutArgs},
 };
 

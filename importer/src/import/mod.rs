@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
 };
 
-use cli::StatusTable;
+use cli::{Format, StatusTable};
 use schema::{
     Progress,
     bundle::{Index, Verified},
@@ -33,7 +33,7 @@ use crate::{
         manifests::collect::{Both, Collected},
     },
     configuration::{ConfigDirectory, ConfigSink, Configuration, trust::TrustPack},
-    options::{Format, MirrorConfig},
+    options::MirrorConfig,
     push::{self, PushOptions},
 };
 

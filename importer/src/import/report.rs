@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cli::{Exit, shell};
+use cli::{Exit, Format, shell};
 use schema::{
     bundle::Index,
     text::{Page, counted},
@@ -14,7 +14,6 @@ use crate::{
     Error,
     apply::command::{CommandOutput, Details},
     configuration::{Configuration, Rendered},
-    options::Format,
     push::Report,
     report,
 };

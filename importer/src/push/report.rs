@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cli::shell;
+use cli::{Format, shell};
 use schema::{
     Digest, Tag,
     bundle::Missing,
@@ -17,7 +17,7 @@ use super::{
     tag_change::{TagAction, TagChange},
     upload::Upload,
 };
-use crate::{Error, options::Format, report, target::Target};
+use crate::{Error, report, target::Target};
 
 /// What became of a push.
 #[derive(Debug, Serialize)]

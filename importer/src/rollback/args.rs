@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-
-use crate::options::Format;
+use cli::Format;
 
 /// Flags of `rollback`.
 #[derive(Debug, Clone, Args)]

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
+use cli::Format;
 
 use super::{
     FleetUpgrade,
@@ -13,7 +14,6 @@ use crate::{
     Error,
     args::NameArgs,
     open,
-    options::Format,
     prove_pull::{args::ProofArgs, images},
     rollout::args::{ClusterArgs, RolloutArgs, duration},
     target::Target,

@@ -25,7 +25,7 @@ pub mod watch;
 
 use std::{path::PathBuf, time::Duration};
 
-use cli::StatusTable;
+use cli::{Format, StatusTable};
 
 pub use args::UpgradeArgs;
 pub use error::UpgradeError;
@@ -40,7 +40,6 @@ pub use task::UpgradeTask;
 use crate::{
     Error,
     apply::command::CommandOutput,
-    options::Format,
     prove_pull::Proof,
     rollout::{Rollout, RolloutOptions},
 };

@@ -69,7 +69,6 @@ use std::{
 
 pub use args::{CommonArgs, RegistryArgs};
 pub use bars::Bars;
-pub use documents::{completions, man};
 pub use environment::with_environment;
 pub use exit::{Exit, HasExitCode};
 pub use logging::LogFormat;
@@ -79,9 +78,12 @@ pub use report::{
     releases,
 };
 pub use status::{Line, StatusTable};
-pub use stdout::{Raw, print, stdout};
+pub use stdout::stdout;
 
 use schema::text::{Form, Safe, excerpt, is_hidden};
+
+use documents::{completions, man};
+use stdout::{Raw, print};
 
 /// What `--version` prints after the program's name; the product's name tells ours from Ruby's `bundler`.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (offline-bundle)");

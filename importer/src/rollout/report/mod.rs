@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cli::Exit;
+use cli::{Exit, Format};
 use jiff::Timestamp;
 use schema::{
     output::{self, Destination},
@@ -22,7 +22,7 @@ use schema::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::outcome::ClusterOutcome;
-use crate::{Error, options::Format};
+use crate::Error;
 
 /// What is reported of one kind of work.
 pub trait Detail: Clone + Default + Serialize + DeserializeOwned {

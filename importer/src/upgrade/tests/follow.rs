@@ -2,7 +2,7 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use cli::Exit;
+use cli::{Exit, Format};
 use cluster::testing;
 use fakes::{Action, Fault};
 use serde_json::{Value, json};
@@ -12,7 +12,6 @@ use super::{
     set, task, underway, up, upgraded, upgrading,
 };
 use crate::{
-    options::Format,
     rollout::{ClusterOutcome, State},
     upgrade::{Limits, Stage, UpgradeError, UpgradeReport, UpgradeState, watch::watch},
 };
