@@ -1,7 +1,9 @@
 /*!
 A variable for every flag, without writing each down: new flags get theirs by being flags.
 
-Flags that lower safety get none, because a variable set long ago in some profile is not asking for it by name.
+Flags that lower safety get none, because a variable set long ago in some profile is not asking for it by name: what accepts,
+overwrites, deletes, discloses or leaves out more than without them. The integration test `words::variables` lists them for both
+programs, and every switch that has a variable, so that each new one is decided on.
 */
 
 use clap::{Arg, ArgAction, Command, builder::FalseyValueParser};
@@ -37,11 +39,18 @@ fn with_variable(arg: Arg, prefix: &str) -> Arg {
 }
 
 fn lowers_safety(long: &str) -> bool {
-    matches!(
-        long,
-        "acknowledge" | "apply-config" | "auto-approve" | "overwrite" | "plain-http" | "unverified"
-    ) || long.starts_with("insecure-")
-        || long.starts_with("allow-")
+    let families = ["allow-", "auto-", "insecure-", "skip-"];
+    let alone = [
+        "acknowledge",
+        "apply-config",
+        "backup-secrets",
+        "delete-foundations",
+        "overwrite",
+        "plain-http",
+        "prune",
+        "unverified",
+    ];
+    alone.contains(&long) || families.iter().any(|family| long.starts_with(family))
 }
 
 #[cfg(test)]
@@ -71,7 +80,15 @@ mod tests {
             #[arg(long)]
             auto_approve: bool,
             #[arg(long)]
+            backup_secrets: bool,
+            #[arg(long)]
+            delete_foundations: bool,
+            #[arg(long)]
             overwrite: bool,
+            #[arg(long)]
+            prune: bool,
+            #[arg(long)]
+            skip_missing: bool,
             #[arg(long)]
             unverified: bool,
             #[arg(short)]

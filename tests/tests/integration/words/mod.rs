@@ -11,3 +11,4 @@ mod names;
 mod network;
 mod output;
 mod safe;
+mod variables;
