@@ -101,6 +101,21 @@ impl Program {
         self
     }
 
+    /// Without a terminal, as in a job: in a session of its own, with an empty stdin.
+    pub fn unattended(mut self) -> Self {
+        let mut command = Command::new("setsid");
+        command
+            .arg("--wait")
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .stdin(Stdio::null())
+            .env_clear();
+        let set = self.command.get_envs();
+        command.envs(set.filter_map(|(name, value)| Some((name, value?))));
+        self.command = command;
+        self
+    }
+
     /// Gives it a file as stdin; else stdin is empty.
     pub fn stdin_file(mut self, path: &Path) -> Result<Self> {
         self.command.stdin(

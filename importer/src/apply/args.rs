@@ -55,6 +55,9 @@ pub struct ObjectArgs {
     /// CustomResourceDefinitions, or what others manage too
     #[arg(long, requires = "series", conflicts_with_all = ["only", "exclude", "backup"])]
     pub prune: bool,
+    /// Remove it without asking, on all clusters; --auto-approve approves waves, and nothing that is removed
+    #[arg(long, requires = "prune")]
+    pub auto_prune: bool,
     /// When a cluster counts as done; a wave of CLUSTERS.yaml may say otherwise
     #[arg(long, value_enum, value_name = "STATE", default_value = "applied")]
     pub wait: Wait,
@@ -101,7 +104,7 @@ pub(crate) fn request(
             series,
             namespace: objects.inventory_namespace.clone(),
             prune: objects.prune,
-            auto_approve: clusters.auto_approve,
+            auto_prune: objects.auto_prune,
         }),
         backup: objects.backup.clone().map(|directory| BackupOptions {
             directory,

@@ -36,7 +36,7 @@ use crate::{
     options::MirrorConfig,
     prove_pull::args::ProofArgs,
     report,
-    rollout::Rollout,
+    rollout::{Approval, Rollout},
     target::Target,
 };
 
@@ -126,6 +126,11 @@ impl PreparedApply {
             tracing::warn!("--report: no cluster is asked, so no report is written");
         }
         let dry_run = request.options.dry_run || request.mode == Mode::List;
+        if let Some(inventory) = request.inventory.as_ref().filter(|one| one.prune)
+            && !dry_run
+        {
+            Approval::to_remove(inventory.auto_prune)?;
+        }
         Ok(Self {
             rollout: Rollout::prepare::<Applied>(rollout, dry_run, &request.inputs)?,
             selection: request.selection,

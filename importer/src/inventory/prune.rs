@@ -138,12 +138,12 @@ impl Inventory {
             "{cluster}: the bundle no longer has these objects:\n{}Remove them, here and wherever else they are?",
             lines.collect::<String>()
         );
-        let approval = match self.options.auto_approve {
+        let approval = match self.options.auto_prune {
             true => Approval::Given,
             false => Approval::Terminal,
         };
         let refused =
-            |reason| format!("removing it was not approved: {reason}; --auto-approve approves it");
+            |reason| format!("removing it was not approved: {reason}; --auto-prune approves it");
         approval.wait(&question).await.map_err(refused)?;
         approved.extend(new);
         Ok(())

@@ -57,7 +57,7 @@ pub struct InventoryOptions {
     /// What the bundle no longer has is removed.
     pub prune: bool,
     /// Without asking.
-    pub auto_approve: bool,
+    pub auto_prune: bool,
 }
 
 /// How the inventory of a run is kept.

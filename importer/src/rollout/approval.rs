@@ -1,5 +1,6 @@
 /*!
-Somebody who says that the next wave may begin: at the terminal, or beforehand with `--auto-approve`.
+Somebody who says yes: that the next wave may begin, or that objects may be removed. At the terminal, or beforehand with a flag for
+each, `--auto-approve` and `--auto-prune`: who approves waves has not said that anything may be removed.
 
 The terminal is asked itself, not standard input, because a bundle may come in there.
 */
@@ -25,17 +26,34 @@ pub enum Approval {
     Terminal,
 }
 
-/// A wave waits for approval, and nobody is there. The user's fault.
+/// Something waits for approval, and nobody is there. The user's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "wave {0} of the clusters file pauses for approval, and there is no terminal to give it at; run it at a terminal, or approve all waves with --auto-approve"
-)]
-pub struct Unattended(pub usize);
+pub enum Unattended {
+    /// Objects are to be removed.
+    #[error(
+        "--prune asks before it removes anything, and there is no terminal to ask at; run it at a terminal, or agree beforehand to what is removed with --auto-prune"
+    )]
+    Prune,
+    /// A wave of this number.
+    #[error(
+        "wave {0} of the clusters file pauses for approval, and there is no terminal to give it at; run it at a terminal, or approve all waves with --auto-approve"
+    )]
+    Wave(usize),
+}
 
 impl Approval {
     /// Finds out before anything is begun whether approval can be had.
     pub fn new(waves: &[Wave], given: bool) -> Result<Self, Unattended> {
         Self::from(waves, given, || terminal().is_ok())
+    }
+
+    /// The same for what is to be removed.
+    pub fn to_remove(given: bool) -> Result<Self, Unattended> {
+        match given {
+            true => Ok(Self::Given),
+            false if terminal().is_ok() => Ok(Self::Terminal),
+            false => Err(Unattended::Prune),
+        }
     }
 
     fn from(
@@ -50,7 +68,7 @@ impl Approval {
         let mut waves = waves.iter().filter(|wave| !wave.clusters.is_empty());
         waves.next_back();
         match waves.find(|wave| wave.pause == Some(Pause::Approval)) {
-            Some(wave) if !attended() => Err(Unattended(wave.number)),
+            Some(wave) if !attended() => Err(Unattended::Wave(wave.number)),
             _ => Ok(Self::Terminal),
         }
     }
@@ -137,7 +155,7 @@ mod tests {
         };
         let waves = [wave(1), asking, wave(3)];
         let unattended = Approval::from(&waves, false, || false);
-        assert_eq!(unattended, Err(Unattended(2)));
+        assert_eq!(unattended, Err(Unattended::Wave(2)));
         assert_eq!(Approval::from(&waves, true, || false), Ok(Approval::Given));
         assert_eq!(
             Approval::from(&waves, false, || true),

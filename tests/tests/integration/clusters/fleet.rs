@@ -93,24 +93,7 @@ fn a_wave_that_waits_for_approval_needs_somebody_or_a_flag() -> Result<()> {
     let site = site()?;
     let waves = json!({"waves": [{"clusters": ["c0"], "pause": "approval"}, {"clusters": ["c1"]}]});
     let fleet = listed(&site, 2, Faults::default(), waves)?;
-    let setsid = tests::process::Program::at(std::path::Path::new("/usr/bin/setsid"))?;
-    let importer = tests::process::binaries()?.join("importer");
-    let (bundle, key, clusters) = (
-        &site.bundle,
-        site.desk.public(),
-        site.desk.at("CLUSTERS.yaml"),
-    );
-    let alone = setsid.args([
-        "--wait".as_ref(),
-        importer.as_path(),
-        "apply".as_ref(),
-        bundle,
-        "--key".as_ref(),
-        &key,
-    ]);
-    let alone = alone
-        .args(["--clusters".as_ref(), clusters.as_path()])
-        .run()?;
+    let alone = site.to_all(&[])?.unattended().run()?;
     fails_with(&alone, 2, &["wave 1", "approval", "--auto-approve"]);
     assert_eq!(fleet.summary().requests, 0);
     site.to_all(&["--auto-approve"])?.run()?.expect_code(0)?;

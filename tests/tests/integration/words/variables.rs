@@ -59,6 +59,7 @@ fn what_lowers_safety_has_no_variable_and_nothing_else_has_none() {
         "allow-upload-host",
         "apply-config",
         "auto-approve",
+        "auto-prune",
         "backup-secrets",
         "delete-foundations",
         "insecure-skip-tls-verify",

@@ -5,6 +5,7 @@ use serde_json::json;
 use tests::needs;
 
 use super::super::{Report, Site, map, map_at, real, says};
+use crate::outcome::fails_with;
 
 #[test]
 fn prune_removes_exactly_what_was_dropped() -> Result<()> {
@@ -48,7 +49,12 @@ fn prune_removes_exactly_what_was_dropped() -> Result<()> {
     let listed = fewer.applied(&["east"], &flags, 0)?;
     let kept = ["a unchanged", "b kept", "c kept", "shop kept"];
     assert_eq!(listed.actions("east")?, kept);
-    let flags = ["--series", "shop", "--prune", "--auto-approve"];
+    // Who approves waves has not approved that anything is removed, and nobody is there to ask.
+    let unasked = ["--series", "shop", "--prune", "--auto-approve"];
+    let refused = fewer.to(&["east"], &unasked)?.unattended().run()?;
+    fails_with(&refused, 2, &["--prune", "terminal", "--auto-prune"]);
+    assert!(east.get(&map_at("default", "b"))?.is_some());
+    let flags = ["--series", "shop", "--prune", "--auto-prune"];
     let pruned = fewer.applied(&["east"], &flags, 0)?;
     let expected = ["a unchanged", "b pruned", "c kept", "shop kept"];
     assert_eq!(pruned.actions("east")?, expected);
