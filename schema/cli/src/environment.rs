@@ -2,8 +2,8 @@
 A variable for every flag, without writing each down: new flags get theirs by being flags.
 
 Flags that lower safety get none, because a variable set long ago in some profile is not asking for it by name: what accepts,
-overwrites, deletes, discloses or leaves out more than without them. The integration test `words::variables` lists them for both
-programs, and every switch that has a variable, so that each new one is decided on.
+overwrites, deletes, discloses or leaves out more than without them. The integration test `words::variables` lists the flags of
+both programs with and without a variable, so that each new one is decided on.
 */
 
 use clap::{Arg, ArgAction, Command, builder::FalseyValueParser};
