@@ -9,8 +9,7 @@ use serde::Serialize;
 
 use super::check::{Checked, Pool};
 use crate::{
-    Error,
-    report,
+    Error, report,
     rollout::{
         ClusterOutcome, Detail, Report, State,
         report::names::{alike, names},

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use bundler::cli::Bundler;
-use clap::{Arg, Command, CommandFactory as _};
+use clap::Arg;
 use cli::{Program, with_environment};
 use importer::cli::Importer;
 
@@ -21,7 +21,7 @@ fn flags<P: Program>(wanted: impl Fn(&Arg) -> bool) -> Flags {
     while let Some(command) = commands.pop() {
         let wanted = command.get_arguments().filter(|arg| wanted(arg));
         found.extend(wanted.filter_map(|arg| arg.get_long().map(str::to_owned)));
-        commands.extend(command.get_subcommands().map(Command::clone));
+        commands.extend(command.get_subcommands().cloned());
     }
     found
 }
@@ -156,6 +156,7 @@ fn every_flag_with_a_variable_is_known_to_be_harmless() {
         "verbose",
         "wait",
         "wave",
+        "write-ids",
     ];
     assert_eq!(flags::<Importer>(with), names(&importer));
 }
