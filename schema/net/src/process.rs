@@ -9,15 +9,16 @@ their business.
 use std::{
     collections::HashSet,
     ffi::OsString,
-    io,
+    fmt, io,
+    pin::pin,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
 
-use futures_util::future::join;
+use futures_util::future::{Either, join, select};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    process::{Child, Command},
+    process::{Child, ChildStderr, Command},
     time::timeout,
 };
 use zeroize::Zeroizing;
@@ -34,13 +35,29 @@ pub struct Bounds {
     pub time: Duration,
 }
 
+/// What a program has printed. Both may be secrets.
+#[derive(Default)]
+pub struct Printed {
+    /// Its standard output, within the bounds.
+    pub stdout: Zeroizing<Vec<u8>>,
+    /// The last 4 KiB of its standard error.
+    pub stderr: Zeroizing<Vec<u8>>,
+}
+
+/// Nothing of it.
+impl fmt::Debug for Printed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Printed").finish_non_exhaustive()
+    }
+}
+
 /// What a program that ended by itself left.
 #[derive(Debug)]
 pub struct Output {
     /// How it ended.
     pub status: ExitStatus,
-    /// Its standard output, within the bounds. It may be a secret.
-    pub stdout: Zeroizing<Vec<u8>>,
+    /// What it printed.
+    pub printed: Printed,
 }
 
 /// Why there is no output. Each reads on from the program's name.
@@ -51,14 +68,19 @@ pub enum ProcessError {
     Io(#[from] io::Error),
     /// It took too long, and was stopped.
     #[error("did not finish within {} s", .0.as_secs())]
-    Slow(Duration),
+    Slow(Duration, Printed),
     /// It printed too much, and was stopped.
     #[error("printed more than {} KiB", .0 >> 10)]
     Talkative(usize),
 }
 
-/// Runs a program with `input` (a few bytes) on its standard input. What it prints on standard error is not shown, as it may be
-/// a secret.
+/// The most that is kept of standard error.
+const ERRORS: usize = 4 << 10;
+
+/// How long standard error is read on after a program has ended: what it has started may hold it open.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Runs a program with `input` (a few bytes) on its standard input.
 pub async fn run(
     command: &mut Command,
     input: &[u8],
@@ -73,16 +95,23 @@ pub async fn run(
             Stdio::null()
         })
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
-    let output = timeout(bounds.time, exchange(&mut child, input, bounds.bytes)).await;
-    let output = output.unwrap_or(Err(ProcessError::Slow(bounds.time)));
-    if output.is_err() {
+    let mut printed = Printed::default();
+    let ended = exchange(&mut child, input, bounds.bytes, &mut printed);
+    let ended = timeout(bounds.time, ended).await;
+    if !matches!(ended, Ok(Ok(_))) {
         // It may have ended by now.
         let _ = child.start_kill();
     }
-    output
+    match ended {
+        Ok(status) => Ok(Output {
+            status: status?,
+            printed,
+        }),
+        Err(_) => Err(ProcessError::Slow(bounds.time, printed)),
+    }
 }
 
 /// No child inherits our own variables; one that is set for it alone it gets.
@@ -105,29 +134,49 @@ async fn exchange(
     child: &mut Child,
     input: Option<&[u8]>,
     limit: usize,
-) -> Result<Output, ProcessError> {
+    printed: &mut Printed,
+) -> Result<ExitStatus, ProcessError> {
     let (stdin, out) = (child.stdin.take(), child.stdout.take());
+    let errors = pin!(last(child.stderr.take(), &mut printed.stderr));
     let give = async move {
         if let (Some(mut stdin), Some(input)) = (stdin, input) {
             // A program that does not read its input may still answer.
             let _ = stdin.write_all(input).await;
         }
     };
-    let take = async move {
-        let mut stdout = Zeroizing::new(Vec::new());
-        match out {
-            Some(out) => out.take(limit as u64 + 1).read_to_end(&mut stdout).await,
-            None => Ok(0),
+    let stdout = &mut printed.stdout;
+    let end = pin!(async move {
+        let take = async {
+            match out {
+                Some(out) => out.take(limit as u64 + 1).read_to_end(stdout).await,
+                None => Ok(0),
+            }
+        };
+        let ((), taken) = join(give, take).await;
+        if taken? > limit {
+            return Err(ProcessError::Talkative(limit));
         }
-        .map(|_| stdout)
-    };
-    let ((), stdout) = join(give, take).await;
-    let stdout = stdout?;
-    if stdout.len() > limit {
-        return Err(ProcessError::Talkative(limit));
+        Ok(child.wait().await?)
+    });
+    match select(end, errors).await {
+        Either::Left((status, errors)) => {
+            // What does not come by then is missed.
+            let _ = timeout(GRACE, errors).await;
+            status
+        }
+        Either::Right(((), end)) => end.await,
     }
-    let status = child.wait().await?;
-    Ok(Output { status, stdout })
+}
+
+/// Reads all, and keeps the end of it.
+async fn last(from: Option<ChildStderr>, kept: &mut Vec<u8>) {
+    let Some(mut from) = from else { return };
+    let mut piece = Zeroizing::new([0; 1 << 10]);
+    while let Ok(read @ 1..) = from.read(piece.as_mut_slice()).await {
+        kept.extend_from_slice(piece.get(..read).unwrap_or_default());
+        let surplus = kept.len().saturating_sub(ERRORS);
+        kept.drain(..surplus);
+    }
 }
 
 #[cfg(test)]
@@ -149,7 +198,7 @@ mod tests {
     async fn an_answer_comes_with_its_status() -> Result<(), ProcessError> {
         let answer = run(&mut shell("cat; exit 3"), b"asked", &BOUNDS).await?;
         assert_eq!(
-            (answer.status.code(), answer.stdout.as_slice()),
+            (answer.status.code(), answer.printed.stdout.as_slice()),
             (Some(3), &b"asked"[..])
         );
         Ok(())
@@ -165,6 +214,20 @@ mod tests {
         );
     }
 
+    /// A child of it may hold the pipe open, and nobody waits for that.
+    #[tokio::test]
+    async fn the_end_of_standard_error_is_kept() -> Result<(), ProcessError> {
+        let script = "(exec sleep 5 >/dev/null) & yes x | head -c 9000 >&2; echo end >&2";
+        let answer = run(&mut shell(script), b"", &BOUNDS).await?;
+        let said = &answer.printed.stderr;
+        assert!(
+            said.len() <= ERRORS && said.ends_with(b"end\n"),
+            "{}",
+            said.len()
+        );
+        Ok(())
+    }
+
     #[tokio::test]
     async fn a_program_that_hangs_is_stopped() {
         let bounds = Bounds {
@@ -172,7 +235,7 @@ mod tests {
             ..BOUNDS
         };
         let hangs = run(&mut shell("exec sleep 600"), b"ignored", &bounds).await;
-        assert!(matches!(hangs, Err(ProcessError::Slow(_))), "{hangs:?}");
+        assert!(matches!(hangs, Err(ProcessError::Slow(..))), "{hangs:?}");
         let missing = run(&mut Command::new("/nowhere/to/be/found"), b"", &BOUNDS).await;
         assert!(matches!(missing, Err(ProcessError::Io(_))), "{missing:?}");
     }

@@ -2,6 +2,7 @@
 
 mod kubeconfig;
 mod plugin;
+mod said;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,7 @@
 Credentials from an exec plugin (Kubernetes, "Authentication", client-go credential plugins), run unattended.
 
 It is run here and not by kube, which runs it several times, on a thread that cannot be stopped when the plugin hangs, and
-shows what it printed. What a plugin prints is a secret, or next to one, and never shown.
+shows what it printed. What a plugin prints is a secret, and never shown; what it says on standard error is shown as far as it holds none.
 */
 
 use std::{io, time::Duration};
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::process::Command;
 
+use super::said::said;
 use crate::{ClusterError, classify::clean};
 
 /// The most a plugin may print.
@@ -96,25 +97,28 @@ async fn run(
                     .to_owned(),
             )
         }
-        ProcessError::Slow(_) => wrong(format!(
-            "{error}; it may be waiting for input, which nobody gives it here"
+        ProcessError::Slow(_, printed) => wrong(format!(
+            "{error}; it may be waiting for input, which nobody gives it here{}",
+            said(exec, printed)
         )),
         ProcessError::Io(_) | ProcessError::Talkative(_) => wrong(error.to_string()),
     })?;
     if !output.status.success() {
         return Err(wrong(format!(
-            "failed ({}); it may want input, which nobody gives it here: run a kubectl command with this context to see what it says",
-            output.status
+            "failed ({}); it may want input, which nobody gives it here{}",
+            output.status,
+            said(exec, &output.printed)
         )));
     }
     let unusable = || {
-        wrong(
-            "printed no usable ExecCredential; expected a token, or a client certificate and key"
-                .to_owned(),
-        )
+        wrong(format!(
+            "printed no usable ExecCredential; expected a token, or a client certificate and key{}",
+            said(exec, &output.printed)
+        ))
     };
     // Some plugins print YAML, which `kubectl` takes as well.
-    let credential: Credential = serde_yaml::from_slice(&output.stdout).map_err(|_| unusable())?;
+    let credential: Credential =
+        serde_yaml::from_slice(&output.printed.stdout).map_err(|_| unusable())?;
     let status = credential.status.ok_or_else(unusable)?;
     match (&status.token, &status.certificate, &status.key) {
         (Some(_), _, _) | (_, Some(_), Some(_)) => Ok(status),

@@ -155,6 +155,36 @@ async fn a_plugin_runs_once_and_is_told_that_nobody_is_there() -> Tested {
 }
 
 #[tokio::test]
+async fn what_a_plugin_says_is_shown_without_its_secrets() -> Tested {
+    let directory = tempfile::tempdir()?;
+    let cases = [
+        (
+            "printf 'no session; run\\n\\033[31msso login' >&2; exit 1",
+            "it said: no session; run \\u{1b}[31msso login",
+        ),
+        (
+            r#"echo '{"status": {"token": "opaque"'; echo "debug: opaque; disk full" >&2; exit 1"#,
+            "it said: debug: [hidden]; disk full",
+        ),
+        (
+            "echo open https://idp.example in a browser >&2; exec sleep 30",
+            "it said: open https://idp.example in a browser",
+        ),
+        (
+            "yes word | head -c 100000 >&2; echo 'the reason' >&2; exit 1",
+            "word word the reason",
+        ),
+    ];
+    for (script, expected) in cases {
+        let cluster = with_plugin(directory.path(), script, "Never")?;
+        let said = refusal(&cluster, Duration::from_millis(1500)).await;
+        assert!(said.contains(expected), "{said}");
+        assert!(!said.contains("opaque") && said.len() < 800, "{said}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_plugin_that_gives_nothing_is_named_but_never_quoted() -> Tested {
     let directory = tempfile::tempdir()?;
     let hasty = Duration::from_millis(300);

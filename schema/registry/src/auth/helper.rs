@@ -60,7 +60,7 @@ pub(crate) async fn ask(
         output => output.map_err(|error| failed(error.to_string()))?,
     };
     if !output.status.success() {
-        let printed = String::from_utf8_lossy(&output.stdout);
+        let printed = String::from_utf8_lossy(&output.printed.stdout);
         if printed.contains("credentials not found") {
             return Ok(None);
         }
@@ -70,7 +70,7 @@ pub(crate) async fn ask(
             clean(printed.trim())
         )));
     }
-    let found: HelperOutput = serde_json::from_slice(&output.stdout)
+    let found: HelperOutput = serde_json::from_slice(&output.printed.stdout)
         .map_err(|_| failed("did not answer with the expected JSON".to_owned()))?;
     Ok(Some(basic(&found.username, &found.secret)))
 }
