@@ -24,8 +24,8 @@ pub use index::{
     path::{BundlePath, ConfigPath, PathError},
 };
 pub use reading::{
-    Contents, Entry, INDEX_LIMIT, Opened, Random, Sequential, Unverified, Verified, Verifying,
-    ZSTD_WINDOW_LOG,
+    Contents, Entry, INDEX_LIMIT, Opened, Random, ReadAt, ReadFrom, Sequential, Unverified,
+    Verified, Verifying, ZSTD_WINDOW_LOG,
 };
 pub use signing::{
     KeyError, KeyId, PublicKey, Signature, SigningKey, TrustedKeys, read_key_file, read_secret_file,

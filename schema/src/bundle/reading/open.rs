@@ -17,6 +17,7 @@ use crate::bundle::{
     Error, INDEX_LIMIT,
     index::Index,
     reading::{
+        at::{ReadAt, ReadFrom},
         decompress,
         directory::Directory,
         head::{SIGNATURES, read_head, signature_key, signature_length},
@@ -37,7 +38,7 @@ pub struct Opened {
 
 enum Medium {
     Directory(Directory),
-    File(fs::File),
+    Seekable(Arc<dyn ReadAt>),
     Pipe(Box<dyn Read + Send>),
 }
 
@@ -64,15 +65,18 @@ impl Opened {
         if !metadata.is_file() {
             return Self::pipe(Box::new(file), path);
         }
-        // The second handle shares the descriptor's file, so what is verified is what is read later.
-        let head = file.try_clone().map_err(failed)?;
+        Self::seekable(Arc::new(file), path)
+    }
+
+    /// Bytes that can be read at any offset, plain or zstd; `name` is what errors call them.
+    pub fn seekable(source: Arc<dyn ReadAt>, name: &Path) -> Result<Self, Error> {
+        let head = ReadFrom::new(Arc::clone(&source), 0);
         let (compressed, mut plain) =
-            decompress::plain(Box::new(head)).map_err(|error| Error::from_io(error, path))?;
+            decompress::plain(Box::new(head)).map_err(|error| Error::from_io(error, name))?;
         let (index, signature) = read_head(&mut plain)?;
-        let medium = if compressed {
-            Medium::Pipe(plain)
-        } else {
-            Medium::File(file)
+        let medium = match compressed {
+            true => Medium::Pipe(plain),
+            false => Medium::Seekable(source),
         };
         Ok(Self {
             index,
@@ -186,7 +190,7 @@ impl Verified {
             Medium::Directory(directory) => {
                 Contents::Random(Random::of_directory(self.tape, directory))
             }
-            Medium::File(file) => Contents::Random(Random::of_tape(self.tape, file)),
+            Medium::Seekable(source) => Contents::Random(Random::of_tape(self.tape, source)),
             Medium::Pipe(stream) => Contents::Sequential(Sequential::new(self.tape, stream)),
         }
     }
@@ -234,7 +238,7 @@ impl fmt::Debug for Medium {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Directory(_) => "Directory",
-            Self::File(_) => "File",
+            Self::Seekable(_) => "Seekable",
             Self::Pipe(_) => "Pipe",
         })
     }

@@ -5,9 +5,7 @@ What the registry already holds is never read from it; what is read goes through
 */
 
 use std::{
-    fs,
     io::{self, Read},
-    os::unix::fs::FileExt as _,
     sync::Arc,
 };
 
@@ -17,6 +15,7 @@ use crate::{
         Entry, Error,
         index::{FileKind, Index},
         reading::{
+            at::{ReadAt, ReadFrom},
             directory::Directory,
             sequential::{self, END},
             verifying::Verifying,
@@ -34,15 +33,15 @@ pub struct Random {
 
 #[derive(Debug)]
 enum Store {
-    Tape(fs::File),
+    Tape(Arc<dyn ReadAt>),
     Directory(Directory),
 }
 
 impl Random {
-    pub(crate) fn of_tape(tape: Arc<Tape>, file: fs::File) -> Self {
+    pub(crate) fn of_tape(tape: Arc<Tape>, source: Arc<dyn ReadAt>) -> Self {
         Self {
             tape,
-            store: Arc::new(Store::Tape(file)),
+            store: Arc::new(Store::Tape(source)),
         }
     }
 
@@ -72,7 +71,7 @@ impl Random {
     /// listed files are there, of the right kind and size, and that tags and links lead where they should.
     pub fn check_frame(&self) -> Result<(), Error> {
         match self.store.as_ref() {
-            Store::Tape(file) => check_tape(&self.tape, file),
+            Store::Tape(source) => check_tape(&self.tape, source.as_ref()),
             Store::Directory(directory) => directory.check_frame(&self.tape),
         }
     }
@@ -100,10 +99,7 @@ impl Random {
         let placed =
             placed.ok_or_else(|| Error::Invalid(format!("there is no file {position}")))?;
         Ok(match self.store.as_ref() {
-            Store::Tape(_) => Box::new(At {
-                store: Arc::clone(&self.store),
-                offset: placed.content,
-            }),
+            Store::Tape(source) => Box::new(ReadFrom::new(Arc::clone(source), placed.content)),
             Store::Directory(directory) => Box::new(directory.open(&placed.file.path)?),
         })
     }
@@ -146,11 +142,11 @@ impl Random {
     }
 }
 
-fn check_tape(tape: &Tape, file: &fs::File) -> Result<(), Error> {
+fn check_tape(tape: &Tape, source: &dyn ReadAt) -> Result<(), Error> {
     let expect = |entry: &str, what, offset, expected: &[u8]| {
         let mut found = vec![0; expected.len()];
-        let count =
-            fill_at(file, &mut found, offset).map_err(|error| Error::from_io(error, entry))?;
+        let count = source.fill_at(&mut found, offset);
+        let count = count.map_err(|error| Error::from_io(error, entry))?;
         sequential::compare(entry, what, expected, &found[..count])
     };
     for placed in tape.placements() {
@@ -170,10 +166,8 @@ fn check_tape(tape: &Tape, file: &fs::File) -> Result<(), Error> {
         tape.end(),
         &[0; header::END as usize],
     )?;
-    let length = file
-        .metadata()
-        .map_err(|error| Error::from_io(error, END))?
-        .len();
+    let length = source.length();
+    let length = length.map_err(|error| Error::from_io(error, END))?;
     if length > tape.length() {
         let what = format!("there are {} bytes", length - tape.length());
         return Err(Error::Extra {
@@ -182,34 +176,4 @@ fn check_tape(tape: &Tape, file: &fs::File) -> Result<(), Error> {
         });
     }
     Ok(())
-}
-
-/// Reads on from an offset, without moving the descriptor's own position.
-struct At {
-    store: Arc<Store>,
-    offset: u64,
-}
-
-impl Read for At {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Store::Tape(file) = self.store.as_ref() else {
-            return Ok(0);
-        };
-        let count = file.read_at(buffer, self.offset)?;
-        self.offset += count as u64;
-        Ok(count)
-    }
-}
-
-fn fill_at(file: &fs::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
