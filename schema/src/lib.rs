@@ -3,7 +3,7 @@ The bundle format: what both sides of the gap agree on, and the smallest thing t
 
 - [`digest`], [`name`], [`mod@reference`], [`platform`]: the words, parsed once at the edge and safe to use from there on.
 - [`manifest`]: what an OCI or Docker manifest refers to; its bytes are never re-serialised.
-- [`readings`], [`json`], [`spelling`]: documents that could be read in two ways.
+- [`readings`], [`json`], [`spelling`]: documents that could be read in two ways; [`canonical`]: those that can be written in one only.
 - [`bundle`]: the file that is carried across (described byte by byte in `schema/README.md`).
 - [`output`]: everything that is written, on machines that others use too.
 - [`text`]: what is shown to people, safe for terminals; [`progress`]: how far the work is.
@@ -61,6 +61,7 @@ fn verify(bundle: &Path, key: &Path) -> Result<Vec<String>, Box<dyn Error>> {
 */
 
 pub mod bundle;
+pub mod canonical;
 pub mod digest;
 pub mod json;
 pub mod manifest;

@@ -189,7 +189,7 @@ impl TrustedKeys {
     }
 
     /// The trusted key that made the signature. Every key is tried: the id on the medium decides nothing.
-    pub(crate) fn signer(&self, signature: &Signature, index: &[u8]) -> Option<KeyId> {
+    pub fn signer(&self, signature: &Signature, index: &[u8]) -> Option<KeyId> {
         let found = self.0.iter().find(|(_, key)| key.made(signature, index));
         found.map(|(id, _)| *id)
     }
