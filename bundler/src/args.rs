@@ -4,7 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use cli::{Format, RegistryArgs};
+use media::volumes::VolumeSize;
 use schema::Platform;
+
+use crate::{
+    Error, keygen,
+    split::{self, Split},
+};
 
 /// Flags of `keygen`.
 #[derive(Debug, Args)]
@@ -15,6 +21,47 @@ pub struct KeygenArgs {
     /// Encrypt the private key under the first line of this file (or under $BUNDLER_KEY_PASSPHRASE)
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+}
+
+/// Flags of `split`.
+#[derive(Debug, Args)]
+pub struct SplitArgs {
+    /// A bundle in one file, .tar or .tar.zst
+    #[arg(value_name = "BUNDLE")]
+    pub bundle: PathBuf,
+    /// How large a volume is: 650M or 4G (counted by 1000), 4GiB (by 1024), or what a medium holds: fat32, cd, dvd, dvd-dl, bd25,
+    /// bd50, bd100
+    #[arg(long, value_name = "SIZE")]
+    pub volume_size: VolumeSize,
+    /// What the volumes are named after: FILE.tar.001 and so on [default: the bundle, beside it]
+    #[arg(short, long, value_name = "FILE.tar")]
+    pub output: Option<PathBuf>,
+    /// The private key that signs the list of volumes, PKCS#8 PEM; a bundle that was signed with it is taken
+    #[arg(long, value_name = "KEY.pem")]
+    pub signing_key: PathBuf,
+    /// The passphrase of the key, first line of this file (or $BUNDLER_KEY_PASSPHRASE)
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// A public key of the producer, PEM, where another key signs the list; repeatable
+    #[arg(long = "key", short = 'k', value_name = "PUB.pem")]
+    pub keys: Vec<PathBuf>,
+    /// How the volumes are shown on standard output
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+}
+
+impl SplitArgs {
+    /// What they ask for.
+    pub(crate) fn split(self) -> Result<Split, Error> {
+        let keys = self.keys.iter().map(|path| split::public_key(path));
+        Ok(Split {
+            key: keygen::load(&self.signing_key, self.passphrase_file.as_deref())?,
+            trusted: keys.collect::<Result<_, _>>()?,
+            output: self.output.unwrap_or_else(|| self.bundle.clone()),
+            bundle: self.bundle,
+            size: self.volume_size,
+        })
+    }
 }
 
 /// Flags of `build`.
@@ -70,6 +117,10 @@ pub struct BuildArgs {
     /// The bundle; - for standard output
     #[arg(short, long, value_name = "FILE.tar|FILE.tar.zst|-", required_unless_present_any = ["to_dir", "dry_run"])]
     pub output: Option<PathBuf>,
+    /// Cut the bundle into volumes, FILE.tar.001 and so on: a size such as 650M or 4G (counted by 1000) or 4GiB (by 1024), or what
+    /// a medium holds: fat32, cd, dvd, dvd-dl, bd25, bd50, bd100
+    #[arg(long, value_name = "SIZE", conflicts_with = "to_dir")]
+    pub volume_size: Option<VolumeSize>,
     /// Write the same tree as a directory instead
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub to_dir: Option<PathBuf>,

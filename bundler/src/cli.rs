@@ -5,8 +5,8 @@ use cli::{CommonArgs, Completions, Exit, Format, Man, Program};
 
 use crate::{
     Error, Request,
-    args::{BuildArgs, KeygenArgs},
-    keygen, show,
+    args::{BuildArgs, KeygenArgs, SplitArgs},
+    keygen, show, split,
 };
 
 /// Gathers container images and Kubernetes manifests into one signed file for an air-gapped site.
@@ -25,6 +25,8 @@ enum Command {
     Keygen(KeygenArgs),
     /// Build a bundle
     Build(Box<BuildArgs>),
+    /// Cut a bundle that exists into volumes, with a signed list of them
+    Split(SplitArgs),
     /// Print a completion script
     Completions(Completions),
     /// Print a manual page
@@ -55,6 +57,10 @@ impl Program for Bundler {
                         Format::Json => cli::print_json(&show::json(&plan, &request))?,
                     }
                 }
+            }
+            Command::Split(args) => {
+                let (format, split) = (args.format, args.split()?);
+                split::show(&split.run(&bars)?, format)?;
             }
             Command::Completions(completions) => completions.print::<Self>()?,
             Command::Man(man) => man.print::<Self>()?,

@@ -45,9 +45,11 @@ pub mod request;
 pub mod resolve;
 mod show;
 pub mod source;
+pub mod split;
 pub mod wanted;
 pub mod write;
 
+use media::volumes::companions;
 use plan::Parts;
 use release::Releases;
 use resolve::failures::{self, MayLack};
@@ -80,8 +82,10 @@ pub async fn build(request: &Request, progress: &dyn Progress) -> Result<Plan, E
     let tape = Tape::sign(plan.index.clone(), key)?;
     let concurrency = request.resolve.concurrency;
     let written = write::bundle(&plan, tape, &request.output, concurrency, progress).await;
-    if let Err(error) = written {
-        return Err(fetch::name_missing_blobs(&plan, concurrency, error).await);
+    match written {
+        Err(error) => return Err(fetch::name_missing_blobs(&plan, concurrency, error).await),
+        Ok(Some(list)) => companions(request.output.path(), &list, key)?,
+        Ok(None) => {}
     }
     if let Some(directory) = &request.config_to_dir {
         write::manifests(directory, &config)?;

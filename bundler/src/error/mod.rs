@@ -211,9 +211,12 @@ pub enum Error {
         /// The other.
         second: Digest,
     },
+    /// Volumes.
+    #[error(transparent)]
+    Media(#[from] media::Error),
     /// No file may be so large.
     #[error(
-        "{path}: File too large: this file system (FAT: 4 GiB), or `ulimit -f` in this session, takes no file so large; name a place on another file system, or part the bundle as it comes: -o - | split --bytes=4000M - bundle.tar."
+        "{path}: File too large: this file system (FAT: 4 GiB), or `ulimit -f` in this session, takes no file so large; name a place on another file system, or cut the bundle into volumes: --volume-size fat32"
     )]
     TooLarge {
         /// The output.
@@ -317,6 +320,12 @@ impl HasExitCode for Error {
             | Self::TooMuch { .. }
             | Self::WrongBytes { .. } => Exit::Source,
             Self::Bundle(error) if error.blame() == Blame::User => Exit::Usage,
+            Self::Media(error) => match error.blame() {
+                Blame::User => Exit::Usage,
+                Blame::Integrity => Exit::Integrity,
+                Blame::Signature => Exit::NoTrustedSignature,
+                Blame::Medium => Exit::Failed,
+            },
             Self::Output(output::Error::Refused { .. }) => Exit::Usage,
             Self::Bundle(_)
             | Self::Full { .. }

@@ -18,10 +18,18 @@ pub(super) fn named(args: &BuildArgs) -> Result<Output, Error> {
     };
     // Only a dry run names no output.
     let Some(path) = args.output.clone().filter(|path| path.as_os_str() != "-") else {
-        return Ok(stdout);
+        return match args.volume_size {
+            Some(_) if args.output.is_some() => Err(Error::Usage(
+                "--volume-size: volumes are files, and standard output is one stream; name a file with --output".to_owned(),
+            )),
+            _ => Ok(stdout),
+        };
     };
     let name = path.to_string_lossy();
     let zstd = name.ends_with(".tar.zst");
+    if let Some(size) = args.volume_size {
+        return Ok(Output::Volumes { path, zstd, size });
+    }
     // A shell's `>(…)` has the name that it has.
     if let Some(stream) = Stream::at(&path)? {
         return Ok(Output::Stream { stream, zstd });
@@ -43,7 +51,7 @@ pub(super) fn check_inputs(output: &Output, args: &BuildArgs, spec: &Spec) -> Re
     let lists = [&args.config, &spec.config, &args.release.release_keys];
     let graph = args.release.graph_data.as_ref().map(PathBuf::from);
     let inputs = one.chain(lists.into_iter().flatten()).chain(&graph);
-    if let (Output::File(path) | Output::Zstd(path), Some(input)) =
+    if let (Output::File(path) | Output::Zstd(path) | Output::Volumes { path, .. }, Some(input)) =
         (output, output::is_one_of(output.path(), inputs))
     {
         return Err(Error::Usage(format!(

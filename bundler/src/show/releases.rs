@@ -9,7 +9,13 @@ use crate::{Plan, Request, write::Output};
 pub(super) fn created(plan: &Plan, request: &Request) -> Page {
     let place = match (&request.config_to_dir, &request.output) {
         (Some(directory), _) => format!("{}/", directory.display()),
-        (None, Output::Directory(path) | Output::File(path) | Output::Zstd(path)) => {
+        (
+            None,
+            Output::Directory(path)
+            | Output::File(path)
+            | Output::Zstd(path)
+            | Output::Volumes { path, .. },
+        ) => {
             format!("{}/config/", path.display())
         }
         (None, Output::Stream { .. }) => "config/".to_owned(),
@@ -32,7 +38,9 @@ pub(super) fn next(index: &Index, request: &Request) -> Page {
                 .or((!index.objects.is_empty()).then_some(own.as_path()));
             next_commands(index, path, config)
         }
-        Output::File(path) | Output::Zstd(path) if !index.releases.is_empty() => {
+        Output::File(path) | Output::Zstd(path) | Output::Volumes { path, .. }
+            if !index.releases.is_empty() =>
+        {
             let bundle = shell::path(path);
             let mut next = Page::new();
             next.line(format_args!(
@@ -40,7 +48,9 @@ pub(super) fn next(index: &Index, request: &Request) -> Page {
             ));
             next
         }
-        Output::File(_) | Output::Zstd(_) | Output::Stream { .. } => Page::new(),
+        Output::File(_) | Output::Zstd(_) | Output::Volumes { .. } | Output::Stream { .. } => {
+            Page::new()
+        }
     };
     if commands.is_empty() {
         return commands;

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use media::volumes::VolumeList;
 use schema::{
     bundle::{self, FileKind, Placement, Tape, Unpacking},
     digest::Hasher,
@@ -125,7 +126,8 @@ impl Sink for Tree {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<(), Error> {
-        Ok(self.target.finish()?)
+    fn finish(self: Box<Self>) -> Result<Option<VolumeList>, Error> {
+        self.target.finish()?;
+        Ok(None)
     }
 }

@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
+use media::volumes::{Cutter, VolumeList, VolumeSize};
 use schema::{
+    Digest,
     bundle::{self, Placement, Tape, TapeWriter, ZSTD_WINDOW_LOG},
     output::{self, Destination, Growing},
 };
@@ -35,7 +37,10 @@ pub(super) fn plain(path: &Path, tape: &Tape, fresh_file: bool) -> Result<Opened
     let shown = partial.path();
     let failed = |source| Error::from(output::Error::of(&shown, source));
     partial.place().check_length(tape.length())?;
-    let point = resume::of_tape(partial.file(), tape, fresh_file).map_err(failed)?;
+    let file = partial.file();
+    let length = file.metadata().map_err(failed)?.len();
+    file.rewind().map_err(failed)?;
+    let point = resume::of_tape(file, length, tape, fresh_file).map_err(failed)?;
     check_space(path, partial.place().free()?, tape.length() - point.length)?;
     let file = partial.file();
     file.set_len(point.length).map_err(failed)?;
@@ -47,33 +52,105 @@ pub(super) fn plain(path: &Path, tape: &Tape, fresh_file: bool) -> Result<Opened
             shown.display()
         );
     }
-    let resumed_inside = point.start.offset > 0;
     let out = BufWriter::with_capacity(BUFFER, Flushing::of(file).map_err(failed)?);
-    let writer = match point.hasher {
-        _ if point.length == 0 => TapeWriter::create(out, tape).map_err(failed)?,
-        Some(hasher) if resumed_inside => {
-            let size = tape
-                .placement(point.start.position)
-                .map_or(0, |placed| placed.file.stored());
-            TapeWriter::resume_inside(out, hasher, size - point.start.offset)
-        }
-        _ => TapeWriter::resume(out),
-    };
-    let finish = |out: BufWriter<Flushing>| {
-        out.into_inner()
-            .map(drop)
-            .map_err(io::IntoInnerError::into_error)
+    let start = point.start;
+    let writer = from(point, out, tape).map_err(failed)?;
+    let mode = mode(tape);
+    let finish = move |out: BufWriter<Flushing>| {
+        let flushed = out.into_inner().map_err(io::IntoInnerError::into_error);
+        flushed.map(|_| Finished::File(Some((partial, mode))))
     };
     Ok(Opened {
         sink: Box::new(Stream {
             writer,
             finish,
-            commit: Some((partial, mode(tape))),
             path: shown,
         }),
-        start: point.start,
-        resumed_inside,
+        start,
+        resumed_inside: start.offset > 0,
     })
+}
+
+/// Goes on behind what is kept.
+fn from<W: Write>(point: resume::Point, out: W, tape: &Tape) -> io::Result<TapeWriter<W>> {
+    let Start { position, offset } = point.start;
+    Ok(match point.hasher {
+        _ if point.length == 0 => TapeWriter::create(out, tape)?,
+        Some(hasher) if offset > 0 => {
+            let placed = tape.placement(position);
+            let size = placed.map_or(0, |placed| placed.file.stored());
+            TapeWriter::resume_inside(out, hasher, size - offset)
+        }
+        _ => TapeWriter::resume(out),
+    })
+}
+
+/// `FILE.tar.001 …`, beginning anew or going on with the volumes of an interrupted build.
+pub(super) fn volumes(
+    path: &Path,
+    size: VolumeSize,
+    tape: &Tape,
+    fresh_file: bool,
+) -> Result<Opened, Error> {
+    let failed = |source| Error::from(output::Error::of(path, source));
+    let mut cutter = Cutter::new(path, size, tape.length(), mode(tape))?;
+    let mut unfinished = cutter.unfinished()?;
+    let length = unfinished.length;
+    let point = resume::of_tape(&mut unfinished, length, tape, fresh_file).map_err(failed)?;
+    check_space(path, cutter.free()?, tape.length() - point.length)?;
+    if point.length > 0 {
+        tracing::info!(
+            bytes = point.length,
+            "resuming the unfinished volumes of {}",
+            path.display()
+        );
+    }
+    cutter.keep(unfinished, point.length)?;
+    let (start, id) = (point.start, tape.id());
+    let out = BufWriter::with_capacity(BUFFER, cutter);
+    let finish = move |out: BufWriter<Cutter>| {
+        let cutter = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        cut(cutter, id)
+    };
+    Ok(Opened {
+        sink: Box::new(Stream {
+            writer: from(point, out, tape).map_err(failed)?,
+            finish,
+            path: path.to_owned(),
+        }),
+        start,
+        resumed_inside: start.offset > 0,
+    })
+}
+
+/// The same, compressed: always from the beginning.
+pub(super) fn zstd_volumes(path: &Path, size: VolumeSize, tape: &Tape) -> Result<Opened, Error> {
+    let failed = |source| Error::from(output::Error::of(path, source));
+    let mut cutter = Cutter::new(path, size, tape.length(), mode(tape))?;
+    check_space(path, cutter.free()?, tape.length())?;
+    let unfinished = cutter.unfinished()?;
+    cutter.keep(unfinished, 0)?;
+    let encoder = encoder(cutter, tape.length()).map_err(failed)?;
+    let id = tape.id();
+    let finish = move |out: BufWriter<zstd::Encoder<'static, Cutter>>| {
+        let encoder = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        cut(encoder.finish()?, id)
+    };
+    let out = BufWriter::with_capacity(BUFFER, encoder);
+    Ok(Opened {
+        sink: Box::new(Stream {
+            writer: TapeWriter::create(out, tape).map_err(failed)?,
+            finish,
+            path: path.to_owned(),
+        }),
+        start: Start::default(),
+        resumed_inside: false,
+    })
+}
+
+fn cut(cutter: Cutter, id: Digest) -> io::Result<Finished> {
+    let list = cutter.finish(id).map_err(io::Error::other)?;
+    Ok(Finished::Volumes(list))
 }
 
 /// `FILE.tar.zst`: one frame, always from its beginning.
@@ -91,17 +168,17 @@ pub(super) fn zstd(path: &Path, tape: &Arc<Tape>) -> Result<Opened, Error> {
     let encoder = encoder(Flushing::of(file).map_err(failed)?, tape.length()).map_err(failed)?;
     let writer =
         TapeWriter::create(BufWriter::with_capacity(BUFFER, encoder), tape).map_err(failed)?;
-    let finish = |out: BufWriter<zstd::Encoder<'static, Flushing>>| {
-        out.into_inner()
-            .map_err(io::IntoInnerError::into_error)?
+    let mode = mode(tape);
+    let finish = move |out: BufWriter<zstd::Encoder<'static, Flushing>>| {
+        let encoder = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        encoder
             .finish()
-            .map(drop)
+            .map(|_| Finished::File(Some((partial, mode))))
     };
     Ok(Opened {
         sink: Box::new(Stream {
             writer,
             finish,
-            commit: Some((partial, mode(tape))),
             path: shown,
         }),
         start: Start::default(),
@@ -112,7 +189,9 @@ pub(super) fn zstd(path: &Path, tape: &Arc<Tape>) -> Result<Opened, Error> {
 /// Standard output, a pipe or a character device.
 pub(super) fn stream(stream: &output::Stream, tape: &Tape) -> Result<Opened, Error> {
     let out = BufWriter::with_capacity(BUFFER, stream.open()?);
-    opened_stream(stream, out, tape, |mut out| out.flush())
+    opened_stream(stream, out, tape, |mut out| {
+        out.flush().map(|()| Finished::File(None))
+    })
 }
 
 /// The same, compressed.
@@ -122,7 +201,7 @@ pub(super) fn zstd_stream(stream: &output::Stream, tape: &Tape) -> Result<Opened
     let out = BufWriter::with_capacity(BUFFER, out);
     opened_stream(stream, out, tape, |out| {
         let encoder = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        encoder.finish()?.flush()
+        encoder.finish()?.flush().map(|()| Finished::File(None))
     })
 }
 
@@ -130,7 +209,7 @@ fn opened_stream<W: Write + Send + 'static>(
     stream: &output::Stream,
     out: W,
     tape: &Tape,
-    finish: impl FnOnce(W) -> io::Result<()> + Send + 'static,
+    finish: impl FnOnce(W) -> io::Result<Finished> + Send + 'static,
 ) -> Result<Opened, Error> {
     let path = stream.path().to_owned();
     let writer = TapeWriter::create(out, tape).map_err(|error| output::Error::of(&path, error))?;
@@ -138,7 +217,6 @@ fn opened_stream<W: Write + Send + 'static>(
         sink: Box::new(Stream {
             writer,
             finish,
-            commit: None,
             path,
         }),
         start: Start::default(),
@@ -166,9 +244,15 @@ fn encoder<W: Write>(out: W, size: u64) -> io::Result<zstd::Encoder<'static, W>>
 struct Stream<W, F> {
     writer: TapeWriter<W>,
     finish: F,
-    /// The file that is to be given its name, and its mode.
-    commit: Option<(Growing, u32)>,
     path: PathBuf,
+}
+
+/// What all of it went into.
+enum Finished {
+    /// A file that is to be given its name, and its mode; none where it was a pipe.
+    File(Option<(Growing, u32)>),
+    /// Volumes, which have their names.
+    Volumes(VolumeList),
 }
 
 impl<W, F> Stream<W, F> {
@@ -181,7 +265,7 @@ impl<W, F> Stream<W, F> {
     }
 }
 
-impl<W: Write + Send, F: FnOnce(W) -> io::Result<()> + Send> Sink for Stream<W, F> {
+impl<W: Write + Send, F: FnOnce(W) -> io::Result<Finished> + Send> Sink for Stream<W, F> {
     fn begin(&mut self, placed: &Placement<'_>) -> Result<(), bundle::Error> {
         self.writer.begin(placed).map_err(|error| self.named(error))
     }
@@ -196,19 +280,19 @@ impl<W: Write + Send, F: FnOnce(W) -> io::Result<()> + Send> Sink for Stream<W, 
         self.writer.end(placed).map_err(|error| self.named(error))
     }
 
-    fn finish(self: Box<Self>) -> Result<(), Error> {
+    fn finish(self: Box<Self>) -> Result<Option<VolumeList>, Error> {
         let Self {
             writer,
             finish,
-            commit,
             path,
         } = *self;
         let flushed = writer.finish().and_then(finish);
-        flushed.map_err(|error| output::Error::of(path, error))?;
-        if let Some((partial, mode)) = commit {
-            partial.commit(mode)?;
+        match flushed.map_err(|error| output::Error::of(path, error))? {
+            Finished::Volumes(list) => return Ok(Some(list)),
+            Finished::File(Some((partial, mode))) => partial.commit(mode)?,
+            Finished::File(None) => {}
         }
-        Ok(())
+        Ok(None)
     }
 }
 

@@ -14,6 +14,7 @@ use std::{path::Path, sync::Arc};
 
 use futures_util::{StreamExt, pin_mut};
 use manifests::Object;
+use media::volumes::{Cutter, VolumeList};
 use schema::{
     Digest, Progress,
     bundle::{self, CHECKSUMS, Placement, Tape, checksums},
@@ -39,8 +40,8 @@ trait Sink: Send {
     fn write(&mut self, placed: &Placement<'_>, bytes: &[u8]) -> Result<(), bundle::Error>;
     /// It is over, and its digest is to be checked.
     fn end(&mut self, placed: &Placement<'_>) -> Result<(), bundle::Error>;
-    /// All files are over: give the bundle its name.
-    fn finish(self: Box<Self>) -> Result<(), Error>;
+    /// All files are over: give the bundle its name. Returns the volumes that it was cut into, if it was.
+    fn finish(self: Box<Self>) -> Result<Option<VolumeList>, Error>;
 }
 
 /// A sink, and where in the bundle it goes on.
@@ -51,14 +52,14 @@ struct Opened {
     resumed_inside: bool,
 }
 
-/// Fetches and writes the bundle.
+/// Fetches and writes the bundle. Returns the volumes that it was cut into, if it was.
 pub async fn bundle(
     plan: &Plan,
     tape: Tape,
     output: &Output,
     concurrency: usize,
     progress: &dyn Progress,
-) -> Result<(), Error> {
+) -> Result<Option<VolumeList>, Error> {
     let tape = Arc::new(tape);
     let total = tape.placements().map(|placed| placed.file.stored()).sum();
     progress.begin("Building", total);
@@ -73,7 +74,7 @@ async fn attempts(
     output: &Output,
     concurrency: usize,
     progress: &dyn Progress,
-) -> Result<(), Error> {
+) -> Result<Option<VolumeList>, Error> {
     let mut fresh_file = false;
     loop {
         let opened = open(output, tape, fresh_file)?;
@@ -107,6 +108,7 @@ pub fn check(output: &Output, config_to_dir: Option<&Path>) -> Result<(), Error>
     match output {
         Output::Directory(path) => bundle::Unpacking::check(path)?,
         Output::File(path) | Output::Zstd(path) => drop(Destination::resolve(path)?),
+        Output::Volumes { path, size, .. } => drop(Cutter::new(path, *size, 0, 0)?),
         Output::Stream { .. } => {}
     }
     if let Some(directory) = config_to_dir {
@@ -144,6 +146,12 @@ fn open(output: &Output, tape: &Arc<Tape>, fresh_file: bool) -> Result<Opened, E
         } => file::stream(stream, tape),
         Output::Stream { stream, zstd: true } => file::zstd_stream(stream, tape),
         Output::Zstd(path) => file::zstd(path, tape),
+        Output::Volumes {
+            path,
+            zstd: false,
+            size,
+        } => file::volumes(path, *size, tape, fresh_file),
+        Output::Volumes { path, size, .. } => file::zstd_volumes(path, *size, tape),
     }
 }
 
@@ -154,7 +162,7 @@ async fn copy(
     opened: Opened,
     concurrency: usize,
     progress: &dyn Progress,
-) -> Result<(), Error> {
+) -> Result<Option<VolumeList>, Error> {
     // What waits here counts as ahead of the writer.
     let (sender, receiver) = mpsc::channel(8);
     let start = opened.start;
@@ -215,7 +223,11 @@ async fn send(
     Ok(())
 }
 
-fn write(tape: &Tape, mut opened: Opened, mut chunks: mpsc::Receiver<Chunk>) -> Result<(), Error> {
+fn write(
+    tape: &Tape,
+    mut opened: Opened,
+    mut chunks: mpsc::Receiver<Chunk>,
+) -> Result<Option<VolumeList>, Error> {
     let start = opened.start;
     for (position, placed) in tape.placements().enumerate().skip(start.position) {
         let offset = if position == start.position {

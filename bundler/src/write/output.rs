@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use media::volumes::VolumeSize;
 use schema::output::Stream;
 
 /// Where a bundle goes.
@@ -20,6 +21,15 @@ pub enum Output {
     },
     /// A zstd-compressed file.
     Zstd(PathBuf),
+    /// Parts of a file, compressed or not.
+    Volumes {
+        /// The file that they are parts of.
+        path: PathBuf,
+        /// Compressed, by its name.
+        zstd: bool,
+        /// How large each is.
+        size: VolumeSize,
+    },
 }
 
 impl Output {
@@ -31,7 +41,10 @@ impl Output {
     /// Its name, for messages.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Directory(path) | Self::File(path) | Self::Zstd(path) => path,
+            Self::Directory(path)
+            | Self::File(path)
+            | Self::Zstd(path)
+            | Self::Volumes { path, .. } => path,
             Self::Stream { stream, .. } => stream.path(),
         }
     }

@@ -6,10 +6,11 @@ that this build would write; every complete entry is hashed again, and the first
 */
 
 use std::{
-    fs,
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Read},
+    path::Path,
 };
 
+use media::volumes::{Cutter, VolumeSize};
 use schema::{
     bundle::{Opened, Placement, Tape, Unpacking},
     digest::Hasher,
@@ -24,9 +25,20 @@ pub fn created_of_unfinished(output: &Output) -> Option<jiff::Timestamp> {
     let (unfinished, path) = match output {
         Output::File(path) => Growing::peek(path)?,
         Output::Directory(path) => Unpacking::peek(path)?,
-        Output::Stream { .. } | Output::Zstd(_) => return None,
+        Output::Volumes {
+            path,
+            zstd: false,
+            size,
+        } => return of_volumes(path, *size),
+        Output::Stream { .. } | Output::Zstd(_) | Output::Volumes { .. } => return None,
     };
     let opened = Opened::file(unfinished, &path).ok()?;
+    opened.unverified().ok()?.index.created.parse().ok()
+}
+
+fn of_volumes(path: &Path, size: VolumeSize) -> Option<jiff::Timestamp> {
+    let volumes = Cutter::new(path, size, 0, 0).ok()?.unfinished().ok()?;
+    let opened = Opened::pipe(Box::new(volumes), path).ok()?;
     opened.unverified().ok()?.index.created.parse().ok()
 }
 
@@ -39,19 +51,22 @@ pub(super) struct Point {
     pub hasher: Option<Hasher>,
 }
 
-/// How much of a partial file is a prefix of `tape`. With `fresh_file` an incomplete last entry is not kept.
-pub(super) fn of_tape(file: &mut fs::File, tape: &Tape, fresh_file: bool) -> io::Result<Point> {
+/// How much of what was written, so many bytes, is a prefix of `tape`. With `fresh_file` an incomplete last entry is not kept.
+pub(super) fn of_tape(
+    written: impl Read,
+    length: u64,
+    tape: &Tape,
+    fresh_file: bool,
+) -> io::Result<Point> {
     let mut point = Point {
         start: Start::default(),
         length: 0,
         hasher: None,
     };
-    let length = file.metadata()?.len();
     if length == 0 {
         return Ok(point);
     }
-    file.seek(SeekFrom::Start(0))?;
-    let mut reader = io::BufReader::with_capacity(256 << 10, file);
+    let mut reader = io::BufReader::with_capacity(256 << 10, written);
     if !same(&mut reader, tape.head())? {
         tracing::warn!(
             "the unfinished bundle holds other content or was signed by another key; starting afresh"

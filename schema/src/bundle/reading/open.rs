@@ -13,19 +13,22 @@ use std::{
     sync::Arc,
 };
 
-use crate::bundle::{
-    Error, INDEX_LIMIT,
-    index::Index,
-    reading::{
-        at::{ReadAt, ReadFrom},
-        decompress,
-        directory::Directory,
-        head::{SIGNATURES, read_head, signature_key, signature_length},
-        random::Random,
-        sequential::{Entry, Sequential},
+use crate::{
+    Digest,
+    bundle::{
+        Error, INDEX_LIMIT,
+        index::Index,
+        reading::{
+            at::{ReadAt, ReadFrom},
+            decompress,
+            directory::Directory,
+            head::{SIGNATURES, read_head, signature_key, signature_length},
+            random::Random,
+            sequential::{Entry, Sequential},
+        },
+        signing::keys::{KeyId, Signature, TrustedKeys},
+        tape::Tape,
     },
-    signing::keys::{KeyId, Signature, TrustedKeys},
-    tape::Tape,
 };
 
 /// A bundle whose head was read and is not believed.
@@ -172,6 +175,11 @@ impl Verified {
     /// What the bundle holds.
     pub fn index(&self) -> &Index {
         self.tape.index()
+    }
+
+    /// The id of the bundle: the digest of its `bundle.json`.
+    pub fn id(&self) -> Digest {
+        self.tape.id()
     }
 
     /// The trusted key that signed it.

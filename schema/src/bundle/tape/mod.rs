@@ -11,16 +11,20 @@ mod writer;
 pub use sign::SignError;
 pub use writer::TapeWriter;
 
-use crate::bundle::{
-    Error,
-    index::{File, Index},
-    signing::keys::{KeyId, Signature},
+use crate::{
+    Digest,
+    bundle::{
+        Error,
+        index::{File, Index},
+        signing::keys::{KeyId, Signature},
+    },
 };
 
 /// A whole bundle but for the contents: head, headers, offsets, length.
 #[derive(Debug)]
 pub struct Tape {
     index: Index,
+    id: Digest,
     head: Vec<u8>,
     index_length: usize,
     signature: Signature,
@@ -51,7 +55,7 @@ impl Placement<'_> {
 impl Tape {
     /// Lays out a bundle whose signature was verified.
     pub(crate) fn new(index: Index, bytes: Vec<u8>, signature: &Signature) -> Result<Self, Error> {
-        let index_length = bytes.len();
+        let (index_length, id) = (bytes.len(), Digest::of(&bytes));
         // In place: up to 32 MiB need not be there twice.
         let mut head = bytes;
         head.splice(0..0, header::of_head(INDEX_NAME, index_length as u64)?);
@@ -71,6 +75,7 @@ impl Tape {
         offsets.push(at);
         Ok(Self {
             index,
+            id,
             head,
             index_length,
             signature: *signature,
@@ -81,6 +86,11 @@ impl Tape {
     /// What the bundle holds.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// The id of the bundle, by which everything that is made beside it names it: the digest of `bundle.json`.
+    pub fn id(&self) -> Digest {
+        self.id
     }
 
     /// Everything before the first listed file: `bundle.json` and its signature with their headers and padding.

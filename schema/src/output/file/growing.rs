@@ -63,6 +63,19 @@ impl Growing {
         Some((file, place.beside(&name)))
     }
 
+    /// What an earlier run finished, to look into, if it is one of ours; none if there is no such file.
+    pub fn finished(place: &OutputPath) -> Result<Option<fs::File>, Error> {
+        existing(place, &place.name)
+    }
+
+    /// Takes the name of what an earlier run finished away again, to go on inside it.
+    pub fn reopen(place: OutputPath) -> Result<Self, Error> {
+        let name = partial::of_file(&place.name);
+        let taken = place.parent.rename(&place.name, &place.parent, &name);
+        taken.map_err(|error| place.failed(error))?;
+        Self::open(place, b"")
+    }
+
     /// Its bytes.
     pub fn file(&mut self) -> &mut fs::File {
         &mut self.file
