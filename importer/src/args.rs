@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Who is trusted.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct TrustArgs {
     /// A public key of the producer, PEM; repeatable, any of them suffices
     #[arg(long = "key", short = 'k', value_name = "PUB.pem", required = true)]
@@ -25,11 +25,11 @@ pub struct TrustArgs {
 }
 
 /// A bundle that must be trusted.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct BundleArgs {
-    /// A bundle file, an unpacked directory, or - for standard input
-    #[arg(value_name = "BUNDLE")]
-    pub bundle: PathBuf,
+    /// A bundle file, an unpacked directory, - for standard input, or the volumes of one bundle and directories of them
+    #[arg(required = true, value_name = "BUNDLE")]
+    pub bundle: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
 }
@@ -37,9 +37,9 @@ pub struct BundleArgs {
 /// Flags of `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A bundle file, an unpacked directory, or - for standard input
-    #[arg(value_name = "BUNDLE")]
-    pub bundle: PathBuf,
+    /// A bundle file, an unpacked directory, - for standard input, or the volumes of one bundle and directories of them
+    #[arg(required = true, value_name = "BUNDLE")]
+    pub bundle: Vec<PathBuf>,
     /// A public key of the producer, PEM; repeatable, any of them suffices
     #[arg(
         long = "key",
@@ -108,6 +108,14 @@ impl BundleArgs {
     /// The bundle, believed if one of the keys signed it.
     pub(crate) fn verified(&self) -> Result<Verified, Error> {
         open::verified(&self.bundle, &open::keys(&self.trust.keys)?)
+    }
+
+    /// The error with the volumes that are to blame for it, if any are.
+    pub(crate) fn explained(&self, error: Error) -> Error {
+        match open::keys(&self.trust.keys) {
+            Ok(keys) => open::explained(error, &self.bundle, &keys),
+            Err(_) => error,
+        }
     }
 }
 

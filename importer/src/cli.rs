@@ -4,7 +4,7 @@ use std::{io::Write as _, path::PathBuf, sync::Arc};
 
 use clap::Parser;
 use cli::{CommonArgs, Completions, Exit, Man, PrintError, Program};
-use schema::Progress;
+use schema::{Progress, text::Page};
 
 use crate::{
     Error,
@@ -34,7 +34,7 @@ pub struct Importer {
 enum Subcommand {
     /// Check the signature and every byte of bundles
     Verify {
-        /// A bundle file, an unpacked directory, or - for standard input; repeatable
+        /// A bundle file, an unpacked directory, - for standard input, or volumes and directories of them; repeatable
         #[arg(required = true, value_name = "BUNDLE")]
         bundles: Vec<PathBuf>,
         #[command(flatten)]
@@ -95,19 +95,40 @@ impl Program for Importer {
     }
 
     async fn run(self) -> Result<Exit, Error> {
+        let bundle = self.subcommand.bundle().cloned();
+        let result = self.carry_out().await;
+        result.map_err(|error| match bundle {
+            Some(bundle) => bundle.explained(error),
+            None => error,
+        })
+    }
+}
+
+impl Subcommand {
+    /// The bundle that is read, where it is only one.
+    fn bundle(&self) -> Option<&BundleArgs> {
+        match self {
+            Self::Extract { bundle, .. } => Some(bundle),
+            Self::Push(args) => Some(&args.bundle),
+            Self::Import(args) => Some(&args.bundle),
+            Self::Apply(args) | Self::Drift(args) => Some(&args.bundle),
+            _ => None,
+        }
+    }
+}
+
+impl Importer {
+    async fn carry_out(self) -> Result<Exit, Error> {
         let bars: Arc<dyn Progress> = Arc::new(self.common.bars());
         match self.subcommand {
             Subcommand::Verify { bundles, trust } => {
                 let keys = open::keys(&trust.keys)?;
-                for path in bundles {
-                    let verified = open::verified(&path, &keys)?;
-                    let page = verify::whole(verified, &path, bars.as_ref())?;
-                    cli::print_page(&page)?;
-                }
+                let show = |page: &Page| Ok(cli::print_page(page)?);
+                verify::all(&bundles, &keys, bars.as_ref(), show)?;
             }
             Subcommand::Inspect(args) => {
                 let (keys, mut out) = (args.trusted()?, cli::stdout());
-                let opened = open::opened(&args.bundle)?;
+                let opened = open::opened(&args.bundle, keys.as_ref())?;
                 inspect::show(opened, keys.as_ref(), args.format, &mut out)?;
                 out.flush().map_err(PrintError::from)?;
             }

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use cli::{Exit, HasExitCode, PrintError};
 use schema::{
-    bundle::{self, Blame, KeyError},
+    bundle::{self, KeyError},
     output,
 };
 
@@ -56,6 +56,9 @@ pub enum Error {
     /// `--keep-tags`, and a tag would move.
     #[error("--keep-tags: {0} tags exist with other content and would move, first {1}; {2}")]
     KeepTags(usize, String, &'static str),
+    /// Volumes that are missing, damaged or another bundle's.
+    #[error(transparent)]
+    Media(#[from] media::Error),
     /// It cannot be written where it was to go.
     #[error(transparent)]
     Output(#[from] output::Error),
@@ -96,12 +99,8 @@ impl From<registry::Error> for Error {
 impl HasExitCode for Error {
     fn exit(&self) -> Exit {
         match self {
-            Self::Bundle(error) => match error.blame() {
-                Blame::Integrity => Exit::Integrity,
-                Blame::Medium => Exit::Failed,
-                Blame::Signature => Exit::NoTrustedSignature,
-                Blame::User => Exit::Usage,
-            },
+            Self::Bundle(error) => error.blame().into(),
+            Self::Media(error) => error.blame().into(),
             Self::Incomplete { .. } => Exit::Target,
             Self::Output(output::Error::Refused { .. }) => Exit::Usage,
             Self::Backup { .. } | Self::Output(_) | Self::Report(_) | Self::Task(_) => Exit::Failed,

@@ -17,20 +17,18 @@ clusters need after it. [`upgrade`] asks clusters to become a release that was i
 A bundle is verified, and a push planned; [`push::bundle`] would do it.
 
 ```no_run
-use std::path::Path;
-
 use importer::{open, push::Plan, target::Target, verify};
 use schema::progress::Silent;
 
 fn main() -> Result<(), importer::Error> {
-    let path = Path::new("site.tar");
+    let paths = ["site.tar".into()];
     let keys = open::keys(&["producer.pub.pem".into()])?;
     // The signature, then every byte of the bundle.
-    let summary = verify::whole(open::verified(path, &keys)?, path, &Silent)?;
+    let summary = verify::whole(open::verified(&paths, &keys)?, "site.tar", &Silent)?;
     print!("{}", summary.as_str());
 
     let target = Target::parse("registry.site:5000/mirror")?;
-    let plan = Plan::new(open::verified(path, &keys)?.index(), &target)?;
+    let plan = Plan::new(open::verified(&paths, &keys)?.index(), &target)?;
     for step in &plan.tags {
         println!("{}:{} -> {}", step.repository, step.tag, step.digest);
     }

@@ -5,23 +5,74 @@ From a file, entries are hashed by as many threads as there are cores; from a pi
 */
 
 use std::{
-    path::Path,
+    path::PathBuf,
+    slice,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
+use media::volumes::{Found, Source, is_whole};
+
 use schema::{
     Progress,
-    bundle::{self, Contents, FileKind, Random, Verified},
+    bundle::{self, Contents, FileKind, Random, TrustedKeys, Verified},
     text::{Page, counted, human_bytes},
 };
 
-use crate::{Error, audit, report};
+use crate::{Error, audit, open, report};
+
+/// Checks bundles, and volumes: those that are a whole bundle together as that, single ones against the signed list of all.
+pub fn all(
+    paths: &[PathBuf],
+    keys: &TrustedKeys,
+    progress: &dyn Progress,
+    mut show: impl FnMut(&Page) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let (whole, volumes): (Vec<PathBuf>, _) =
+        paths.iter().cloned().partition(|path| is_whole(path));
+    for path in &whole {
+        let path = slice::from_ref(path);
+        let verified = open::verified(path, keys)?;
+        show(&self::whole(verified, &open::name(path), progress)?)?;
+    }
+    if volumes.is_empty() {
+        return Ok(());
+    }
+    match Source::of(&volumes, Some(keys))? {
+        Source::Volumes(found)
+            if !found.is_complete() && volumes.iter().all(|path| path.is_file()) =>
+        {
+            show(&single(&found)?)
+        }
+        _ => {
+            let explained = |error| open::explained(error, &volumes, keys);
+            let verified = open::verified(&volumes, keys).map_err(explained)?;
+            let page = self::whole(verified, &open::name(&volumes), progress);
+            show(&page.map_err(explained)?)
+        }
+    }
+}
+
+/// Volumes by themselves.
+fn single(found: &Found) -> Result<Page, Error> {
+    let mut page = Page::new();
+    for path in found.alone()? {
+        page.line(format_args!(
+            "{path}: RIGHT, one of {} of bundle {}",
+            counted(found.list.volumes.len(), "volume"),
+            found.list.bundle
+        ));
+    }
+    page.line(format_args!(
+        "The bundle is verified only with all of them."
+    ));
+    Ok(page)
+}
 
 /// Checks the whole bundle; what is returned says so.
-pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<Page, Error> {
+pub fn whole(bundle: Verified, name: &str, progress: &dyn Progress) -> Result<Page, Error> {
     let (signer, length) = (bundle.signer(), bundle.length());
     let images = counted(bundle.index().images.len(), "image");
     let objects = counted(bundle.index().objects.len(), "object");
@@ -38,8 +89,7 @@ pub fn whole(bundle: Verified, path: &Path, progress: &dyn Progress) -> Result<P
     result?;
     let mut page = Page::new();
     page.line(format_args!(
-        "{}: VERIFIED, signed by {signer}, {images}, {objects}, {}",
-        path.display(),
+        "{name}: VERIFIED, signed by {signer}, {images}, {objects}, {}",
         human_bytes(length)
     ));
     for warning in warnings {

@@ -320,12 +320,7 @@ impl HasExitCode for Error {
             | Self::TooMuch { .. }
             | Self::WrongBytes { .. } => Exit::Source,
             Self::Bundle(error) if error.blame() == Blame::User => Exit::Usage,
-            Self::Media(error) => match error.blame() {
-                Blame::User => Exit::Usage,
-                Blame::Integrity => Exit::Integrity,
-                Blame::Signature => Exit::NoTrustedSignature,
-                Blame::Medium => Exit::Failed,
-            },
+            Self::Media(error) => error.blame().into(),
             Self::Output(output::Error::Refused { .. }) => Exit::Usage,
             Self::Bundle(_)
             | Self::Full { .. }

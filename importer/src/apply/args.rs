@@ -86,7 +86,7 @@ pub(crate) fn request(
     };
     // What asks no cluster needs none.
     let fleet = clusters.fleet(mode != Mode::List)?;
-    let inputs = bundle.trust.keys.iter().chain([&bundle.bundle]);
+    let inputs = bundle.trust.keys.iter().chain(&bundle.bundle);
     Ok(ApplyRequest {
         rollout: rollout.options(clusters, fleet),
         selection: Selection::parse(&objects.only, &objects.exclude)?,

@@ -1,6 +1,6 @@
 /*! Flags of `upgrade`. Those that lower safety begin with `allow`, which keeps them out of the environment. */
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, slice, time::Duration};
 
 use clap::Args;
 use cli::Format;
@@ -111,7 +111,7 @@ impl UpgradeArgs {
             }
             (None, Some(bundle)) => {
                 let target = self.target()?;
-                let verified = open::verified(bundle, &open::keys(&self.keys)?)?;
+                let verified = open::verified(slice::from_ref(bundle), &open::keys(&self.keys)?)?;
                 let index = verified.index();
                 let (image, version) = request::of_bundle(index, &target, self.release.as_deref())?;
                 let mut releases = index.releases.iter();

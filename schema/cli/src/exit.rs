@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use schema::bundle::Blame;
+
 /// How a program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -33,6 +35,17 @@ pub enum Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
+    }
+}
+
+impl From<Blame> for Exit {
+    fn from(blame: Blame) -> Self {
+        match blame {
+            Blame::Integrity => Self::Integrity,
+            Blame::Medium => Self::Failed,
+            Blame::Signature => Self::NoTrustedSignature,
+            Blame::User => Self::Usage,
+        }
     }
 }
 

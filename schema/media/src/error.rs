@@ -11,7 +11,7 @@ use schema::{
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Volumes are missing, damaged, or not of this bundle: a line for each, in order.
-    #[error("{}", .0.join("\n"))]
+    #[error("{}", faulty(.0))]
     Faulty(Vec<String>),
     /// A file cannot be read.
     #[error("{path}: {source}")]
@@ -51,7 +51,28 @@ pub enum Error {
     Usage(String),
 }
 
+/// The one line, or how many there are, which were logged.
+fn faulty(lines: &[String]) -> String {
+    match lines {
+        [line] => line.clone(),
+        lines => format!(
+            "{} volumes are missing, damaged, or of another bundle: those named above; replace just these and run again",
+            lines.len()
+        ),
+    }
+}
+
 impl Error {
+    /// Volumes that are not right; where there are several, each is logged in a line of its own.
+    pub fn faulty(lines: Vec<String>) -> Self {
+        if lines.len() > 1 {
+            for line in &lines {
+                tracing::error!("{line}");
+            }
+        }
+        Self::Faulty(lines)
+    }
+
     /// Whose fault it is.
     pub fn blame(&self) -> Blame {
         match self {

@@ -34,6 +34,7 @@ mod hostile;
 mod interrupted;
 mod shared_machine;
 mod troubles;
+mod volumes;
 mod words;
 
 // The fakes and what is made here, beside what they imitate: a fault in them would hide one in the programs.

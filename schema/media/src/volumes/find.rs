@@ -93,8 +93,8 @@ impl Source {
     }
 }
 
-/// Whether a path is a bundle by itself.
-fn is_whole(path: &Path) -> bool {
+/// Whether a path is a bundle by itself, and not a volume or a directory of them.
+pub fn is_whole(path: &Path) -> bool {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => path.join("bundle.json").exists(),
         Ok(metadata) if metadata.is_file() => {

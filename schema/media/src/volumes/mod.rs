@@ -9,7 +9,7 @@ mod size;
 mod stream;
 
 pub use cut::{Cutter, companions};
-pub use find::{Found, Source};
+pub use find::{Found, Source, is_whole};
 pub use list::{FORMAT, Volume, VolumeList};
 pub use name::{ArchiveName, VolumeName};
 pub use set::VolumeSet;

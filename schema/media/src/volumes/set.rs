@@ -66,7 +66,7 @@ impl VolumeSet {
             faults.extend(judge(volume, path, file, &found.others).map(|line| (number, line)));
         }
         faults.sort();
-        Err(Error::Faulty(
+        Err(Error::faulty(
             faults.into_iter().map(|(_, line)| line).collect(),
         ))
     }
@@ -100,7 +100,7 @@ impl Found {
         }
         match lines.is_empty() {
             true => Ok(right),
-            false => Err(Error::Faulty(lines)),
+            false => Err(Error::faulty(lines)),
         }
     }
 

@@ -113,6 +113,11 @@ impl Opened {
         })
     }
 
+    /// The id of the bundle that it claims to be: the digest of `bundle.json`.
+    pub fn id(&self) -> Digest {
+        Digest::of(&self.index)
+    }
+
     /// Believes the index if one of the keys made the signature over its bytes, and the signature is named after that key.
     pub fn verify(self, keys: &TrustedKeys) -> Result<Verified, Error> {
         let signer = keys.signer(&self.signature, &self.index);
