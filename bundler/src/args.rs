@@ -7,11 +7,6 @@ use cli::{Format, RegistryArgs};
 use media::volumes::VolumeSize;
 use schema::Platform;
 
-use crate::{
-    Error, keygen,
-    split::{self, Split},
-};
-
 /// Flags of `keygen`.
 #[derive(Debug, Args)]
 pub struct KeygenArgs {
@@ -48,20 +43,6 @@ pub struct SplitArgs {
     /// How the volumes are shown on standard output
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
-}
-
-impl SplitArgs {
-    /// What they ask for.
-    pub(crate) fn split(self) -> Result<Split, Error> {
-        let keys = self.keys.iter().map(|path| split::public_key(path));
-        Ok(Split {
-            key: keygen::load(&self.signing_key, self.passphrase_file.as_deref())?,
-            trusted: keys.collect::<Result<_, _>>()?,
-            output: self.output.unwrap_or_else(|| self.bundle.clone()),
-            bundle: self.bundle,
-            size: self.volume_size,
-        })
-    }
 }
 
 /// Flags of `build`.

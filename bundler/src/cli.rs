@@ -6,7 +6,8 @@ use cli::{CommonArgs, Completions, Exit, Format, Man, Program};
 use crate::{
     Error, Request,
     args::{BuildArgs, KeygenArgs, SplitArgs},
-    keygen, show, split,
+    keygen, show,
+    split::{self, Split},
 };
 
 /// Gathers container images and Kubernetes manifests into one signed file for an air-gapped site.
@@ -59,8 +60,9 @@ impl Program for Bundler {
                 }
             }
             Command::Split(args) => {
-                let (format, split) = (args.format, args.split()?);
-                split::show(&split.run(&bars)?, format)?;
+                let format = args.format;
+                let list = Split::from_args(args)?.run(&bars)?;
+                split::show(&list, format)?;
             }
             Command::Completions(completions) => completions.print::<Self>()?,
             Command::Man(man) => man.print::<Self>()?,

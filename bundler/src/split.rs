@@ -20,7 +20,7 @@ use schema::{
     text::{Align, Page, Table, counted, human_bytes},
 };
 
-use crate::Error;
+use crate::{Error, args::SplitArgs, keygen};
 
 /// A split, ready to be carried out.
 #[derive(Debug)]
@@ -38,6 +38,18 @@ pub struct Split {
 }
 
 impl Split {
+    /// Reads what the flags name.
+    pub fn from_args(args: SplitArgs) -> Result<Self, Error> {
+        let keys = args.keys.iter().map(|path| public_key(path));
+        Ok(Self {
+            key: keygen::load(&args.signing_key, args.passphrase_file.as_deref())?,
+            trusted: keys.collect::<Result<_, _>>()?,
+            output: args.output.unwrap_or_else(|| args.bundle.clone()),
+            bundle: args.bundle,
+            size: args.volume_size,
+        })
+    }
+
     /// Does it. Volumes that an earlier try left are written again.
     pub fn run(self, progress: &dyn Progress) -> Result<VolumeList, Error> {
         let failed = |source| Error::Io {
@@ -88,7 +100,7 @@ fn cut(contents: Contents, progress: &dyn Progress) -> Result<(), Error> {
 }
 
 /// Reads a public key of a producer.
-pub(crate) fn public_key(path: &Path) -> Result<PublicKey, Error> {
+fn public_key(path: &Path) -> Result<PublicKey, Error> {
     let key = read_key_file(path).and_then(|text| PublicKey::from_pem(&text));
     key.map_err(|source| Error::Key {
         path: path.to_owned(),

@@ -190,10 +190,8 @@ fn each_faulty_volume_is_named_and_only_those_are_replaced() -> Result<()> {
     fs::write(&damaged, bytes)?;
     let twice = at(7)?;
     let second = discs.iter().map(|disc| disc.join("site.tar.007"));
-    let second = second
-        .filter(|path| *path != twice)
-        .last()
-        .context("no disc")?;
+    let mut second = second.rev();
+    let second = second.find(|path| *path != twice).context("no disc")?;
     fs::copy(&twice, &second)?;
     let target = fakes::FakeRegistry::start(Default::default())?;
     let import = |paths: &[PathBuf]| -> Result<Output> {

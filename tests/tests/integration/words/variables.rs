@@ -84,6 +84,7 @@ fn every_flag_with_a_variable_is_known_to_be_harmless() {
         "graph-base-image",
         "graph-data",
         "image",
+        "key",
         "log-format",
         "no-payload-stores",
         "no-progress",
@@ -103,6 +104,7 @@ fn every_flag_with_a_variable_is_known_to_be_harmless() {
         "spec",
         "to-dir",
         "verbose",
+        "volume-size",
     ];
     assert_eq!(flags::<Bundler>(with), names(&bundler));
     let importer = [
