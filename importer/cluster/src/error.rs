@@ -73,6 +73,14 @@ pub enum ClusterError {
         /// What was expected and found.
         detail: String,
     },
+    /// It takes no apply patches, as all that is applied is sent.
+    #[error("{server} takes no server-side apply, which needs Kubernetes 1.16 or newer: {found}")]
+    NoServerSideApply {
+        /// The address.
+        server: String,
+        /// What was found, and what to do.
+        found: String,
+    },
     /// A fault of this program; other clusters are not touched by it.
     #[error("this program has a fault there ({0}); please report it")]
     Fault(String),

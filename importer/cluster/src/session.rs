@@ -239,7 +239,7 @@ impl Session {
             // Servers and proxies put plain text in refusals.
             Err(_) if (200..=400).contains(&status) => {
                 return Err(protocol(
-                    "expected JSON, found something else; check the address (https, port) and the proxy settings"
+                    "expected JSON, found something else, such as a web page; check the address (https, port) and the proxy settings"
                         .to_owned(),
                 ));
             }

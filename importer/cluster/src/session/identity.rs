@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{Session, waits};
+use super::{Session, version::is_status, waits};
 use crate::{Call, ClusterError, ClusterId, Connection, refusal};
 
 /// Where an OpenShift cluster says which one it is.
@@ -40,6 +40,13 @@ impl Session {
     /// also where none was expected.
     pub async fn identify(&self) -> Result<Identity, ClusterError> {
         let answer = self.send(&Call::get(CLUSTER_VERSION.to_owned())).await?;
+        let plain = match answer.status {
+            403 | 404 => is_status(&answer),
+            _ => !answer.is_success() || answer.body.get("kind").is_some(),
+        };
+        if !plain {
+            self.check_kubernetes().await?;
+        }
         let identity = match answer.status {
             404 => Identity::NotOpenShift,
             403 => Identity::Forbidden(refusal::words(&answer)),

@@ -101,6 +101,10 @@ impl Survey<'_> {
             Err(reason) => return Ok(DryRunResult::Refused { reason }),
         };
         let tried = self.session.send(&call).await?;
+        if tried.status == 415 {
+            let reason = self.session.no_server_side_apply(manifest.group()).await?;
+            return Ok(DryRunResult::Refused { reason });
+        }
         self.notice(manifest, &live, &tried);
         Ok(self.result(manifest, live, tried, &place))
     }

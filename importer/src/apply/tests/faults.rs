@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cluster::{ClusterError, testing::cluster};
-use fakes::{FakeCluster, Fault, faults};
+use fakes::{FakeCluster, Fault, faults, kubernetes::Scripted};
 use serde_json::json;
 
 use super::fixture::{
@@ -145,6 +145,60 @@ async fn an_aggregated_api_that_is_down_does_not_matter_to_others() -> Tested {
     assert_eq!(server.faults_left(), 0);
     let reason = reason_of(&outcome, "c").unwrap_or_default();
     assert!(reason.contains("Odd (metrics.k8s.io/v1)"), "{reason}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_server_side_apply_is_named_once() -> Tested {
+    for (version, expected) in [
+        (
+            "v1.15.3",
+            "found Kubernetes v1.15.3; upgrade the cluster first",
+        ),
+        ("v1.29.4", "found HTTP 415 (unsupported media type); let"),
+    ] {
+        let server = FakeCluster::kubernetes();
+        server.script(move |_, request| match request.path.as_str() {
+            "/version" => Some(Scripted::Reply(200, json!({"gitVersion": version}))),
+            _ if request.method == "PATCH" => Some(Scripted::Reply(415, json!({"kind": "Status"}))),
+            _ => None,
+        });
+        let refused = preflight(&server, &manifests(TWO)?, &options()).await;
+        let message = refused.err().as_ref().map(ClusterError::to_string);
+        let message = message.unwrap_or_default();
+        assert!(message.contains("takes no server-side apply"), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_api_server_is_said_to_be_none() -> Tested {
+    for (status, body, expected) in [
+        (
+            404,
+            json!({"error": "no"}),
+            "JSON that is none of Kubernetes (HTTP 404)",
+        ),
+        (
+            404,
+            json!({"errors": []}),
+            "what container registries answer (HTTP 404)",
+        ),
+        (200, json!({}), "JSON that is none of Kubernetes (HTTP 200)"),
+    ] {
+        let server = FakeCluster::kubernetes();
+        server.script(move |_, _| Some(Scripted::Reply(status, body.clone())));
+        let refused = preflight(&server, &manifests(TWO)?, &options()).await;
+        let message = refused.err().as_ref().map(ClusterError::to_string);
+        let message = message.unwrap_or_default();
+        assert!(
+            message.contains("does not answer as a Kubernetes API server"),
+            "{message}"
+        );
+        assert!(message.contains(expected), "{message}");
+        assert_eq!(server.requests().len(), 2);
+    }
     Ok(())
 }
 
