@@ -55,6 +55,7 @@ pub mod target;
 
 pub mod clusters;
 pub mod fleet;
+pub mod gates;
 pub mod rollout;
 
 pub mod apply;

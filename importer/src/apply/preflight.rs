@@ -53,6 +53,10 @@ impl Forecast for Preflight<'_> {
         &self.site
     }
 
+    fn connection(&self) -> Option<&Connection> {
+        Some(&self.connection)
+    }
+
     fn summary(&self) -> String {
         let count = |wanted: fn(&DryRunResult) -> bool| {
             self.objects.iter().filter(|&result| wanted(result)).count()

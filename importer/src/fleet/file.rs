@@ -21,6 +21,11 @@ waves:                                 # clusters that stand in none come last
   wait: healthy                        # or none, applied; else what --wait says
   healthTimeout: 2h                    # else what --health-timeout says
   pause: 10m
+  require:                             # on each cluster, right before its first change
+    machineConfigPools: all            # or names: not degraded, not paused
+    window: {from: "22:00", to: "04:00", zone: Europe/Berlin}
+  hooks:
+    after: [hooks/smoke-test.yaml]     # a Job, run and waited for on each cluster
 overlays:                              # patches are JSON merge patches, applied in order
 - selector: {region: eu}
   patch:
@@ -40,12 +45,13 @@ use super::{
     Fleet, FleetError,
     contexts::{Contexts, Kubeconfigs, bounded},
     error::{Place, closest, did_you_mean},
+    hooks::{TypedHook, hooks},
     overlay::{Overlay, Overlays},
     selector::{checked_key, checked_value},
     typed::{Files, Typed, TypedCluster, TypedWait, TypedWave, Wrong, at, parse},
     wave::Wave,
 };
-use crate::health::Wait;
+use crate::{gates::Gates, health::Wait};
 
 /// Reads the file, and the names of the contexts that it speaks of.
 pub(super) fn load(path: &Path) -> Result<Fleet, FleetError> {
@@ -59,7 +65,7 @@ pub(super) fn load(path: &Path) -> Result<Fleet, FleetError> {
     let typed = parse(&text).map_err(wrong)?;
     let base = path.parent().unwrap_or(Path::new(""));
     let clusters = clusters(&typed, base).map_err(wrong)?;
-    let (waves, warnings) = waves(&typed.waves, &clusters).map_err(wrong)?;
+    let (waves, warnings) = waves(&typed.waves, &clusters, base).map_err(wrong)?;
     Ok(Fleet {
         clusters,
         waves,
@@ -198,6 +204,7 @@ fn cluster_id(typed: Option<&Spanned<String>>) -> Result<Option<ClusterId>, Wron
 fn waves(
     typed: &[Spanned<TypedWave>],
     clusters: &[Arc<Cluster>],
+    base: &Path,
 ) -> Result<(Vec<Wave>, Vec<String>), Wrong> {
     let mut waves = Vec::new();
     let mut warnings = Vec::new();
@@ -229,6 +236,7 @@ fn waves(
             wait: wave.value.wait.as_ref().map(|wait| wait.0),
             health_timeout: health_timeout(&wave.value)?,
             pause: wave.value.pause.as_ref().map(|pause| pause.0),
+            gates: gates(&wave.value, base)?,
         });
     }
     let rest = clusters.iter();
@@ -238,6 +246,18 @@ fn waves(
         waves.push(Wave::of(waves.len() + 1, rest));
     }
     Ok((waves, warnings))
+}
+
+/// What a wave asks of its clusters, with the hooks that are in files.
+fn gates(wave: &TypedWave, base: &Path) -> Result<Arc<Gates>, Wrong> {
+    let wrong = |(hook, reason): (&Spanned<TypedHook>, String)| at(hook, reason);
+    let require = wave.require.as_ref();
+    Ok(Arc::new(Gates {
+        window: require.and_then(|require| require.window()),
+        require: require.map_or_else(Vec::new, |require| require.requirements()),
+        before: hooks(&wave.hooks.before, base).map_err(wrong)?,
+        after: hooks(&wave.hooks.after, base).map_err(wrong)?,
+    }))
 }
 
 /// The clusters of a wave, by name in the order of the wave or by label in the order of the file, each with the place that

@@ -8,7 +8,9 @@ Nothing is ever applied to a cluster only because somebody's `current-context` h
 mod contexts;
 mod error;
 mod file;
+mod hooks;
 pub mod overlay;
+mod require;
 pub mod selector;
 #[cfg(test)]
 mod tests;
@@ -89,17 +91,26 @@ impl Fleet {
         })
     }
 
-    /// Takes pauses and limits on failures out of the waves: what changes nothing need not wait, nor stop.
+    /// Takes pauses, windows, hooks and limits on failures out of the waves: what changes nothing need not wait, nor stop.
     pub fn without_gates(&mut self) {
         for wave in &mut self.waves {
             wave.pause = None;
             wave.max_failures = Some(usize::MAX);
+            Arc::make_mut(&mut wave.gates).forecast();
         }
     }
 
     /// The clusters that have a turn.
     pub fn members(&self) -> impl Iterator<Item = &Arc<Cluster>> {
         self.waves.iter().flat_map(|wave| &wave.clusters)
+    }
+
+    /// The wave that a cluster is in.
+    pub fn wave_of(&self, cluster: &Cluster) -> Option<&Wave> {
+        let in_it = |other: &Arc<Cluster>| other.name == cluster.name;
+        self.waves
+            .iter()
+            .find(|wave| wave.clusters.iter().any(in_it))
     }
 
     /// Leaves out of the waves what is not wanted, for a second run. Waves keep their numbers, and may be empty.

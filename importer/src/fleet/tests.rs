@@ -1,3 +1,5 @@
+mod gates;
+
 use std::{error::Error, fs, path::PathBuf, time::Duration};
 
 use cluster::ClusterId;
@@ -92,6 +94,7 @@ fn everything_a_clusters_file_may_hold() -> Done {
         wait: Some(Wait::Healthy),
         health_timeout: Some(Duration::from_secs(7200)),
         pause: Some(Pause::For(Duration::from_secs(5400))),
+        ..Wave::of(2, Vec::new())
     };
     assert_eq!(fleet.waves[1], second);
     assert_eq!(fleet.warnings.len(), 1);

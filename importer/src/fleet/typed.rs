@@ -12,7 +12,9 @@ use serde_saphyr::{MessageFormatter as _, Spanned, UserMessageFormatter, options
 
 use super::{
     error::{Place, closest, did_you_mean},
+    hooks::TypedHooks,
     overlay::{Merge, Overlay, Patch, Target},
+    require::TypedRequire,
     selector::Selector,
     wave::Pause,
 };
@@ -88,6 +90,9 @@ pub(super) struct TypedWave {
     pub(super) wait: Option<TypedWait>,
     pub(super) health_timeout: Option<Spanned<TypedTime>>,
     pub(super) pause: Option<TypedPause>,
+    pub(super) require: Option<TypedRequire>,
+    #[serde(default)]
+    pub(super) hooks: TypedHooks,
 }
 
 #[derive(Debug, Deserialize)]

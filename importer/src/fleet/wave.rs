@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use cluster::Cluster;
 
-use crate::health::Wait;
+use crate::{gates::Gates, health::Wait};
 
 /// Clusters whose turn is the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Wave {
     pub health_timeout: Option<Duration>,
     /// What comes between this wave and the next.
     pub pause: Option<Pause>,
+    /// What must hold before each of them is begun, and what runs before and after.
+    pub gates: Arc<Gates>,
 }
 
 impl Wave {
@@ -37,6 +39,7 @@ impl Wave {
             wait: None,
             health_timeout: None,
             pause: None,
+            gates: Arc::default(),
         }
     }
 }

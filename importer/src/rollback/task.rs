@@ -49,6 +49,10 @@ impl Forecast for Look {
         &self.site
     }
 
+    fn connection(&self) -> Option<&Connection> {
+        Some(&self.connection)
+    }
+
     fn summary(&self) -> String {
         String::new()
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use schema::text::counted;
 
 use super::RolloutOptions;
-use crate::{Error, fleet::Fleet};
+use crate::{Error, fleet::Fleet, gates::Limits};
 
 /// Which clusters.
 #[derive(Debug, Clone, Args)]
@@ -95,6 +95,10 @@ impl RolloutArgs {
         RolloutOptions {
             fleet,
             max_parallel: usize::from(clusters.max_parallel),
+            limits: Limits {
+                request: clusters.request_timeout,
+                hook: clusters.cluster_timeout,
+            },
             auto_approve: clusters.auto_approve,
             all_or_nothing: self.all_or_nothing,
             retry_failed: self.retry_failed.clone(),

@@ -5,12 +5,13 @@ One run over many clusters: each is looked at before the first is changed, then 
 flags → Rollout::prepare → look at all → waves → report
 ```
 
-What is done to a cluster is a [`Task`]: `apply` and `upgrade` are two. Nothing here knows HTTP or Kubernetes.
+What is done to a cluster is a [`Task`]: `apply` and `upgrade` are two; [`gated`] puts the gates of its wave before it. Nothing here knows HTTP or Kubernetes.
 */
 
 mod approval;
 pub mod args;
 mod forecasts;
+mod gated;
 mod interrupt;
 pub mod outcome;
 pub mod report;
@@ -45,8 +46,10 @@ pub use task::{Forecast, Task};
 use crate::{
     Error,
     fleet::{Fleet, Pause, Wave},
+    gates::{Limits, RunId},
 };
 use forecasts::Forecasts;
+use gated::Gated;
 use report::{html, preflight, record::Record, retry};
 use turn::{Event, RunState};
 use waves::Turns;
@@ -58,6 +61,8 @@ pub struct RolloutOptions {
     pub fleet: Fleet,
     /// Clusters worked on at once.
     pub max_parallel: usize,
+    /// How long requests and hooks of the waves may take.
+    pub limits: Limits,
     /// Do not wait for approval between waves.
     pub auto_approve: bool,
     /// Begin only if nothing is wrong anywhere.
@@ -77,6 +82,7 @@ pub struct Rollout {
     pub fleet: Fleet,
     approval: Approval,
     max_parallel: usize,
+    limits: Limits,
     all_or_nothing: bool,
     report: Option<PathBuf>,
     report_html: Option<PathBuf>,
@@ -122,6 +128,7 @@ impl Rollout {
             approval: Approval::new(&fleet.waves, options.auto_approve)?,
             fleet,
             max_parallel: options.max_parallel.max(1),
+            limits: options.limits,
             // What changes nothing has nothing to hold back.
             all_or_nothing: options.all_or_nothing && !dry_run,
             report: options.report,
@@ -133,9 +140,16 @@ impl Rollout {
     /// Carries it out, and reports on each cluster that has a turn, in the order of the fleet.
     pub async fn run<T: Task>(&self, task: &T, status: StatusTable) -> Finished<T::Detail> {
         let record = Record::new(&self.fleet, self.report.as_ref(), self.dry_run);
+        let task = Gated {
+            task,
+            fleet: &self.fleet,
+            run: RunId::new(Timestamp::now()),
+            limits: self.limits,
+            dry_run: self.dry_run,
+        };
         let run = Run {
             rollout: self,
-            task,
+            task: &task,
             status,
             forecasts: Forecasts::of(&self.fleet),
             entries: Mutex::default(),
@@ -345,6 +359,9 @@ impl<T: Task> Turns for Run<'_, T> {
                 Pause::For(time) => tracing::info!("wave {wave} begins in {time:?}"),
                 Pause::Approval => tracing::info!("wave {wave} waits for approval"),
             },
+            Event::Closed { wave, opens } => {
+                tracing::info!("wave {wave} waits for its window, which opens {opens}")
+            }
             Event::Interrupted => tracing::warn!(
                 "interrupted: no further cluster is begun; those under way have a moment to end"
             ),

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use cli::Line;
-use cluster::{Cluster, ClusterError};
+use cluster::{Cluster, ClusterError, Connection};
 
 use super::{outcome::ClusterOutcome, report::Detail, site::Site};
 
@@ -31,6 +31,11 @@ pub trait Task {
 pub trait Forecast {
     /// Who it is.
     fn site(&self) -> &Site;
+
+    /// The way to it, for the gates of its wave; none where it is only looked at, which no gate holds up.
+    fn connection(&self) -> Option<&Connection> {
+        None
+    }
 
     /// What will be done to it, in a few words: `3 will change, 1 waits`. Clusters with the same words are shown together.
     fn summary(&self) -> String;

@@ -1,13 +1,14 @@
 /*! What became of a cluster's turn, as a value. */
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use cluster::Cluster;
+use jiff::SignedDuration;
 
 use crate::fleet::Pause;
 
 /// What happens between clusters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A wave begins.
     Begins {
@@ -20,6 +21,13 @@ pub enum Event {
         wave: usize,
         /// What it waits for.
         pause: Pause,
+    },
+    /// A wave waits for its window.
+    Closed {
+        /// Its number, from 1.
+        wave: usize,
+        /// When it opens, for people.
+        opens: String,
     },
     /// Nothing more is begun from here on.
     Interrupted,
@@ -66,6 +74,15 @@ pub enum Stop {
         /// Why.
         reason: String,
     },
+    /// The window of a wave is closed.
+    Closed {
+        /// Its number, from 1.
+        wave: usize,
+        /// When it opens next, for people.
+        opens: Option<String>,
+        /// How long a run waits for it; none where it closed in the middle of the wave.
+        waits: Option<Duration>,
+    },
     /// The person at the terminal, or the system, ended it.
     Interrupted {
         /// Whether its turn had come.
@@ -92,10 +109,28 @@ impl Stop {
             Self::NotApproved { wave, reason } => {
                 format!("stopped because wave {wave} was not approved: {reason}")
             }
+            Self::Closed { wave, opens, waits } => {
+                let opens = opens.as_deref().unwrap_or("an unknown time");
+                match waits {
+                    Some(waits) => format!(
+                        "stopped because the window of wave {wave} is closed until {opens}, and a run waits at most {} for it; run again then",
+                        shown(*waits)
+                    ),
+                    None => format!(
+                        "stopped because the window of wave {wave} closed before its turn; it opens again {opens}: run again then, with --retry-failed"
+                    ),
+                }
+            }
             Self::Interrupted { begun: false } => {
                 "interrupted before its turn; run the same command again".to_owned()
             }
             Self::Interrupted { begun: true } => "interrupted before it was done; run the same command again, what is right already stays as it is".to_owned(),
         }
     }
+}
+
+/// `12h`, `1h 30m`.
+fn shown(time: Duration) -> String {
+    let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    format!("{time:#}")
 }

@@ -7,6 +7,7 @@ slow cluster holds up nobody but the next wave; and when it stops, it says of ea
 
 #[cfg(test)]
 mod tests;
+mod window;
 
 use std::{
     future::Future,
@@ -17,6 +18,7 @@ use std::{
 
 use cluster::Cluster;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::turn::{ClusterRun, Event, RunState, Stop};
@@ -38,6 +40,11 @@ pub trait Turns {
 
     /// Waits until a wave may begin; the reason if it may not.
     fn approve(&self, wave: &Wave) -> impl Future<Output = Result<(), String>>;
+
+    /// What time it is, for windows.
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
 
     /// Hears what happens between clusters, to show it.
     fn event(&self, _event: Event) {}
@@ -96,19 +103,16 @@ async fn before<T: Turns>(wave: &Wave, pause: Option<Pause>, turns: &T) -> Optio
         turns.event(Event::Pause { wave, pause });
     }
     match pause {
-        None => None,
-        Some(Pause::For(time)) => {
-            sleep(time).await;
-            None
-        }
+        None => {}
+        Some(Pause::For(time)) => sleep(time).await,
         Some(Pause::Approval) => {
-            let refused = turns.approve(wave).await.err();
-            refused.map(|reason| Stop::NotApproved {
-                wave: wave.number,
-                reason,
-            })
+            if let Err(reason) = turns.approve(wave).await {
+                let wave = wave.number;
+                return Some(Stop::NotApproved { wave, reason });
+            }
         }
     }
+    window::opened(wave, turns).await
 }
 
 /// A wave with its limits worked out.
@@ -136,6 +140,9 @@ impl<'w, T> Running<'w, T> {
         let mut stop = None;
         let mut deadline = None;
         loop {
+            if stop.is_none() && running.len() < self.limit && waiting.len() > 0 {
+                stop = window::closed(self.wave, turns);
+            }
             while stop.is_none()
                 && running.len() < self.limit
                 && let Some(cluster) = waiting.next()

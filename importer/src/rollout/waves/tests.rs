@@ -1,5 +1,8 @@
+mod window;
+
 use std::{cell::RefCell, collections::BTreeSet, future::pending};
 
+use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
@@ -47,6 +50,13 @@ impl Turns for Trial {
 
     async fn approve(&self, _wave: &Wave) -> Result<(), String> {
         self.refused.map_or(Ok(()), |reason| Err(reason.to_owned()))
+    }
+
+    /// The run begins at nine in the evening.
+    fn now(&self) -> Timestamp {
+        let nine = Timestamp::from_second(1_795_899_600).unwrap_or_default();
+        let clock = SignedDuration::try_from(Duration::from_secs(Trial::now(self)));
+        nine + clock.unwrap_or_default()
     }
 
     fn event(&self, event: Event) {

@@ -9,6 +9,7 @@ mod check;
 mod choices;
 mod failures;
 mod fleet;
+mod gates;
 mod input;
 mod interrupted;
 mod kinds;
