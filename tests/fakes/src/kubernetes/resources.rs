@@ -76,6 +76,7 @@ const CUSTOM: &[(&str, &str, &str, &str, bool)] = &[
         "ImageDigestMirrorSet",
         false,
     ),
+    ("config.openshift.io", "v1", "images", "Image", false),
     (
         "config.openshift.io",
         "v1",
