@@ -71,3 +71,5 @@ mod error;
 mod report;
 
 pub use error::Error;
+#[cfg(feature = "json-schema")]
+pub use report::schema::json_schema;

@@ -1,6 +1,9 @@
 /*! What every report has in common: its JSON, and the words for a release that nobody vouches for. */
 
-use schema::{Digest, bundle::Index, text::Page};
+#[cfg(feature = "json-schema")]
+pub mod schema;
+
+use ::schema::{Digest, bundle::Index, text::Page};
 use serde::Serialize;
 
 use crate::Error;

@@ -6,6 +6,8 @@ request → PreparedApply::new → list, render, or roll out
 ```
 */
 
+mod job;
+
 use std::{collections::BTreeMap, path::Path};
 
 use cli::{Exit, Format, StatusTable};
@@ -16,6 +18,8 @@ use schema::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use job::{Brought, Job};
+
 use super::{
     ApplyOptions, ApplyReport,
     args::ApplyArgs,
@@ -24,7 +28,6 @@ use super::{
         collect::{Collected, Config},
     },
     outcome::{Action, Applied, ObjectOutcome},
-    plan::ApplyPlan,
     render,
     request::{ApplyRequest, Mode},
 };
@@ -68,21 +71,30 @@ pub async fn apply(
     status: StatusTable,
 ) -> Result<CommandOutput, Error> {
     let index = bundle.index().clone();
-    let rendered = match &args.to {
-        Some(to) => {
-            let target = Target::named_by(to, &args.names)?;
-            let trust = args.trust.pack()?;
-            let (kind, tags) = (args.mirror_config, args.mirror_tags);
-            let wanted = Configuration::new(&index, &target, kind, tags, &trust)?;
-            with_fallback(&index, &target, kind, wanted, &trust)?
-        }
-        None => Vec::new(),
-    };
+    let rendered = rendered(&index, args)?;
     let prepared = PreparedApply::new(args.request()?)?;
-    let collected = Collected::of(bundle)?;
-    prepared
-        .run(&index, collected, &rendered, args.format, status)
-        .await
+    let brought = Brought {
+        index: &index,
+        bundle: bundle.id(),
+        collected: Collected::of(bundle)?,
+        rendered: &rendered,
+    };
+    prepared.run(brought, args.format, status).await
+}
+
+/// What flags and a bundle make for clusters, if they name a registry.
+pub fn rendered(
+    index: &Index,
+    args: &ApplyArgs,
+) -> Result<Vec<(MirrorConfig, Configuration)>, Error> {
+    let Some(to) = &args.to else {
+        return Ok(Vec::new());
+    };
+    let target = Target::named_by(to, &args.names)?;
+    let trust = args.trust.pack()?;
+    let (kind, tags) = (args.mirror_config, args.mirror_tags);
+    let wanted = Configuration::new(index, &target, kind, tags, &trust)?;
+    with_fallback(index, &target, kind, wanted, &trust)
 }
 
 /// The configuration in the wanted form, first, and in the one for clusters that do not take that.
@@ -142,64 +154,36 @@ impl PreparedApply {
         })
     }
 
-    /// Does it with what was collected from a bundle and rendered for it.
+    /// Does it with what a bundle brings.
     pub async fn run(
-        self,
-        index: &Index,
-        collected: Collected,
-        rendered: &[(MirrorConfig, Configuration)],
+        &self,
+        brought: Brought<'_>,
         format: Format,
         status: StatusTable,
     ) -> Result<CommandOutput, Error> {
-        let config = collected.into_config();
-        let selection = match &self.mode {
-            // Which files stay whole is decided there.
-            Mode::Render(_) => &Selection::default(),
-            _ => &self.selection,
-        };
-        let manifests = Manifests::new(&config.manifests, rendered, selection)?;
-        let manifests = match &self.inventory {
-            Some(options) => manifests.labelled(&options.series),
-            None => manifests,
-        };
-        self.check(manifests.all())?;
         match &self.mode {
-            Mode::List => self.list(manifests.all(), format),
+            Mode::List => {
+                let config = brought.collected.into_config();
+                let manifests = self.manifests(&config, brought.rendered, &self.selection)?;
+                self.list(manifests.all(), format)
+            }
             Mode::Render(directory) => {
+                let config = brought.collected.into_config();
+                // Which files stay whole is decided there.
+                let all = Selection::default();
+                let manifests = self.manifests(&config, brought.rendered, &all)?;
                 let manifests = without_credentials(manifests.all());
                 let count = render::render(
                     directory,
                     &self.rollout.fleet,
-                    &with_rendered(config, rendered),
+                    &with_rendered(config, brought.rendered),
                     &manifests,
                     &self.selection,
                 )?;
                 self.rendered(directory, count, format)
             }
             Mode::Apply => {
-                let backup = self.backup.as_ref();
-                let backup = backup.map(|backup| backup.of(index)).transpose()?;
-                let inventory = self.inventory.as_ref();
-                let inventory = inventory.map(|options| Inventory {
-                    options: options.clone(),
-                    whole: self.selection.is_everything(),
-                    renders: !rendered.is_empty(),
-                    approved: Default::default(),
-                });
-                let proof = self.proof.of_bundle(index)?;
-                // A dry run changes nothing that could be put to the proof.
-                let proof = proof.filter(|_| !self.options.dry_run);
-                let task = ApplyPlan {
-                    proof: proof.as_ref(),
-                    inventory: inventory.as_ref(),
-                    backup: backup.as_ref(),
-                    manifests: &manifests,
-                    overlays: &self.rollout.fleet.overlays,
-                    waves: &self.rollout.fleet.waves,
-                    releases: &index.releases,
-                    options: &self.options,
-                };
-                let finished = self.rollout.run(&task, status).await;
+                let finished = self.job(brought)?.run(status).await;
                 Ok(CommandOutput {
                     text: finished.report.shown(format)?,
                     exit: finished.exit,
@@ -207,6 +191,50 @@ impl PreparedApply {
                 })
             }
         }
+    }
+
+    /// What is to be done with what a bundle brings.
+    pub fn job<'j>(&'j self, brought: Brought<'j>) -> Result<Job<'j>, Error> {
+        let Brought {
+            index,
+            bundle,
+            collected,
+            rendered,
+        } = brought;
+        let config = collected.into_config();
+        let inventory = self.inventory.as_ref();
+        let proof = self.proof.of_bundle(index)?;
+        Ok(Job {
+            manifests: self.manifests(&config, rendered, &self.selection)?,
+            backup: self.backup.as_ref().map(|backup| backup.of(bundle)),
+            inventory: inventory.map(|options| Inventory {
+                options: options.clone(),
+                whole: self.selection.is_everything(),
+                renders: !rendered.is_empty(),
+                approved: Default::default(),
+            }),
+            // A dry run changes nothing that could be put to the proof.
+            proof: proof.filter(|_| !self.options.dry_run),
+            rollout: &self.rollout,
+            options: &self.options,
+            releases: &index.releases,
+            bundle,
+        })
+    }
+
+    /// The objects, once it is known that there are any.
+    fn manifests(
+        &self,
+        config: &Config,
+        rendered: &[(MirrorConfig, Configuration)],
+        selection: &Selection,
+    ) -> Result<Manifests, Error> {
+        let mut manifests = Manifests::new(&config.manifests, rendered, selection)?;
+        if let Some(options) = &self.inventory {
+            manifests = manifests.labelled(&options.series);
+        }
+        self.check(manifests.all())?;
+        Ok(manifests)
     }
 
     /// Whether there is anything to do, and what of the overlays does nothing.

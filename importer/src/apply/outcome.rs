@@ -7,6 +7,7 @@ use crate::prove_pull::Pulled;
 
 /// What became of an object, in the words of `kubectl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// It did not exist.
@@ -29,6 +30,7 @@ pub enum Action {
 
 /// An object on a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct ObjectOutcome {
     /// The file.
     pub path: String,
@@ -93,6 +95,7 @@ impl ObjectOutcome {
 
 /// What an apply did to a cluster, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Applied {
     /// How its objects were to change, where that was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

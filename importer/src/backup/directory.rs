@@ -8,7 +8,6 @@ use std::{
 
 use schema::{
     Digest,
-    bundle::Index,
     output::{self, Tree},
 };
 
@@ -48,13 +47,13 @@ impl BackupDirectory {
         Ok(Self(options))
     }
 
-    /// For a run with this bundle.
-    pub fn of(&self, index: &Index) -> Result<Backup, Error> {
-        Ok(Backup {
+    /// For a run with the bundle of this id.
+    pub fn of(&self, bundle: Digest) -> Backup {
+        Backup {
             directory: self.0.directory.clone(),
             secrets: self.0.secrets,
-            bundle: Some(Digest::of(&index.to_bytes()?)),
-        })
+            bundle: Some(bundle),
+        }
     }
 }
 

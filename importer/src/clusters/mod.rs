@@ -42,7 +42,7 @@ pub async fn check(args: &CheckArgs, status: StatusTable) -> Result<CommandOutpu
         request_timeout: args.clusters.request_timeout,
         cluster_timeout: args.clusters.cluster_timeout,
     };
-    let finished = rollout.run(&task, status).await;
+    let finished = rollout.run(&task, None, status).await;
     let mut failed = false;
     let mut report = CheckReport::new(finished.report);
     if let (true, Some(path)) = (args.write_ids, &args.clusters.clusters) {

@@ -29,7 +29,7 @@ pub use report::{ImportReport, Written};
 use crate::{
     Error,
     apply::{
-        command::{self, PreparedApply},
+        command::{self, Brought, PreparedApply},
         manifests::collect::{Both, Collected},
     },
     configuration::{ConfigDirectory, ConfigSink, Configuration, trust::TrustPack},
@@ -70,7 +70,7 @@ pub async fn bundle(
         ref trust,
         ..
     } = options;
-    let index = bundle.index().clone();
+    let (index, id) = (bundle.index().clone(), bundle.id());
     let target = &pushing.target;
     let configuration = Configuration::new(&index, target, mirror_config, mirror_tags, trust)?;
     let applied = options.apply.is_some();
@@ -101,9 +101,13 @@ pub async fn bundle(
     let report = ImportReport::new(pushed, &index, configuration, path, written, applied);
     match (options.apply, Arc::into_inner(collected)) {
         (Some(job), Some(collected)) if complete => {
-            let outcome = job
-                .run(&index, collected, &rendered, options.format, status)
-                .await;
+            let brought = Brought {
+                index: &index,
+                bundle: id,
+                collected,
+                rendered: &rendered,
+            };
+            let outcome = job.run(brought, options.format, status).await;
             Ok(report.with_clusters(outcome))
         }
         _ => Ok(report),

@@ -53,6 +53,7 @@ pub struct Proof {
 
 /// What came of an image on a pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Pulled {
     /// Which nodes.
     pub pool: String,

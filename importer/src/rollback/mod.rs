@@ -43,7 +43,7 @@ pub async fn fleet(
     let options = rollout.options(clusters, fleet);
     let rollout = Rollout::prepare::<RolledBack>(options, args.dry_run, &inputs)?;
     let task = RollbackTask::new(args, clusters, &rollout.fleet)?;
-    let finished = rollout.run(&task, status).await;
+    let finished = rollout.run(&task, None, status).await;
     Ok(CommandOutput {
         text: finished.report.shown(args.format)?,
         details: None,

@@ -13,6 +13,7 @@ pub type RollbackReport = Report<RolledBack>;
 
 /// What became of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RollbackAction {
     /// It is again as it was saved.
@@ -49,6 +50,7 @@ impl RollbackAction {
 
 /// An object on a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct ObjectRollback {
     /// `apiVersion`.
     pub api_version: String,
@@ -82,6 +84,7 @@ impl ObjectRollback {
 
 /// What a rollback did to a cluster, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct RolledBack {
     /// Every object of the backup, in the order in which they were brought back.
     #[serde(default)]

@@ -33,6 +33,7 @@ use cli::{Exit, StatusTable};
 use cluster::{Cluster, ClusterError};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
+use schema::Digest;
 use tokio::time::Instant;
 
 pub(crate) use approval::Approval;
@@ -87,6 +88,8 @@ pub struct Rollout {
     report: Option<PathBuf>,
     report_html: Option<PathBuf>,
     dry_run: bool,
+    /// The bundle of the run whose unfinished clusters have a turn.
+    last_bundle: Option<Digest>,
 }
 
 /// What came of a run.
@@ -110,9 +113,10 @@ impl Rollout {
         for warning in &fleet.warnings {
             tracing::warn!("{warning}");
         }
-        if let Some(path) = &options.retry_failed {
-            retry::retain_unfinished::<D>(&mut fleet, path)?;
-        }
+        let last_bundle = match &options.retry_failed {
+            Some(path) => retry::retain_unfinished::<D>(&mut fleet, path)?,
+            None => None,
+        };
         if dry_run {
             fleet.without_gates();
         }
@@ -134,12 +138,20 @@ impl Rollout {
             report: options.report,
             report_html: options.report_html,
             dry_run,
+            last_bundle,
         })
     }
 
-    /// Carries it out, and reports on each cluster that has a turn, in the order of the fleet.
-    pub async fn run<T: Task>(&self, task: &T, status: StatusTable) -> Finished<T::Detail> {
-        let record = Record::new(&self.fleet, self.report.as_ref(), self.dry_run);
+    /// Carries it out, and reports on each cluster that has a turn, in the order of the fleet. `bundle` is the id of the
+    /// bundle that it is about, if it is about one.
+    pub async fn run<T: Task>(
+        &self,
+        task: &T,
+        bundle: Option<Digest>,
+        status: StatusTable,
+    ) -> Finished<T::Detail> {
+        retry::compare(self.last_bundle, bundle);
+        let record = Record::new(&self.fleet, self.report.as_ref(), bundle, self.dry_run);
         let task = Gated {
             task,
             fleet: &self.fleet,

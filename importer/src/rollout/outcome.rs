@@ -8,6 +8,7 @@ use super::site::Site;
 
 /// Where a cluster got to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It is as it should be.
@@ -34,6 +35,7 @@ impl State {
 
 /// A cluster, when all is over; `D` is what there is to report of the work itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct ClusterOutcome<D> {
     /// Its name: from CLUSTERS.yaml, or its context.
     pub cluster: String,
@@ -45,12 +47,14 @@ pub struct ClusterOutcome<D> {
     pub server: Option<String>,
     /// `spec.clusterID` of its ClusterVersion, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<String>"))]
     pub cluster_id: Option<ClusterId>,
     /// The OpenShift version that it had when it was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_version: Option<String>,
     /// When its turn began (RFC 3339), and how long it took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<String>", extend("format" = "date-time")))]
     pub began: Option<Timestamp>,
     /// In seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]

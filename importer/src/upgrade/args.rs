@@ -4,6 +4,7 @@ use std::{path::PathBuf, slice, time::Duration};
 
 use clap::Args;
 use cli::Format;
+use schema::Digest;
 
 use super::{
     FleetUpgrade,
@@ -64,6 +65,16 @@ pub struct UpgradeArgs {
     pub format: Format,
 }
 
+/// A release, as far as it is known.
+struct Asked {
+    image: PinnedImage,
+    version: Option<String>,
+    /// The source of one of its components.
+    component: Option<String>,
+    /// The id of the bundle that it is in.
+    bundle: Option<Digest>,
+}
+
 impl UpgradeArgs {
     /// How long to wait for what; none without `--wait`.
     pub fn limits(&self) -> Option<Limits> {
@@ -79,7 +90,12 @@ impl UpgradeArgs {
         clusters: &ClusterArgs,
         rollout: &RolloutArgs,
     ) -> Result<FleetUpgrade, Error> {
-        let (image, version, component) = self.image()?;
+        let Asked {
+            image,
+            version,
+            component,
+            bundle,
+        } = self.asked()?;
         let fleet = clusters.fleet(true)?;
         let inputs = self.keys.iter().chain(&self.bundle);
         Ok(FleetUpgrade {
@@ -92,6 +108,7 @@ impl UpgradeArgs {
                 force: self.allow_force,
                 dry_run: self.dry_run,
             },
+            bundle,
             wait: self.limits(),
             rollout: rollout.options(clusters, fleet),
             request_timeout: clusters.request_timeout,
@@ -101,13 +118,18 @@ impl UpgradeArgs {
         })
     }
 
-    /// The release image, its version, and one of its components, as far as they are known.
-    fn image(&self) -> Result<(PinnedImage, Option<String>, Option<String>), Error> {
+    /// What is asked for: by its image, or by a bundle.
+    fn asked(&self) -> Result<Asked, Error> {
         match (&self.to_image, &self.bundle) {
             (Some(image), _) => {
                 let image = image.parse::<PinnedImage>();
                 let image = image.map_err(|error| Error::Usage(format!("--to-image {error}")))?;
-                Ok((image, None, None))
+                Ok(Asked {
+                    image,
+                    version: None,
+                    component: None,
+                    bundle: None,
+                })
             }
             (None, Some(bundle)) => {
                 let target = self.target()?;
@@ -117,7 +139,12 @@ impl UpgradeArgs {
                 let mut releases = index.releases.iter();
                 let release = releases.find(|release| release.digest == image.digest());
                 let component = release.and_then(|release| images::component(index, release));
-                Ok((image, version, component))
+                Ok(Asked {
+                    image,
+                    version,
+                    component,
+                    bundle: Some(verified.id()),
+                })
             }
             (None, None) => Err(Error::Usage(
                 "nothing says what to upgrade to; name a BUNDLE with --key and --to, or an image with --to-image".to_owned(),

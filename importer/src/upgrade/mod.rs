@@ -26,6 +26,7 @@ pub mod watch;
 use std::{path::PathBuf, time::Duration};
 
 use cli::{Format, StatusTable};
+use schema::Digest;
 
 pub use args::UpgradeArgs;
 pub use error::UpgradeError;
@@ -49,6 +50,8 @@ use crate::{
 pub struct FleetUpgrade {
     /// What each cluster is asked for.
     pub request: UpgradeRequest,
+    /// The id of the bundle that the release is in, where one was named.
+    pub bundle: Option<Digest>,
     /// How long to wait for what, if each is watched to its end.
     pub wait: Option<Limits>,
     /// What nodes are to pull before each is asked.
@@ -76,7 +79,7 @@ pub async fn fleet(upgrade: FleetUpgrade, status: StatusTable) -> Result<Command
         request_timeout: upgrade.request_timeout,
         look_timeout: upgrade.look_timeout,
     };
-    let finished = rollout.run(&task, status).await;
+    let finished = rollout.run(&task, upgrade.bundle, status).await;
     Ok(CommandOutput {
         text: finished.report.shown(upgrade.format)?,
         details: None,

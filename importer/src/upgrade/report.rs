@@ -12,6 +12,7 @@ pub type UpgradeReport = Report<UpgradeDetail>;
 
 /// How far the upgrade of a cluster got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum UpgradeState {
     /// It was not asked: the release is the one it has, or is on its way to.
@@ -40,6 +41,7 @@ impl UpgradeState {
 
 /// The upgrade of a cluster, when it is over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct UpgradeDetail {
     /// How far it got; nothing where the cluster was not asked anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]

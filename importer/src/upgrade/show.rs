@@ -12,9 +12,11 @@ use super::{Progress, Stage, request::UpgradeRequest};
 
 /// A cluster before it is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Before {
     /// `spec.clusterID`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<String>"))]
     pub cluster_id: Option<ClusterId>,
     /// The version it is at, or on its way to.
     #[serde(default, skip_serializing_if = "Option::is_none")]

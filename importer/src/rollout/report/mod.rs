@@ -16,6 +16,7 @@ use std::{
 use cli::{Exit, Format};
 use jiff::Timestamp;
 use schema::{
+    Digest,
     output::{self, Destination},
     text::{Page, counted},
 };
@@ -41,16 +42,25 @@ pub trait Detail: Clone + Default + Serialize + DeserializeOwned {
 
 /// What came of a run over many clusters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Report<D> {
     /// Always the same words, so that `--retry-failed` knows what it reads.
     pub format: String,
+    /// The version of the program.
+    #[serde(default)]
+    pub program_version: String,
+    /// The id of the bundle, where one was read: the SHA-256 of its `bundle.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Digest>,
     /// Nothing was changed.
     pub dry_run: bool,
     /// When the run began (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<String>", extend("format" = "date-time")))]
     pub began: Option<Timestamp>,
     /// When it ended; missing in what a run that was cut short has left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<String>", extend("format" = "date-time")))]
     pub ended: Option<Timestamp>,
     /// How many clusters got how far: `done`, `failed`, `stopped`, `unreachable`.
     #[serde(default)]
@@ -64,6 +74,8 @@ impl<D: Detail> Report<D> {
     pub fn new(dry_run: bool, clusters: Vec<ClusterOutcome<D>>) -> Self {
         Self {
             format: D::FORMAT.to_owned(),
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            bundle: None,
             dry_run,
             began: None,
             ended: None,

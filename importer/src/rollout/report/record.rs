@@ -13,7 +13,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use schema::output::Destination;
+use schema::{Digest, output::Destination};
 use tokio::time::Instant;
 
 use super::{Detail, Report};
@@ -30,6 +30,7 @@ const NOT_YET: &str = "the run ended before its turn did; run the same command a
 pub(in crate::rollout) struct Record<'a, D> {
     fleet: &'a Fleet,
     path: Option<&'a Path>,
+    bundle: Option<Digest>,
     dry_run: bool,
     began: Timestamp,
     kept: Mutex<Kept<D>>,
@@ -45,11 +46,13 @@ impl<'a, D: Detail> Record<'a, D> {
     pub(in crate::rollout) fn new(
         fleet: &'a Fleet,
         path: Option<&'a PathBuf>,
+        bundle: Option<Digest>,
         dry_run: bool,
     ) -> Self {
         Self {
             fleet,
             path: path.map(PathBuf::as_path),
+            bundle,
             dry_run,
             began: Timestamp::now(),
             kept: Mutex::new(Kept {
@@ -104,6 +107,7 @@ impl<'a, D: Detail> Record<'a, D> {
         });
         let mut report = Report::new(self.dry_run, clusters.collect());
         report.began = Some(self.began);
+        report.bundle = self.bundle;
         report
     }
 

@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use schema::Digest;
+
 use super::{Detail, Report};
 use crate::{Error, fleet::Fleet};
 
-/// Leaves those clusters their turn that are not done in the report of an earlier run.
+/// Leaves those clusters their turn that are not done in the report of an earlier run, and says which bundle that run had.
 pub(in crate::rollout) fn retain_unfinished<D: Detail>(
     fleet: &mut Fleet,
     path: &Path,
-) -> Result<(), Error> {
+) -> Result<Option<Digest>, Error> {
     let place = path.display();
     let last = Report::<D>::read(path)?;
     let clusters = last.clusters.iter();
@@ -45,5 +47,16 @@ pub(in crate::rollout) fn retain_unfinished<D: Detail>(
         )));
     }
     fleet.retain(|cluster| unfinished.contains(cluster.name.as_str()));
-    Ok(())
+    Ok(last.bundle)
+}
+
+/// A retry with a mended bundle is meant to be possible; one with the wrong bundle is noticed.
+pub(in crate::rollout) fn compare(last: Option<Digest>, now: Option<Digest>) {
+    if let (Some(last), Some(now)) = (last, now)
+        && last != now
+    {
+        tracing::warn!(
+            "--retry-failed: the earlier run was with bundle {last}, this one is with bundle {now}; clusters that are done keep what the earlier one brought"
+        );
+    }
 }

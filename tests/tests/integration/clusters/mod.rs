@@ -114,10 +114,17 @@ struct Report(Value);
 impl Report {
     /// What stands on standard output.
     fn of(output: &Output) -> Result<Self> {
-        let outcome = serde_json::from_slice(&output.stdout);
-        outcome
-            .map(Self)
-            .with_context(|| format!("stdout is not JSON: {}\n{}", output.text(), output.stderr))
+        let outcome: serde_json::Result<Value> = serde_json::from_slice(&output.stdout);
+        let outcome = outcome
+            .with_context(|| format!("stdout is not JSON: {}\n{}", output.text(), output.stderr))?;
+        let format = outcome["format"].as_str().unwrap_or_default();
+        if ["apply", "upgrade", "rollback"]
+            .iter()
+            .any(|kind| format == format!("offline-bundle-{kind}/v1"))
+        {
+            reports::schema::check(&outcome)?;
+        }
+        Ok(Self(outcome))
     }
 
     fn cluster(&self, name: &str) -> Result<&Value> {

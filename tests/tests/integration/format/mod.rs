@@ -160,6 +160,12 @@ fn the_golden_bundle_is_what_it_was() -> Result<()> {
 }
 
 #[test]
+fn the_json_schema_of_reports_is_checked_in() -> Result<()> {
+    let now = serde_json::to_string_pretty(&importer::json_schema())?;
+    pinned("../importer/report.schema.json", &format!("{now}\n"))
+}
+
+#[test]
 fn the_json_schema_is_checked_in_and_describes_the_index() -> Result<()> {
     let now = format!("{}\n", serde_json::to_string_pretty(&json_schema())?);
     pinned("../schema/bundle.schema.json", &now)?;
