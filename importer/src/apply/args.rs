@@ -8,6 +8,7 @@ use cli::Format;
 use super::{
     ApplyOptions,
     manifests::Selection,
+    object::{Recreate, RecreateKind},
     request::{ApplyRequest, Mode},
 };
 use crate::{
@@ -35,6 +36,11 @@ pub struct ObjectArgs {
     /// Take over fields that another manager holds; else such an object is left alone and its cluster counts as failed
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub overwrite: bool,
+    /// Delete objects of this kind, and create them anew, where the server refuses to change them because a field is immutable;
+    /// what they own goes with them. Repeatable; `all` is every kind but Namespace, CustomResourceDefinition, PersistentVolume
+    /// and PersistentVolumeClaim
+    #[arg(long, value_name = "KIND[.GROUP]", value_parser = RecreateKind::parse)]
+    pub recreate: Vec<RecreateKind>,
     /// Show how objects on the clusters would change; Secret data is not shown
     #[arg(long)]
     pub diff: bool,
@@ -94,6 +100,10 @@ pub(crate) fn request(
             dry_run: dry_run.is_some(),
             overwrite: objects.overwrite,
             backed_up: objects.backup.is_some(),
+            recreate: Recreate {
+                kinds: objects.recreate.clone(),
+                keeps_secrets: objects.backup.is_some() && !objects.backup_secrets,
+            },
             diff: objects.diff,
             request_timeout: clusters.request_timeout,
             cluster_timeout: clusters.cluster_timeout,

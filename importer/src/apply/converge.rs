@@ -114,6 +114,7 @@ fn forecast(manifest: &Manifest, result: &DryRunResult) -> ObjectOutcome {
     let (action, reason) = match result {
         DryRunResult::Create => (Action::Created, None),
         DryRunResult::Configure { .. } => (Action::Configured, manifest.share.note()),
+        DryRunResult::Recreate(doomed) => (Action::Configured, Some(doomed.forecast())),
         DryRunResult::Unchanged { .. } => (Action::Unchanged, None),
         DryRunResult::Waits { reason } => (Action::Skipped, Some(reason.clone())),
         DryRunResult::Untried { reason, .. } => (
@@ -135,10 +136,8 @@ fn forecast(manifest: &Manifest, result: &DryRunResult) -> ObjectOutcome {
 fn summary(wrong: &[&ObjectOutcome], total: usize) -> Option<String> {
     let of_note = |outcome: &&&ObjectOutcome| outcome.action != Action::Skipped;
     let first = wrong.iter().find(of_note).or(wrong.first())?;
-    let place = first
-        .namespace
-        .as_ref()
-        .map(|namespace| format!("{namespace}/"));
+    let namespace = first.namespace.as_ref();
+    let place = namespace.map(|namespace| format!("{namespace}/"));
     Some(format!(
         "{} of {total} objects not applied; first {} {}{}: {}",
         wrong.len(),

@@ -32,6 +32,7 @@ use std::time::Duration;
 pub use report::ApplyReport;
 
 use crate::health::Wait;
+use object::Recreate;
 
 /// The field manager that objects are applied as (Kubernetes, "Server-Side Apply").
 pub const FIELD_MANAGER: &str = schema::PRODUCT;
@@ -45,6 +46,8 @@ pub struct ApplyOptions {
     pub overwrite: bool,
     /// What would change was saved before: an object that has changed since, and was not saved, is left alone.
     pub backed_up: bool,
+    /// What may be deleted and created anew where it cannot be changed.
+    pub recreate: Recreate,
     /// Say how each object would change.
     pub diff: bool,
     /// The most time for one request.

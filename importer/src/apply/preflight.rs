@@ -68,6 +68,10 @@ impl Forecast for Preflight<'_> {
                 "to change",
             ),
             (
+                count(|it| matches!(it, DryRunResult::Recreate(_))),
+                "to delete and create anew",
+            ),
+            (
                 count(|it| matches!(it, DryRunResult::Waits { .. })),
                 "waiting for others",
             ),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use cluster::{
-    Answer, Served, Session,
+    Answer, ClusterError, Served, Session,
     refusal::{holders, missing},
 };
 use tokio::time::sleep;
@@ -15,7 +15,7 @@ use super::{
     ApplyOptions,
     manifests::{Manifest, Phase},
     object::{
-        DryRunResult, Notes, ObjectPath, PAUSES, Provided, Survey, being_deleted, call,
+        Doomed, DryRunResult, Notes, ObjectPath, PAUSES, Provided, Survey, being_deleted, call,
         is_unanswered, refusal_text, resource_version, takeover_is_due, takeover_patch,
         wait_until_gone, wait_until_ready, warning,
     },
@@ -59,6 +59,7 @@ impl Turn<'_> {
             Some(result) if result.is_to_send() => {
                 self.send(manifest, result.resource_version(), None).await
             }
+            Some(DryRunResult::Recreate(doomed)) => self.recreate(manifest, doomed.clone()).await,
             Some(DryRunResult::Unchanged {
                 resource_version: version,
             }) if self.is_still(manifest, version).await => Attempt::Done(Action::Unchanged, None),
@@ -86,16 +87,7 @@ impl Turn<'_> {
     }
 
     async fn look_and_send(&self, manifest: &Manifest, note: Option<String>) -> Attempt {
-        let notes = Mutex::<Notes>::default();
-        let survey = Survey {
-            session: self.session,
-            serves: &self.serves,
-            provided: &self.provided,
-            options: self.options,
-            default_namespace: &self.default_namespace,
-            notes: &notes,
-        };
-        let result = match survey.dry_run(manifest).await {
+        let result = match self.look(manifest).await {
             Ok(result) => result,
             Err(error) => return Attempt::Done(Action::Failed, Some(error.to_string())),
         };
@@ -105,6 +97,11 @@ impl Turn<'_> {
             | DryRunResult::Untried { .. } => {
                 self.send(manifest, result.resource_version(), note).await
             }
+            DryRunResult::Recreate(_) if self.options.backed_up => {
+                let reason = "it has to be recreated, which the preflight did not foresee, so that the backup may not have it as it is; run again with another --backup";
+                Attempt::Done(Action::Failed, Some(reason.to_owned()))
+            }
+            DryRunResult::Recreate(doomed) => self.recreate(manifest, doomed).await,
             DryRunResult::Unchanged { .. } => Attempt::Done(Action::Unchanged, None),
             DryRunResult::Conflict { reason } => Attempt::Done(Action::Conflict, Some(reason)),
             DryRunResult::Unanswered { reason } => Attempt::Done(Action::Failed, Some(reason)),
@@ -127,6 +124,85 @@ impl Turn<'_> {
                     Err(reason) => Attempt::Done(Action::Failed, Some(reason)),
                 },
             },
+        }
+    }
+
+    /// What would come of an object now.
+    async fn look(&self, manifest: &Manifest) -> Result<DryRunResult, ClusterError> {
+        let notes = Mutex::<Notes>::default();
+        let survey = Survey {
+            session: self.session,
+            serves: &self.serves,
+            provided: &self.provided,
+            options: self.options,
+            default_namespace: &self.default_namespace,
+            notes: &notes,
+        };
+        survey.dry_run(manifest).await
+    }
+
+    /// Deletes an object that cannot be changed, waits until it is gone, and sends it.
+    async fn recreate(&self, manifest: &Manifest, doomed: Doomed) -> Attempt {
+        let failed = |reason| Attempt::Done(Action::Failed, Some(reason));
+        let path = match self.path(manifest) {
+            Ok(path) => path,
+            Err(reason) => return Attempt::Refused(Action::Failed, reason),
+        };
+        let reason = format!("it was deleted and created anew: {}", doomed.reason);
+        match self.delete(manifest, &path, doomed).await {
+            Ok(()) => {}
+            Err(attempt) => return attempt,
+        }
+        if let Err(reason) = wait_until_gone(self.session, &path).await {
+            return failed(format!("it was to be recreated: {reason}"));
+        }
+        let lost = |reason| format!("it was deleted, and not created anew: {reason}");
+        match self.send(manifest, None, None).await {
+            Attempt::Done(Action::Created | Action::Configured | Action::Unchanged, _) => {
+                Attempt::Done(Action::Configured, Some(reason))
+            }
+            Attempt::Done(action, reason) => Attempt::Done(action, reason.map(lost)),
+            Attempt::Refused(action, reason) => Attempt::Refused(action, lost(reason)),
+        }
+    }
+
+    /// Deletes an object, if it is still the one that was seen. One that has changed is looked at again, but left alone where
+    /// the backup may have something else than what is there.
+    async fn delete(
+        &self,
+        manifest: &Manifest,
+        path: &ObjectPath,
+        mut doomed: Doomed,
+    ) -> Result<(), Attempt> {
+        let failed = |reason| Attempt::Done(Action::Failed, Some(reason));
+        let changed = || {
+            let reason = "it was to be recreated, and has changed since the preflight; it was left as it is, run again";
+            failed(reason.to_owned())
+        };
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let delete = path.delete_unchanged(&doomed.uid, &doomed.resource_version);
+            let answer = self.session.send(&delete).await;
+            let answer = answer.map_err(|error| failed(error.to_string()))?;
+            if answer.is_success() || answer.status == 404 {
+                return Ok(());
+            }
+            if answer.status != 409 {
+                return Err(failed(refusal_text(manifest, &answer)));
+            }
+            sleep(pauses.next().ok_or_else(changed)?).await;
+            doomed = match self.look(manifest).await {
+                Ok(DryRunResult::Recreate(again))
+                    if !self.options.backed_up || again.content == doomed.content =>
+                {
+                    again
+                }
+                Ok(DryRunResult::Unchanged { .. }) => {
+                    return Err(Attempt::Done(Action::Unchanged, None));
+                }
+                Ok(_) => return Err(changed()),
+                Err(error) => return Err(failed(error.to_string())),
+            };
         }
     }
 
@@ -154,7 +230,8 @@ impl Turn<'_> {
             return failed(refusal_text(manifest, &answer));
         }
         if !answer.is_success() {
-            return Attempt::Refused(Action::Failed, refusal_text(manifest, &answer));
+            let reason = self.options.recreate.refusal(manifest, &answer);
+            return Attempt::Refused(Action::Failed, reason);
         }
         if let Some(reason) = being_deleted(&answer.body) {
             return failed(reason);

@@ -48,6 +48,7 @@ fn lowers_safety(long: &str) -> bool {
         "overwrite",
         "plain-http",
         "prune",
+        "recreate",
         "unverified",
     ];
     alone.contains(&long) || families.iter().any(|family| long.starts_with(family))

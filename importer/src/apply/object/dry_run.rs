@@ -1,5 +1,7 @@
 /*! What a dry run shows of one object, as a value. */
 
+use super::immutable::Doomed;
+
 /// What would come of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DryRunResult {
@@ -10,6 +12,8 @@ pub enum DryRunResult {
         /// `metadata.resourceVersion` of what is there; empty where that may not be read.
         resource_version: String,
     },
+    /// It is there, differs in what cannot be changed, and may be deleted and created anew.
+    Recreate(Doomed),
     /// It is right already.
     Unchanged {
         /// `metadata.resourceVersion` of what is there: as long as that stays, so does this answer.
@@ -60,6 +64,7 @@ impl DryRunResult {
         match self {
             Self::Create
             | Self::Configure { .. }
+            | Self::Recreate(_)
             | Self::Unchanged { .. }
             | Self::Waits { .. }
             | Self::Untried { .. } => None,
@@ -96,7 +101,11 @@ impl DryRunResult {
     pub fn is_change(&self) -> bool {
         matches!(
             self,
-            Self::Create | Self::Configure { .. } | Self::Waits { .. } | Self::Untried { .. }
+            Self::Create
+                | Self::Configure { .. }
+                | Self::Recreate(_)
+                | Self::Waits { .. }
+                | Self::Untried { .. }
         )
     }
 }

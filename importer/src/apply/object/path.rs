@@ -81,6 +81,24 @@ impl ObjectPath {
         Call::delete(self.path.clone(), &options)
     }
 
+    /// The same, if nobody has changed it since it had this version either.
+    pub fn delete_unchanged(&self, uid: &str, resource_version: &str) -> Call {
+        let options = json!({
+            "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
+            "preconditions": {"uid": uid, "resourceVersion": resource_version},
+        });
+        Call::delete(self.path.clone(), &options)
+    }
+
+    /// Asks what would become of it as a new object. Where one has the name, the server says so after it has looked at the new one.
+    pub fn try_create(&self, object: &Value) -> Call {
+        let collection = self.path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        Call::create(
+            format!("{collection}?fieldManager={FIELD_MANAGER}&dryRun=All"),
+            object,
+        )
+    }
+
     /// Asks for it.
     pub fn read(&self) -> Call {
         Call::get(self.path.clone())

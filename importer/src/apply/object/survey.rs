@@ -9,6 +9,7 @@ use cluster::{
     Answer, ClusterError, Served, Session,
     access::{AccessReview, denied},
     clean,
+    openshift::text,
     refusal::{holders, missing},
 };
 use serde_json::Value;
@@ -19,6 +20,7 @@ use super::{
     diff,
     dry_run::DryRunResult,
     gitops,
+    immutable::{Doomed, content, unchangeable},
     path::{ObjectPath, same},
     provided::Provided,
     takeover,
@@ -79,7 +81,7 @@ impl Survey<'_> {
         let live = self.session.send(&place.read()).await?;
         // Who may not read may still apply; what is there is then taken to differ.
         if !live.is_success() && !matches!(live.status, 403 | 404) {
-            return Ok(refused(manifest, &live));
+            return Ok(self.refusal(manifest, &live));
         }
         if let Some(reason) = being_deleted(&live.body) {
             return Ok(DryRunResult::Deleting { reason });
@@ -106,6 +108,14 @@ impl Survey<'_> {
             return Ok(DryRunResult::Refused { reason });
         }
         self.notice(manifest, &live, &tried);
+        if live.is_success()
+            && let Some(reason) = unchangeable(manifest, &tried)
+            && self.options.recreate.covers(manifest)
+        {
+            return self
+                .recreate(manifest, &resource.plural, &place, &live, reason)
+                .await;
+        }
         Ok(self.result(manifest, live, tried, &place))
     }
 
@@ -168,7 +178,47 @@ impl Survey<'_> {
                 DryRunResult::Impossible { reason }
             };
         }
-        refused(manifest, &tried)
+        self.refusal(manifest, &tried)
+    }
+
+    /// Whether an object that cannot be changed for a reason can be deleted, and would then be taken.
+    async fn recreate(
+        &self,
+        manifest: &Manifest,
+        plural: &str,
+        place: &ObjectPath,
+        live: &Answer,
+        reason: String,
+    ) -> Result<DryRunResult, ClusterError> {
+        let verbs = ["delete", "create"];
+        if let Some(reason) = self
+            .refused(manifest, plural, &place.namespace, &verbs)
+            .await?
+        {
+            return Ok(DryRunResult::Refused { reason });
+        }
+        let anew = self
+            .session
+            .send(&place.try_create(&manifest.wanted()))
+            .await?;
+        if !would_be_taken(&anew) {
+            let reason = format!(
+                "{reason}; created anew it would be refused too: {}",
+                refusal_text(manifest, &anew)
+            );
+            return Ok(DryRunResult::Refused { reason });
+        }
+        let name = format!("{} {}", manifest.kind, manifest.name);
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.warnings.insert(format!(
+            "{name} will be recreated, which deletes it and what it owns"
+        ));
+        Ok(DryRunResult::Recreate(Doomed {
+            uid: text(&live.body, "/metadata/uid").to_owned(),
+            resource_version: resource_version(&live.body).to_owned(),
+            content: content(&live.body),
+            reason,
+        }))
     }
 
     async fn unserved(&self, manifest: &Manifest) -> Result<DryRunResult, ClusterError> {
@@ -203,6 +253,14 @@ impl Survey<'_> {
         })
     }
 
+    fn refusal(&self, manifest: &Manifest, answer: &Answer) -> DryRunResult {
+        let reason = self.options.recreate.refusal(manifest, answer);
+        match is_unanswered(answer) {
+            true => DryRunResult::Unanswered { reason },
+            false => DryRunResult::Refused { reason },
+        }
+    }
+
     /// Why the user may not do one of these, where rights are asked for.
     async fn refused(
         &self,
@@ -227,12 +285,12 @@ impl Survey<'_> {
     }
 }
 
-fn refused(manifest: &Manifest, answer: &Answer) -> DryRunResult {
-    let reason = refusal_text(manifest, answer);
-    match is_unanswered(answer) {
-        true => DryRunResult::Unanswered { reason },
-        false => DryRunResult::Refused { reason },
-    }
+/// Whether the answer to [`ObjectPath::try_create`] says that a new object would be taken but for the one that is there.
+pub fn would_be_taken(answer: &Answer) -> bool {
+    let there = text(&answer.body, "/reason") == "AlreadyExists";
+    // The object that is to go holds its addresses and ports.
+    let held = answer.message().contains("already allocated");
+    answer.is_success() || there || held
 }
 
 /// Whether the server could not do its part. A webhook that could not be called is a refusal: the bundle may bring what it needs.

@@ -9,6 +9,7 @@ use crate::{
     apply::{
         ApplyOptions, converge,
         manifests::{Manifest, Manifests},
+        object::Recreate,
         outcome::{Action, Applied},
         plan::ApplyPlan,
         preflight::Preflight,
@@ -69,6 +70,7 @@ pub(super) fn options() -> ApplyOptions {
         dry_run: false,
         overwrite: false,
         backed_up: false,
+        recreate: Recreate::default(),
         diff: false,
         request_timeout: Duration::from_secs(5),
         cluster_timeout: Duration::from_secs(20),

@@ -15,6 +15,7 @@ mod interrupted;
 mod kinds;
 mod login;
 mod prove_pull;
+mod recreate;
 mod release;
 mod reports;
 mod resume;

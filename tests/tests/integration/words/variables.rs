@@ -58,6 +58,7 @@ fn what_lowers_safety_has_no_variable_and_nothing_else_has_none() {
         "overwrite",
         "plain-http",
         "prune",
+        "recreate",
         "skip-missing",
         "skip-referrers",
         "unverified",
