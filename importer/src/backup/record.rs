@@ -60,6 +60,9 @@ pub struct SavedObject {
     pub namespace: Option<String>,
     /// `metadata.name`.
     pub name: String,
+    /// The apply was to delete it and create it anew, since it cannot be changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recreated: bool,
     /// What it was.
     #[serde(flatten)]
     pub state: Saved,

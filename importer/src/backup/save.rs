@@ -29,14 +29,15 @@ pub(crate) async fn save(
     let changing = preflight.manifests.iter().zip(&preflight.objects);
     let changing = changing.filter(|(_, result)| !matches!(result, DryRunResult::Unchanged { .. }));
     let found: Vec<(SavedObject, Option<Vec<u8>>)> = stream::iter(changing)
-        .map(|(manifest, _)| {
+        .map(|(manifest, result)| {
             let look = Look {
                 session: &session,
                 preflight,
                 default_namespace: &default_namespace,
                 secrets: backup.secrets,
             };
-            async move { look.at(manifest).await }
+            let recreated = matches!(result, DryRunResult::Recreate(_));
+            async move { look.at(manifest, recreated).await }
         })
         .buffered(AT_ONCE)
         .try_collect()
@@ -85,7 +86,11 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// What an object is, and its bytes if they are to be saved.
-    async fn at(&self, manifest: &Manifest) -> Result<(SavedObject, Option<Vec<u8>>), String> {
+    async fn at(
+        &self,
+        manifest: &Manifest,
+        recreated: bool,
+    ) -> Result<(SavedObject, Option<Vec<u8>>), String> {
         let named = |reason: String| format!("{} {}: {reason}", manifest.kind, manifest.name);
         let mut object = SavedObject {
             api_version: manifest.api_version.clone(),
@@ -95,6 +100,7 @@ impl Look<'_> {
                 None => self.default_namespace.to_owned(),
             }),
             name: manifest.name.clone(),
+            recreated,
             state: Saved::Absent,
         };
         let serves = &self.preflight.serves;

@@ -1,6 +1,6 @@
 /*! Whether an object is as it was saved, and what is sent to make it so. */
 
-use cluster::openshift::items;
+use cluster::openshift::{items, text};
 use serde_json::{Map, Value, json};
 
 use crate::apply::{FIELD_MANAGER, object::MANAGERS};
@@ -17,12 +17,21 @@ const SERVER_SET: [&str; 8] = [
     "deletionGracePeriodSeconds",
 ];
 
+/// Labels that the server puts on the pods of a Job (k8s.io/kubernetes, `pkg/registry/batch/job`, `generateSelector`).
+const OF_JOBS: [&str; 4] = [
+    "controller-uid",
+    "job-name",
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-name",
+];
+
 /// What somebody wanted of an object: all of it but `status` and what the server sets.
 pub(super) fn content(object: &Value) -> Value {
     let mut content = object.clone();
     if let Some(fields) = content.as_object_mut() {
         fields.remove("status");
     }
+    take_selector(&mut content);
     if let Some(metadata) = content.get_mut("metadata").and_then(Value::as_object_mut) {
         for field in SERVER_SET {
             metadata.remove(field);
@@ -34,6 +43,30 @@ pub(super) fn content(object: &Value) -> Value {
         }
     }
     content
+}
+
+/// The selector and the labels that the server made up for a Job, taken out of it.
+fn take_selector(object: &mut Value) -> Option<(Value, Map<String, Value>)> {
+    let group = text(object, "/apiVersion").split('/').next();
+    if group != Some("batch") || text(object, "/kind") != "Job" {
+        return None;
+    }
+    let spec = object.get_mut("spec")?.as_object_mut()?;
+    if spec.get("manualSelector") == Some(&true.into()) {
+        return None;
+    }
+    let selector = spec.remove("selector")?;
+    let mut taken = Map::new();
+    let metadata = spec.get_mut("template")?.get_mut("metadata")?;
+    let metadata = metadata.as_object_mut()?;
+    if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+        let made_up = OF_JOBS.into_iter();
+        taken.extend(made_up.filter_map(|name| Some((name.to_owned(), labels.remove(name)?))));
+    }
+    if is_empty(metadata, "labels") {
+        metadata.remove("labels");
+    }
+    Some((selector, taken))
 }
 
 fn is_empty(metadata: &Map<String, Value>, field: &str) -> bool {
@@ -49,6 +82,13 @@ pub(super) fn replacement(saved: &Value, live: &Value) -> Value {
     let mut object = content(saved);
     if let Some(status) = live.get("status") {
         object["status"] = status.clone();
+    }
+    // What was made up for a Job cannot be changed.
+    if let Some((selector, labels)) = take_selector(&mut live.clone()) {
+        object["spec"]["selector"] = selector;
+        for (name, label) in labels {
+            object["spec"]["template"]["metadata"]["labels"][name] = label;
+        }
     }
     let version = live.pointer("/metadata/resourceVersion");
     object["metadata"]["resourceVersion"] = version.cloned().unwrap_or_default();
@@ -124,6 +164,26 @@ mod tests {
         let expected = json!({"metadata": {"name": "a", "resourceVersion": "9"}, "spec": {"x": 1}, "status": {"n": 2}});
         assert_eq!(sent, expected);
         assert_eq!(content(&saved), content(&sent));
+    }
+
+    #[test]
+    fn what_was_made_up_for_a_job_is_no_content_and_stays() {
+        let job = |uid: &str, image: &str| {
+            json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}, "spec": {
+                "selector": {"matchLabels": {"controller-uid": uid}},
+                "template": {"metadata": {"labels": {"controller-uid": uid, "job-name": "a"}}, "spec": {"image": image}},
+            }})
+        };
+        let (saved, live) = (job("u", "one"), job("v", "two"));
+        assert_eq!(content(&saved), content(&job("v", "one")));
+        assert_eq!(
+            content(&saved)["spec"],
+            json!({"template": {"metadata": {}, "spec": {"image": "one"}}})
+        );
+        assert_eq!(replacement(&saved, &live)["spec"], job("v", "one")["spec"]);
+        let mut own = saved.clone();
+        own["spec"]["manualSelector"] = true.into();
+        assert_eq!(content(&own)["spec"], own["spec"]);
     }
 
     #[test]

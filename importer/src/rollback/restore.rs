@@ -6,9 +6,11 @@ it: it touches only fields that it owns, and never takes away what another manag
 replaced whole, and a change that comes in between is lost unseen. The replacement makes us the manager of each field that it
 changes, so a second step gives the fields back to the managers they were saved with; else the next apply of a mended bundle would be in
 conflict with this rollback.
+
+What the apply has deleted and created anew cannot be changed back either. Where the server says so, it is deleted and created anew once more.
 */
 
-use cluster::{Answer, Served, Session};
+use cluster::{Answer, Served, Session, openshift::text};
 use serde_json::Value;
 
 use super::{
@@ -18,7 +20,10 @@ use super::{
 use crate::{
     apply::{
         manifests::Manifest,
-        object::{ObjectPath, being_deleted, refusal_text, wait_until_gone},
+        object::{
+            ObjectPath, being_deleted, is_precious, refusal_text, resource_version, unchangeable,
+            wait_until_gone, would_be_taken,
+        },
     },
     backup::{Saved, SavedObject},
 };
@@ -65,7 +70,7 @@ impl Restore<'_> {
         };
         let path = ObjectPath::of(&manifest, resource, &self.default_namespace)?;
         match there {
-            true => self.bring_back(&manifest, &path).await,
+            true => self.bring_back(&manifest, &path, object.recreated).await,
             false => self.remove(&manifest, &path).await,
         }
     }
@@ -84,7 +89,7 @@ impl Restore<'_> {
         answer.map_err(|error| error.to_string())
     }
 
-    async fn bring_back(&self, manifest: &Manifest, path: &ObjectPath) -> Done {
+    async fn bring_back(&self, manifest: &Manifest, path: &ObjectPath, recreated: bool) -> Done {
         let saved = &*manifest.value;
         let (mut written, mut replaced, mut owned) = (false, false, false);
         for _ in 0..STEPS {
@@ -115,15 +120,29 @@ impl Restore<'_> {
                     return Ok((action, None));
                 }
             };
+            let another = live
+                .as_ref()
+                .filter(|live| recreated && uid(live) != uid(saved));
             if self.rules.dry_run {
-                return Ok((RollbackAction::Restored, None));
+                let note = another.map(|_| {
+                    "the apply recreated it; what cannot be changed back is deleted and created anew"
+                });
+                return Ok((RollbackAction::Restored, note.map(str::to_owned)));
             }
             let answer = self.send(&call).await?;
             match answer.status {
                 // Somebody was faster.
                 409 => continue,
                 404 if live.is_some() => continue,
-                _ if !answer.is_success() => return Err(refusal_text(manifest, &answer)),
+                _ if !answer.is_success() => {
+                    match (another, unchangeable(manifest, &answer)) {
+                        (Some(another), Some(reason)) => {
+                            self.clear(manifest, path, another, reason).await?;
+                        }
+                        _ => return Err(refusal_text(manifest, &answer)),
+                    }
+                    continue;
+                }
                 _ => written = true,
             }
             match &live {
@@ -132,6 +151,36 @@ impl Restore<'_> {
             }
         }
         Err("it changes faster than it can be restored".to_owned())
+    }
+
+    /// Deletes what the apply has created in the place of the saved object, if that would be taken in its stead.
+    async fn clear(
+        &self,
+        manifest: &Manifest,
+        path: &ObjectPath,
+        live: &Value,
+        reason: String,
+    ) -> Result<(), String> {
+        if is_precious(manifest) || is_of_others(live) {
+            return Err(format!(
+                "{reason}; the one that is there is another than was saved, and is not deleted by a rollback: save what it holds, delete it, and run again"
+            ));
+        }
+        let tried = path.try_create(&content(&manifest.value));
+        let tried = self.send(&tried).await?;
+        if !would_be_taken(&tried) {
+            let why = refusal_text(manifest, &tried);
+            return Err(format!(
+                "{reason}; created anew it would be refused too: {why}"
+            ));
+        }
+        let delete = path.delete_unchanged(uid(live), resource_version(live));
+        let answer = self.send(&delete).await?;
+        match answer.status {
+            404 | 409 => Ok(()),
+            _ if answer.is_success() => wait_until_gone(self.session, path).await,
+            _ => Err(refusal_text(manifest, &answer)),
+        }
     }
 
     async fn remove(&self, manifest: &Manifest, path: &ObjectPath) -> Done {
@@ -161,8 +210,7 @@ impl Restore<'_> {
             if self.rules.dry_run {
                 return Ok((RollbackAction::Deleted, None));
             }
-            let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
-            let answer = self.send(&path.delete(uid.unwrap_or_default())).await?;
+            let answer = self.send(&path.delete(uid(&live))).await?;
             match answer.status {
                 404 | 409 => {}
                 _ if !answer.is_success() => return Err(refusal_text(manifest, &answer)),
@@ -171,4 +219,8 @@ impl Restore<'_> {
         }
         Err("it comes back whenever it is deleted".to_owned())
     }
+}
+
+fn uid(object: &Value) -> &str {
+    text(object, "/metadata/uid")
 }

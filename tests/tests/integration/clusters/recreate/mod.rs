@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use tests::needs;
 
-use super::{Site, real, says};
+use super::{Site, real, rollback::rollback, says, shown};
 
 fn job(image: &str) -> String {
     format!(
@@ -91,7 +91,7 @@ fn what_cannot_be_changed_is_recreated_only_where_asked() -> Result<()> {
 
     // What is deleted is in the backup.
     let backup = second.desk.at("backup");
-    let at = super::shown(&backup);
+    let at = shown(&backup);
     second.applied(
         &["east"],
         &["--recreate", "Deployment.apps", "--backup", &at],
@@ -105,6 +105,49 @@ fn what_cannot_be_changed_is_recreated_only_where_asked() -> Result<()> {
     assert_eq!(
         again.actions("east")?,
         ["once unchanged", "web unchanged", "web unchanged"]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_rollback_recreates_what_the_apply_recreated() -> Result<()> {
+    needs!("kube-apiserver", "etcd", "kubectl");
+    let (first, second) = (site("one", "10.0.0.50")?, site("two", "10.0.0.51")?);
+    let (_turn, clusters) = real(&["east"])?;
+    let east = clusters.first().context("none")?;
+    for site in [&first, &second] {
+        site.contexts([east.admin()])?;
+    }
+    let is = |path: &str, field: &str, expected: &str| -> Result<()> {
+        let object = east.get(path)?.context("gone")?;
+        let found = object.pointer(field).and_then(Value::as_str);
+        assert_eq!(found, Some(expected), "{path}");
+        Ok(())
+    };
+    let all = |version: &str, address: &str| -> Result<()> {
+        let image = "/spec/template/spec/containers/0/image";
+        is(JOB, image, &format!("a:{version}"))?;
+        is(DEPLOYMENT, "/spec/selector/matchLabels/app", version)?;
+        is(SERVICE, "/spec/clusterIP", address)
+    };
+    first.applied(&["east"], &[], 0)?;
+    let backup = second.desk.at("backup");
+    let flags = ["--recreate", "all", "--backup", &shown(&backup)];
+    second.applied(&["east"], &flags, 0)?;
+    all("two", "10.0.0.51")?;
+    rollback(&second, &backup, &[], 0)?;
+    all("one", "10.0.0.50")?;
+    // A second one finds nothing to do, and neither does the bundle that was there before.
+    let again = rollback(&second, &backup, &[], 0)?;
+    assert_eq!(
+        again.actions("east")?,
+        ["once unchanged", "web unchanged", "web unchanged"]
+    );
+    let again = first.applied(&["east"], &[], 0)?;
+    let actions = again.actions("east")?;
+    assert!(
+        actions.iter().all(|one| one.ends_with("unchanged")),
+        "{actions:?}"
     );
     Ok(())
 }

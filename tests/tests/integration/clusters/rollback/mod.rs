@@ -87,7 +87,7 @@ fn bare(cluster: &Cluster, path: &str) -> Result<String> {
 }
 
 /// `importer rollback DIR` on the context `east`.
-fn rollback(site: &Site, directory: &Path, flags: &[&str], code: i32) -> Result<Report> {
+pub(super) fn rollback(site: &Site, directory: &Path, flags: &[&str], code: i32) -> Result<Report> {
     let program = tests::process::Program::importer()?
         .args(["rollback", &shown(directory), "--format", "json"])
         .args(["--context", "east", "--kubeconfig"])
