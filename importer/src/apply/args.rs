@@ -159,7 +159,7 @@ pub struct ApplyArgs {
 }
 
 impl ApplyArgs {
-    pub(super) fn request(&self) -> Result<ApplyRequest, Error> {
+    pub(crate) fn request(&self) -> Result<ApplyRequest, Error> {
         let mut request = request(
             &self.bundle,
             &self.clusters,

@@ -53,8 +53,8 @@ impl Forecast for Preflight<'_> {
         &self.site
     }
 
-    fn connection(&self) -> Option<&Connection> {
-        Some(&self.connection)
+    fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     fn summary(&self) -> String {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cli::Line;
 use cluster::{
-    Call, Cluster, ClusterError, Identity, Session,
+    Call, Cluster, ClusterError, Connection, Identity, Session,
     access::{AccessReview, denied},
     connect, in_time,
     openshift::{self, items, text, when_true},
@@ -77,12 +77,17 @@ pub(super) struct Pool {
 #[derive(Debug)]
 pub(super) struct Looked {
     site: Site,
+    connection: Connection,
     checked: Checked,
 }
 
 impl Forecast for Looked {
     fn site(&self) -> &Site {
         &self.site
+    }
+
+    fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     fn summary(&self) -> String {
@@ -101,7 +106,13 @@ impl Task for Check {
     async fn look(&self, cluster: &Cluster) -> Result<Looked, ClusterError> {
         let connection = connect(cluster, self.request_timeout).await?;
         let session = Session::new(cluster, &connection, self.request_timeout);
-        in_time(&connection.server, self.cluster_timeout, look(&session)).await
+        let looking = in_time(&connection.server, self.cluster_timeout, look(&session));
+        let (site, checked) = looking.await?;
+        Ok(Looked {
+            site,
+            connection,
+            checked,
+        })
     }
 
     async fn run(&self, cluster: &Cluster, looked: &Looked, _: Line) -> ClusterOutcome<Checked> {
@@ -116,7 +127,7 @@ impl Task for Check {
     }
 }
 
-async fn look(session: &Session) -> Result<Looked, ClusterError> {
+async fn look(session: &Session) -> Result<(Site, Checked), ClusterError> {
     let identity = session.identify().await?;
     let mut warnings = Vec::new();
     let openshift = !matches!(identity, Identity::NotOpenShift);
@@ -139,17 +150,14 @@ async fn look(session: &Session) -> Result<Looked, ClusterError> {
         }
     }
     let cluster_version = identity.cluster_version();
-    Ok(Looked {
-        site: Site {
-            server: session.server().to_owned(),
-            cluster_id: identity.cluster_id(),
-            version: cluster_version
-                .and_then(openshift::version)
-                .map(str::to_owned),
-            warnings,
-        },
-        checked,
-    })
+    let version = cluster_version.and_then(openshift::version);
+    let site = Site {
+        server: session.server().to_owned(),
+        cluster_id: identity.cluster_id(),
+        version: version.map(str::to_owned),
+        warnings,
+    };
+    Ok((site, checked))
 }
 
 /// What this user may not do, of what is done for bundles.

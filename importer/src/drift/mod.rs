@@ -34,7 +34,10 @@ pub async fn drift(
         return Err(Error::Usage(reason.to_owned()));
     }
     args.dry_run = Some(DryRun::Server);
-    let output = command::apply(bundle, &args, status).await?;
+    let mut request = args.request()?;
+    // No cluster is going to be begun, so that nothing need hold for it.
+    request.rollout.fleet.without_gates();
+    let output = command::carry_out(bundle, &args, request, status).await?;
     let exit = match &output.details {
         Some(Details::Report(report)) => exit(report),
         _ => output.exit,

@@ -91,12 +91,19 @@ impl Fleet {
         })
     }
 
-    /// Takes pauses, windows, hooks and limits on failures out of the waves: what changes nothing need not wait, nor stop.
-    pub fn without_gates(&mut self) {
+    /// Takes pauses and limits on failures out of the waves: a dry run need not wait, nor stop.
+    pub fn without_stops(&mut self) {
         for wave in &mut self.waves {
             wave.pause = None;
             wave.max_failures = Some(usize::MAX);
-            Arc::make_mut(&mut wave.gates).forecast();
+        }
+    }
+
+    /// Takes windows, requirements and hooks out as well, for what never begins anything.
+    pub fn without_gates(&mut self) {
+        self.without_stops();
+        for wave in &mut self.waves {
+            wave.gates = Arc::default();
         }
     }
 

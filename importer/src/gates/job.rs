@@ -77,6 +77,20 @@ pub(super) fn last_words(pods: &Value) -> Option<String> {
     said.next()
 }
 
+/// What keeps a namespace from taking a Job, as far as this user may see.
+pub(super) async fn lacks(session: &Session, namespace: &str) -> Option<String> {
+    let mut path = "/api/v1/namespaces".to_owned();
+    path::push(&mut path, namespace).ok()?;
+    let answer = session.send(&Call::get(path)).await.ok()?;
+    if answer.status == 404 {
+        return Some(format!(
+            "namespace {namespace} is missing; its Job needs it before the first change"
+        ));
+    }
+    let leaving = answer.body.pointer("/metadata/deletionTimestamp").is_some();
+    leaving.then(|| format!("namespace {namespace} is being deleted"))
+}
+
 impl Running<'_> {
     /// Runs it to its end; the error says why it did not go well.
     pub(super) async fn run(&self) -> Result<(), String> {

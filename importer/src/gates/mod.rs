@@ -39,11 +39,4 @@ impl Gates {
     pub fn ask(&self) -> bool {
         !(self.require.is_empty() && self.before.is_empty() && self.after.is_empty())
     }
-
-    /// Without what holds up or changes a cluster: the requirements alone, for a forecast.
-    pub fn forecast(&mut self) {
-        self.window = None;
-        self.before.clear();
-        self.after.clear();
-    }
 }

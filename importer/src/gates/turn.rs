@@ -1,13 +1,13 @@
 /*! The gates of one cluster, at its turn: what is not met, and the hooks before and after. */
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use cluster::{Cluster, ClusterId, Connection, Session};
 
 use super::{
     Gates, Window,
     hook::{Hook, RunId, Stage},
-    job::Running,
+    job::{self, Running},
 };
 
 /// How long things may take.
@@ -59,6 +59,21 @@ impl<'g> Gate<'g> {
             unmet.extend(found.into_iter().map(|found| format!("require: {found}")));
         }
         unmet
+    }
+
+    /// What of it would keep the cluster from being begun, if nothing changes until its turn.
+    pub async fn foreseen(&self) -> Vec<String> {
+        let mut foreseen = self.unmet().await;
+        let default = self.session.default_namespace();
+        let hooks = self.gates.before.iter();
+        let namespaces: BTreeSet<_> = hooks
+            .map(|hook| hook.namespace().unwrap_or(&default))
+            .collect();
+        for namespace in namespaces {
+            let lacks = job::lacks(&self.session, namespace).await;
+            foreseen.extend(lacks.map(|what| format!("hook {}: {what}", Stage::Before)));
+        }
+        foreseen
     }
 
     /// Runs the hooks of a stage, one after the other, until one fails; why.

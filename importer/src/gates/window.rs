@@ -42,6 +42,15 @@ impl Window {
         later.filter(|from| *from > now).min()
     }
 
+    /// Whether it is open, and until when.
+    pub fn standing(&self, now: Timestamp) -> String {
+        match (self.closes(now), self.opens(now)) {
+            (Some(closes), _) => format!("open until {}", self.shown(closes)),
+            (None, Some(opens)) => format!("closed until {}", self.shown(opens)),
+            (None, None) => "closed".to_owned(),
+        }
+    }
+
     /// A time as it is there: `Sat 2026-11-28 22:00 Europe/Berlin`.
     pub fn shown(&self, at: Timestamp) -> String {
         let zone = self.zone.iana_name().unwrap_or("UTC");

@@ -35,7 +35,7 @@ impl<F: Forecast> Forecast for Looked<F> {
         self.forecast.site()
     }
 
-    fn connection(&self) -> Option<&Connection> {
+    fn connection(&self) -> &Connection {
         self.forecast.connection()
     }
 
@@ -54,9 +54,10 @@ impl<F: Forecast> Forecast for Looked<F> {
 impl<T: Task> Gated<'_, T> {
     /// The gates of a cluster, if its wave has any that it is to be asked about.
     fn gate<'s>(&'s self, cluster: &'s Cluster, forecast: &impl Forecast) -> Option<Gate<'s>> {
-        let gates = &self.fleet.wave_of(cluster)?.gates;
-        let connection = forecast.connection().filter(|_| gates.ask())?;
-        let way = (cluster, connection, forecast.site().cluster_id.as_ref());
+        let wave = self.fleet.wave_of(cluster)?;
+        let gates = Some(&wave.gates).filter(|gates| gates.ask())?;
+        let id = forecast.site().cluster_id.as_ref();
+        let way = (cluster, forecast.connection(), id);
         Some(Gate::new(gates, way, &self.run, self.limits))
     }
 
@@ -79,7 +80,7 @@ impl<T: Task> Task for Gated<'_, T> {
     async fn look(&self, cluster: &Cluster) -> Result<Self::Forecast, ClusterError> {
         let forecast = self.task.look(cluster).await?;
         let unmet = match self.gate(cluster, &forecast) {
-            Some(gate) => gate.unmet().await,
+            Some(gate) => gate.foreseen().await,
             None => Vec::new(),
         };
         for unmet in &unmet {

@@ -47,7 +47,7 @@ pub use task::{Forecast, Task};
 use crate::{
     Error,
     fleet::{Fleet, Pause, Wave},
-    gates::{Limits, RunId},
+    gates::{Limits, RunId, Window},
 };
 use forecasts::Forecasts;
 use gated::Gated;
@@ -118,7 +118,7 @@ impl Rollout {
             None => None,
         };
         if dry_run {
-            fleet.without_gates();
+            fleet.without_stops();
         }
         for (flag, path) in [
             ("--report", &options.report),
@@ -215,7 +215,7 @@ impl<T: Task> Run<'_, T> {
             () = &mut looking => looked = true,
             () = self.forecasts.nearly_all(), if !self.rollout.all_or_nothing => {}
         }
-        for line in preflight::lines(fleet, &self.forecasts) {
+        for line in preflight::lines(fleet, &self.forecasts, Timestamp::now()) {
             tracing::info!("{line}");
         }
         if self.rollout.all_or_nothing
@@ -354,6 +354,11 @@ impl<T: Task> Turns for Run<'_, T> {
 
     fn failed(&self, outcome: &State) -> bool {
         *outcome != State::Done
+    }
+
+    fn window<'w>(&self, wave: &'w Wave) -> Option<&'w Window> {
+        let window = wave.gates.window.as_ref();
+        window.filter(|_| !self.rollout.dry_run)
     }
 
     async fn approve(&self, wave: &Wave) -> Result<(), String> {

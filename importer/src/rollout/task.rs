@@ -32,10 +32,8 @@ pub trait Forecast {
     /// Who it is.
     fn site(&self) -> &Site;
 
-    /// The way to it, for the gates of its wave; none where it is only looked at, which no gate holds up.
-    fn connection(&self) -> Option<&Connection> {
-        None
-    }
+    /// The way to it, for the gates of its wave.
+    fn connection(&self) -> &Connection;
 
     /// What will be done to it, in a few words: `3 will change, 1 waits`. Clusters with the same words are shown together.
     fn summary(&self) -> String;

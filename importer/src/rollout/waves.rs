@@ -22,7 +22,10 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::turn::{ClusterRun, Event, RunState, Stop};
-use crate::fleet::{Pause, Wave};
+use crate::{
+    fleet::{Pause, Wave},
+    gates::Window,
+};
 
 /// How long clusters that were begun may go on after an interruption, before they are left as they are.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -37,6 +40,9 @@ pub trait Turns {
 
     /// Whether an outcome counts against `maxFailures`.
     fn failed(&self, outcome: &Self::Outcome) -> bool;
+
+    /// When clusters of a wave may be begun, if not always.
+    fn window<'w>(&self, wave: &'w Wave) -> Option<&'w Window>;
 
     /// Waits until a wave may begin; the reason if it may not.
     fn approve(&self, wave: &Wave) -> impl Future<Output = Result<(), String>>;

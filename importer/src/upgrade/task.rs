@@ -49,8 +49,8 @@ impl Forecast for Look {
         &self.site
     }
 
-    fn connection(&self) -> Option<&Connection> {
-        Some(&self.connection)
+    fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     fn summary(&self) -> String {

@@ -48,6 +48,10 @@ impl Turns for Trial {
         !outcome
     }
 
+    fn window<'w>(&self, wave: &'w Wave) -> Option<&'w Window> {
+        wave.gates.window.as_ref()
+    }
+
     async fn approve(&self, _wave: &Wave) -> Result<(), String> {
         self.refused.map_or(Ok(()), |reason| Err(reason.to_owned()))
     }

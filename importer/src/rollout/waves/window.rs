@@ -17,7 +17,7 @@ const GLANCE: Duration = Duration::from_secs(30);
 
 /// Waits until the window of a wave is open; why not, if that takes longer than it says.
 pub(super) async fn opened<T: Turns>(wave: &Wave, turns: &T) -> Option<Stop> {
-    let window = wave.gates.window.as_ref()?;
+    let window = turns.window(wave)?;
     let began = turns.now();
     let mut said = false;
     loop {
@@ -41,7 +41,7 @@ pub(super) async fn opened<T: Turns>(wave: &Wave, turns: &T) -> Option<Stop> {
 
 /// Why no further cluster of a wave may be begun, if its window is closed by now.
 pub(super) fn closed<T: Turns>(wave: &Wave, turns: &T) -> Option<Stop> {
-    let window = wave.gates.window.as_ref()?;
+    let window = turns.window(wave)?;
     let now = turns.now();
     match window.closes(now) {
         Some(_) => None,

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 use tests::{cluster::Cluster, needs, process::Output};
 
-use super::{Report, Site, map, map_at, real, says};
+use super::{Report, Site, map, map_at, real, says, shown};
 
 const WORKER: &str = "/apis/machineconfiguration.openshift.io/v1/machineconfigpools/worker";
 const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
@@ -159,6 +159,15 @@ fn a_hook_whose_namespace_is_missing_keeps_its_cluster_as_it_is() -> Result<()> 
     let before = job("backup").replace("\"default\"", "\"elsewhere\"");
     let keys = format!("  maxFailures: 1\n  hooks:\n    before:\n    - {before}\n");
     let site = site(&clusters, &keys)?;
+    let missing = "hook before: namespace elsewhere is missing";
+    let dry = site.to_all(&["--dry-run=server"])?.run()?;
+    says(&dry.expect_code(0)?.stderr, &["canary", missing]);
+    let none = site.to_all(&["--all-or-nothing"])?.run()?;
+    let outcome = Report::of(&none.expect_code(41)?)?;
+    says(
+        outcome.reason("store")?,
+        &["--all-or-nothing", "canary", missing],
+    );
     let outcome = Report::of(&site.to_all(&[])?.run()?.expect_code(40)?)?;
     assert_eq!(
         [outcome.state("canary")?, outcome.state("store")?],
@@ -213,6 +222,11 @@ fn what_a_wave_requires_holds_for_apply_and_for_upgrades() -> Result<()> {
     // The preflight says so, and a dry run fails nothing.
     let dry = site.to_all(&["--dry-run=server"])?.run()?.expect_code(0)?;
     says(&dry.stderr, &unmet);
+    // Drift is no reason to begin a cluster.
+    let drift = site.desk.import("drift", &site.bundle)?;
+    let drift = drift.args(["--clusters".into(), site.desk.at("CLUSTERS.yaml")]);
+    let drift = drift.run()?.expect_code(42)?;
+    ensure!(!drift.stderr.contains("require"), "{}", drift.stderr);
     let output = site.to_all(&[])?.run()?.expect_code(41)?;
     let outcome = Report::of(&output)?;
     assert_eq!(
@@ -285,7 +299,41 @@ fn a_window_that_is_closed_stops_the_run_and_says_when_it_opens() -> Result<()> 
     for cluster in &clusters {
         assert_eq!(cluster.get(&map_at("default", "a"))?, None);
     }
+    let dry = site.to_all(&["--dry-run=server"])?.run()?.expect_code(0)?;
+    says(&dry.stderr, &["WINDOW", "closed until", "always"]);
     waves(&site, &window(-1, 1)?)?;
-    site.to_all(&[])?.run()?.expect_code(0)?;
+    let output = site.to_all(&[])?.run()?.expect_code(0)?;
+    says(&output.stderr, &["WINDOW", "open until"]);
+    Ok(())
+}
+
+#[test]
+fn a_rollback_waits_for_what_its_wave_requires_too() -> Result<()> {
+    needs!("kube-apiserver", "etcd", "kubectl");
+    let (_turn, clusters) = real(&["canary"])?;
+    let canary = clusters.first().context("none")?;
+    let site = Site::new(&[("a.yaml", &map("default", "a", "1"))])?;
+    site.contexts([canary.admin()])?;
+    let clusters = site.clusters(
+        "kubeconfig: kubeconfig\nclusters: [{name: canary}]\nwaves:\n- clusters: [canary]\n  require: {machineConfigPools: [worker]}\n",
+    )?;
+    let backup = site.desk.at("backup");
+    let flags = ["--backup", &shown(&backup), "--overwrite"];
+    site.to_all(&flags)?.run()?.expect_code(0)?;
+    let rollback = || {
+        let rollback = tests::process::Program::importer()?;
+        let rollback = rollback.args(["rollback", &shown(&backup), "--format", "json"]);
+        rollback.args(["--clusters", &shown(&clusters)]).run()
+    };
+    worker(canary, true)?;
+    let outcome = Report::of(&rollback()?.expect_code(41)?)?;
+    says(
+        outcome.reason("canary")?,
+        &["not begun: require: MachineConfigPool worker: expected not paused"],
+    );
+    assert!(canary.get(&map_at("default", "a"))?.is_some());
+    worker(canary, false)?;
+    rollback()?.expect_code(0)?;
+    assert_eq!(canary.get(&map_at("default", "a"))?, None);
     Ok(())
 }
