@@ -19,6 +19,11 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The 32 bytes.
+    pub fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// The 64 hex digits without the algorithm.
     pub fn hex(&self) -> String {
         hex::encode(self.0)

@@ -11,6 +11,7 @@ file, or a [`volumes::VolumeStream`] as one pipe, and cannot tell them apart fro
 */
 
 mod error;
+pub mod recovery;
 pub mod volumes;
 
 pub use error::Error;
