@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use cli::{Format, RegistryArgs};
-use media::volumes::VolumeSize;
+use media::{recovery::Rate, volumes::VolumeSize};
 use schema::Platform;
 
 /// Flags of `keygen`.
@@ -43,6 +43,28 @@ pub struct SplitArgs {
     /// How the volumes are shown on standard output
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+}
+
+/// Flags of `protect`.
+#[derive(Debug, Args)]
+pub struct ProtectArgs {
+    /// A bundle in one file, or its volumes and directories of them
+    #[arg(required = true, value_name = "BUNDLE")]
+    pub bundle: Vec<PathBuf>,
+    /// Make NAME.recovery, from which so much of the bundle comes back if it is damaged: 5%, 0.5%
+    #[arg(
+        long,
+        value_name = "SHARE",
+        conflicts_with = "recovery_volumes",
+        required_unless_present = "recovery_volumes"
+    )]
+    pub recovery: Option<Rate>,
+    /// Make recovery volumes, NAME.rec.001 and so on, from which as many lost volumes come back
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub recovery_volumes: Option<u64>,
+    /// Where the recovery files go [default: beside the bundle]
+    #[arg(long, value_name = "DIR")]
+    pub to_dir: Option<PathBuf>,
 }
 
 /// Flags of `build`.
@@ -102,6 +124,12 @@ pub struct BuildArgs {
     /// a medium holds: fat32, cd, dvd, dvd-dl, bd25, bd50, bd100
     #[arg(long, value_name = "SIZE", conflicts_with = "to_dir")]
     pub volume_size: Option<VolumeSize>,
+    /// Make NAME.recovery, from which so much of the bundle comes back if it is damaged: 5%, 0.5%
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["to_dir", "recovery_volumes"])]
+    pub recovery: Option<Rate>,
+    /// Make recovery volumes, NAME.rec.001 and so on, from which as many lost volumes come back
+    #[arg(long, value_name = "N", requires = "volume_size", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub recovery_volumes: Option<u64>,
     /// Write the same tree as a directory instead
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub to_dir: Option<PathBuf>,

@@ -5,8 +5,8 @@ use cli::{CommonArgs, Completions, Exit, Format, Man, Program};
 
 use crate::{
     Error, Request,
-    args::{BuildArgs, KeygenArgs, SplitArgs},
-    keygen, show,
+    args::{BuildArgs, KeygenArgs, ProtectArgs, SplitArgs},
+    keygen, protect, show,
     split::{self, Split},
 };
 
@@ -28,6 +28,8 @@ enum Command {
     Build(Box<BuildArgs>),
     /// Cut a bundle that exists into volumes, with a signed list of them
     Split(SplitArgs),
+    /// Make parity for a bundle that exists, from which damage on the way is repaired inside; needs no key
+    Protect(ProtectArgs),
     /// Print a completion script
     Completions(Completions),
     /// Print a manual page
@@ -64,6 +66,7 @@ impl Program for Bundler {
                 let list = Split::from_args(args)?.run(&bars)?;
                 split::show(&list, format)?;
             }
+            Command::Protect(args) => cli::print_page(&protect::run(&args, &bars)?)?,
             Command::Completions(completions) => completions.print::<Self>()?,
             Command::Man(man) => man.print::<Self>()?,
         }

@@ -40,6 +40,7 @@ pub mod fetch;
 pub mod graph;
 mod keygen;
 pub mod plan;
+pub mod protect;
 pub mod release;
 pub mod request;
 pub mod resolve;
@@ -86,6 +87,9 @@ pub async fn build(request: &Request, progress: &dyn Progress) -> Result<Plan, E
         Err(error) => return Err(fetch::name_missing_blobs(&plan, concurrency, error).await),
         Ok(Some(list)) => companions(request.output.path(), &list, key)?,
         Ok(None) => {}
+    }
+    if let Some(recovery) = request.recovery {
+        protect::bundle(&request.output.parts()?, recovery, None, progress)?;
     }
     if let Some(directory) = &request.config_to_dir {
         write::manifests(directory, &config)?;

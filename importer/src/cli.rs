@@ -50,6 +50,14 @@ enum Subcommand {
         #[arg(long, value_name = "DIR")]
         to_dir: PathBuf,
     },
+    /// Write a damaged bundle, or one in volumes of which some are lost, as the one file that it was, from its recovery files
+    Repair {
+        #[command(flatten)]
+        bundle: BundleArgs,
+        /// The repaired bundle
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
     /// Push the images into a registry
     Push(Box<PushArgs>),
     /// Push the images into a registry, and show, write down or apply what clusters need besides: the bundle's manifests,
@@ -108,7 +116,7 @@ impl Subcommand {
     /// The bundle that is read, where it is only one.
     fn bundle(&self) -> Option<&BundleArgs> {
         match self {
-            Self::Extract { bundle, .. } => Some(bundle),
+            Self::Extract { bundle, .. } | Self::Repair { bundle, .. } => Some(bundle),
             Self::Push(args) => Some(&args.bundle),
             Self::Import(args) => Some(&args.bundle),
             Self::Apply(args) | Self::Drift(args) => Some(&args.bundle),
@@ -134,6 +142,11 @@ impl Importer {
             }
             Subcommand::Extract { bundle, to_dir } => {
                 let page = extract::into_directory(bundle.verified()?, &to_dir, bars.as_ref())?;
+                cli::print_page(&page)?;
+            }
+            Subcommand::Repair { bundle, output } => {
+                let keys = open::keys(&bundle.trust.keys)?;
+                let page = open::repair::into_file(&bundle.bundle, &keys, &output, bars.as_ref())?;
                 cli::print_page(&page)?;
             }
             Subcommand::Push(args) => {

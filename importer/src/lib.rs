@@ -6,7 +6,7 @@ open → verify → push → report
                 render → push → write → apply → report
 ```
 
-[`open`] finds the bundle and the keys; only what they verify together can be [checked whole](verify), [extracted](extract),
+[`open`] finds the bundle and the keys; only what they verify together can be [checked whole](verify), [extracted](extract), [repaired](open::repair),
 [pushed](push) to a [`target`], [applied](apply) to clusters or [imported](import), which is a push and the [configuration] that
 clusters need after it. [`upgrade`] asks clusters to become a release that was imported. [`inspect`] shows the index.
 

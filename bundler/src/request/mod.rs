@@ -27,6 +27,7 @@ use crate::{
     config::{self, ConfigFile},
     graph::GraphInput,
     keygen,
+    protect::Recovery,
     release::{self, ReleaseRules},
     resolve::{self, ReferrerPolicy},
     source::{Disk, Registries},
@@ -61,6 +62,8 @@ pub struct Request {
     pub signing_key: Option<SigningKey>,
     /// Where the bundle goes.
     pub output: Output,
+    /// What parity is made for it.
+    pub recovery: Option<Recovery>,
     /// `SOURCE_DATE_EPOCH`.
     pub created: Option<jiff::Timestamp>,
     /// Stop after the plan.
@@ -170,6 +173,7 @@ impl Request {
             config: config::gather(&paths, args.allow_secrets)?,
             config_to_dir: args.config_to_dir.clone(),
             signing_key: args.signing_key.as_ref().map(load).transpose()?,
+            recovery: Recovery::of(args.recovery, args.recovery_volumes),
             output,
             created: source_date_epoch()?,
             dry_run: args.dry_run,

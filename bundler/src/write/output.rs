@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use media::volumes::VolumeSize;
+use media::volumes::{ArchiveName, VolumeSize};
 use schema::output::Stream;
+
+use crate::Error;
 
 /// Where a bundle goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +38,21 @@ impl Output {
     /// Whether it is standard output.
     pub fn is_stdout(&self) -> bool {
         matches!(self, Self::Stream { stream, .. } if stream.is_stdout())
+    }
+
+    /// The files that it is in, for whoever opens it again.
+    pub fn parts(&self) -> Result<Vec<PathBuf>, Error> {
+        match self {
+            Self::File(path) | Self::Zstd(path) => Ok(vec![path.clone()]),
+            Self::Volumes { path, .. } => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let archive: ArchiveName = name.parse().map_err(Error::Usage)?;
+                Ok(vec![path.with_file_name(archive.list())])
+            }
+            Self::Directory(_) | Self::Stream { .. } => Err(Error::Usage(
+                "--recovery: only a bundle in a file or in volumes can be protected".to_owned(),
+            )),
+        }
     }
 
     /// Its name, for messages.

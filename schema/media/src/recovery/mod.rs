@@ -5,6 +5,7 @@ Reed–Solomon over GF(2^16), stripe by stripe; see [`Layout`]. It needs no trus
 as everything else is.
 */
 
+mod files;
 mod layout;
 mod protect;
 mod repair;
@@ -12,6 +13,7 @@ mod repair;
 #[cfg(test)]
 mod tests;
 
+pub use files::{beside, make, names};
 pub use layout::{CELL, Cell, FORMAT, Layout, Rate};
 pub use protect::protect;
 pub use repair::Repairing;

@@ -35,6 +35,8 @@ pub enum Source {
 pub struct Found {
     /// What there should be.
     pub list: VolumeList,
+    /// Where it was looked for.
+    pub directories: Vec<PathBuf>,
     /// Files of the right name, for each volume of the list.
     pub(super) candidates: Vec<Vec<PathBuf>>,
     /// Lists of other bundles that lie about.
@@ -87,6 +89,7 @@ impl Source {
         });
         Ok(Self::Volumes(Box::new(Found {
             candidates: candidates.collect(),
+            directories: there.directories.iter().cloned().collect(),
             list,
             others,
         })))
@@ -152,6 +155,9 @@ impl There {
             for (path, name) in entries(parent)? {
                 if name.ends_with(LIST) {
                     self.lists.push(path);
+                } else if VolumeName::of(&name).is_some_and(|one| one.archive.list() == named) {
+                    // A list that is named stands for all that it lists.
+                    self.add(path, &name);
                 }
             }
             self.directories.insert(parent.to_owned());

@@ -11,7 +11,7 @@ mod stream;
 pub use cut::{Cutter, companions};
 pub use find::{Found, Source, is_whole};
 pub use list::{FORMAT, Volume, VolumeList};
-pub use name::{ArchiveName, VolumeName};
+pub use name::{ArchiveName, VolumeName, width};
 pub use set::VolumeSet;
 pub use size::VolumeSize;
 pub use stream::{NextVolume, VolumeStream};

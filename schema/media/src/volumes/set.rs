@@ -22,53 +22,49 @@ use crate::Error;
 #[derive(Debug)]
 pub struct VolumeSet {
     list: VolumeList,
-    files: Vec<(PathBuf, fs::File)>,
+    /// One for each volume of the list.
+    chosen: Vec<Chosen>,
     others: Vec<VolumeList>,
 }
 
 /// A volume that was looked for.
+#[derive(Debug)]
 enum Chosen {
     File(PathBuf, fs::File),
     Fault(String),
 }
 
 impl VolumeSet {
-    /// Opens every volume. Where one is missing or of another length, all others are read, so that everything that has to be
-    /// fetched or copied again is named at once.
-    pub fn open(found: Found) -> Result<Self, Error> {
-        let (mut files, mut faults, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut numbers = Vec::new();
+    /// Opens what is there. Where a volume is missing or of another length, nothing can be read.
+    pub fn with_holes(found: Found) -> Result<Self, Error> {
+        let (mut chosen, mut notes) = (Vec::new(), Vec::new());
         for (number, volume) in found.list.volumes.iter().enumerate() {
             let candidates = found.candidates.get(number);
-            match choose(volume, candidates.map_or(&[], Vec::as_slice), &mut notes)? {
-                Chosen::File(path, file) => {
-                    files.push((path, file));
-                    numbers.push(number);
-                }
-                Chosen::Fault(line) => faults.push((number, line)),
-            }
+            chosen.push(choose(
+                volume,
+                candidates.map_or(&[], Vec::as_slice),
+                &mut notes,
+            )?);
         }
         for note in &notes {
             tracing::warn!("{note}");
         }
-        if faults.is_empty() {
-            let Found { list, others, .. } = found;
-            return Ok(Self {
-                list,
-                files,
-                others,
-            });
+        let Found { list, others, .. } = found;
+        Ok(Self {
+            list,
+            chosen,
+            others,
+        })
+    }
+
+    /// Opens every volume. Where one is missing or of another length, all others are read, so that everything that has to be
+    /// fetched or copied again is named at once.
+    pub fn open(found: Found) -> Result<Self, Error> {
+        let set = Self::with_holes(found)?;
+        match set.chosen.iter().any(|one| matches!(one, Chosen::Fault(_))) {
+            true => Err(Error::faulty(set.faults())),
+            false => Ok(set),
         }
-        for (number, (path, file)) in numbers.into_iter().zip(&files) {
-            let Some(volume) = found.list.volumes.get(number) else {
-                continue;
-            };
-            faults.extend(judge(volume, path, file, &found.others).map(|line| (number, line)));
-        }
-        faults.sort();
-        Err(Error::faulty(
-            faults.into_iter().map(|(_, line)| line).collect(),
-        ))
     }
 
     /// The list.
@@ -78,9 +74,11 @@ impl VolumeSet {
 
     /// Reads all volumes and says which are not what they should be: nothing if all are right.
     pub fn faults(&self) -> Vec<String> {
-        let volumes = self.list.volumes.iter().zip(&self.files);
-        let faults =
-            volumes.filter_map(|(volume, (path, file))| judge(volume, path, file, &self.others));
+        let volumes = self.list.volumes.iter().zip(&self.chosen);
+        let faults = volumes.filter_map(|(volume, chosen)| match chosen {
+            Chosen::Fault(line) => Some(line.clone()),
+            Chosen::File(path, file) => judge(volume, path, file, &self.others),
+        });
         faults.collect()
     }
 }
@@ -114,10 +112,15 @@ impl ReadAt for VolumeSet {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let each = self.list.volumes.first().map_or(1, |first| first.length);
         let number = usize::try_from(offset / each).unwrap_or(usize::MAX);
-        let (Some(volume), Some((_, file))) =
-            (self.list.volumes.get(number), self.files.get(number))
+        let (Some(volume), Some(chosen)) = (self.list.volumes.get(number), self.chosen.get(number))
         else {
             return Ok(0);
+        };
+        let file = match chosen {
+            Chosen::File(_, file) => file,
+            Chosen::Fault(line) => {
+                return Err(io::Error::new(io::ErrorKind::NotFound, line.clone()));
+            }
         };
         // A volume that grew since it was opened ends where it should.
         let left = volume.length.saturating_sub(offset - volume.offset);

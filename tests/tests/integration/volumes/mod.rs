@@ -3,6 +3,7 @@ Bundles in volumes: cut at build or afterwards, shuffled over discs, one of them
 */
 
 mod interrupted;
+mod recovery;
 
 use std::{
     fs,

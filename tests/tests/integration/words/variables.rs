@@ -93,6 +93,8 @@ fn every_flag_with_a_variable_is_known_to_be_harmless() {
         "output",
         "passphrase-file",
         "platform",
+        "recovery",
+        "recovery-volumes",
         "registries-conf",
         "release",
         "release-key",
