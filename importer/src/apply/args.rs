@@ -70,8 +70,6 @@ pub struct ObjectArgs {
     /// The most time for objects and nodes to become healthy, where that is waited for
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub health_timeout: Duration,
-    #[command(flatten)]
-    pub(crate) proof: ProofArgs,
     /// Write what each cluster would get into DIR, and contact none
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     pub render_to_dir: Option<PathBuf>,
@@ -120,7 +118,7 @@ pub(crate) fn request(
             directory,
             secrets: objects.backup_secrets,
         }),
-        proof: objects.proof.clone(),
+        proof: None,
         mode,
         inputs: inputs.chain(clusters.inputs()).cloned().collect(),
     })
@@ -137,6 +135,8 @@ pub struct ApplyArgs {
     pub(crate) rollout: RolloutArgs,
     #[command(flatten)]
     pub(crate) objects: ObjectArgs,
+    #[command(flatten)]
+    pub(crate) proof: ProofArgs,
     /// The registry that the bundle was imported into, with the same prefix; with it, the mirror configuration is applied too
     #[arg(long, value_name = "REGISTRY[/PREFIX]")]
     pub to: Option<String>,
@@ -167,6 +167,7 @@ impl ApplyArgs {
             &self.objects,
             self.dry_run,
         )?;
+        request.proof = self.proof.proof();
         request.inputs.extend(self.trust.inputs().cloned());
         Ok(request)
     }

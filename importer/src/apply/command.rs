@@ -37,7 +37,7 @@ use crate::{
     configuration::{Configuration, Share, trust::TrustPack},
     inventory::{Inventory, InventoryOptions},
     options::MirrorConfig,
-    prove_pull::args::ProofArgs,
+    prove_pull::Proof,
     report,
     rollout::{Approval, Rollout},
     target::Target,
@@ -136,7 +136,7 @@ pub struct PreparedApply {
     options: ApplyOptions,
     backup: Option<BackupDirectory>,
     inventory: Option<InventoryOptions>,
-    proof: ProofArgs,
+    proof: Option<Proof>,
     mode: Mode,
 }
 
@@ -213,7 +213,8 @@ impl PreparedApply {
         } = brought;
         let config = collected.into_config();
         let inventory = self.inventory.as_ref();
-        let proof = self.proof.of_bundle(index)?;
+        let proof = self.proof.clone();
+        let proof = proof.map(|proof| proof.of_bundle(index)).transpose()?;
         Ok(Job {
             manifests: self.manifests(&config, rendered, &self.selection)?,
             backup: self.backup.as_ref().map(|backup| backup.of(bundle)),

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use super::{ApplyOptions, manifests::Selection};
 use crate::{
-    backup::BackupOptions, inventory::InventoryOptions, prove_pull::args::ProofArgs,
-    rollout::RolloutOptions,
+    backup::BackupOptions, inventory::InventoryOptions, prove_pull::Proof, rollout::RolloutOptions,
 };
 
 /// What is asked for.
@@ -22,7 +21,7 @@ pub struct ApplyRequest {
     /// Where what will change is saved before.
     pub backup: Option<BackupOptions>,
     /// Whether nodes are to prove that they can pull.
-    pub proof: ProofArgs,
+    pub proof: Option<Proof>,
     /// What is to be done with them.
     pub mode: Mode,
     /// Files that are read: nothing may be written over one.

@@ -116,13 +116,10 @@ impl Task for Check {
     }
 
     async fn run(&self, cluster: &Cluster, looked: &Looked, _: Line) -> ClusterOutcome<Checked> {
-        let site = looked.site.clone();
         ClusterOutcome {
-            server: Some(site.server),
-            cluster_id: site.cluster_id,
-            warnings: site.warnings,
+            warnings: looked.site.warnings.clone(),
             detail: looked.checked.clone(),
-            ..ClusterOutcome::new(cluster, State::Done, None)
+            ..ClusterOutcome::at(cluster, &looked.site, State::Done, None)
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     args::{BundleArgs, TargetArgs},
     configuration::trust::args::TrustPackArgs,
     options::{DryRun, MirrorConfig},
+    prove_pull::args::ProofArgs,
     rollout::args::{ClusterArgs, RolloutArgs},
 };
 
@@ -51,6 +52,8 @@ pub struct ImportArgs {
     pub(crate) rollout: RolloutArgs,
     #[command(flatten)]
     pub(crate) objects: ObjectArgs,
+    #[command(flatten)]
+    pub(crate) proof: ProofArgs,
     /// Show what would be done, and touch nothing; `server` also asks clusters what they would do
     #[arg(
         long,
@@ -82,6 +85,7 @@ impl ImportArgs {
                 &self.objects,
                 self.dry_run,
             )?;
+            request.proof = self.proof.proof();
             request.inputs.extend(self.trust.inputs().cloned());
             PreparedApply::new(request)
         });

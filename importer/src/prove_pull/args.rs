@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use schema::bundle::Index;
 
-use super::{Proof, images, pools::Pool};
-use crate::{Error, rollout::args::duration, upgrade::request::PinnedImage};
+use super::{Proof, pools::Pool};
+use crate::{rollout::args::duration, upgrade::request::PinnedImage};
 
 /// Whether nodes can pull, tried with a pod on each pool.
 #[derive(Debug, Clone, Args)]
@@ -44,35 +43,14 @@ pub struct ProofArgs {
 }
 
 impl ProofArgs {
-    /// The proof of a bundle's images, pulled from where they came from, so that mirrors are put to use.
-    pub(crate) fn of_bundle(&self, index: &Index) -> Result<Option<Proof>, Error> {
-        self.proof(|| images::of_bundle(index))
-    }
-
-    /// The proof of a release at the registry inside, and of a component where the bundle tells one.
-    pub(crate) fn of_release(
-        &self,
-        release: &PinnedImage,
-        component: Option<String>,
-    ) -> Option<Proof> {
-        let images = || Ok([release.to_string()].into_iter().chain(component).collect());
-        self.proof(images).ok().flatten()
-    }
-
-    fn proof(
-        &self,
-        images: impl FnOnce() -> Result<Vec<String>, Error>,
-    ) -> Result<Option<Proof>, Error> {
-        if !self.prove_pull {
-            return Ok(None);
-        }
-        let named = self.prove_images.iter().map(ToString::to_string);
-        let named: Vec<String> = named.collect();
-        Ok(Some(Proof {
+    /// What is to be proved, if anything; without images where none is named.
+    pub(crate) fn proof(&self) -> Option<Proof> {
+        let images = self.prove_images.iter().map(ToString::to_string);
+        self.prove_pull.then(|| Proof {
             namespace: self.prove_namespace.clone(),
-            images: if named.is_empty() { images()? } else { named },
+            images: images.collect(),
             pools: self.prove_selectors.clone(),
             limit: self.prove_timeout,
-        }))
+        })
     }
 }

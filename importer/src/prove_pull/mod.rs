@@ -25,6 +25,7 @@ use std::{pin::pin, time::Duration};
 
 use cluster::{Session, openshift::text};
 use futures_util::FutureExt as _;
+use schema::bundle::Index;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -36,7 +37,7 @@ use self::{
     pools::Pool,
     verdict::Pull,
 };
-use crate::rollout::interrupted;
+use crate::{Error, rollout::interrupted};
 
 /// What is to be pulled, and where.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +50,24 @@ pub struct Proof {
     pub pools: Vec<Pool>,
     /// The most time for all pods of a cluster.
     pub limit: Duration,
+}
+
+impl Proof {
+    /// Pulls a bundle's images where none is named, from where they came from, so that mirrors are put to use.
+    pub fn of_bundle(mut self, index: &Index) -> Result<Self, Error> {
+        if self.images.is_empty() {
+            self.images = images::of_bundle(index)?;
+        }
+        Ok(self)
+    }
+
+    /// Pulls a release at the registry inside where no image is named, and a component where the bundle tells one.
+    pub fn of_release(mut self, release: String, component: Option<String>) -> Self {
+        if self.images.is_empty() {
+            self.images = [release].into_iter().chain(component).collect();
+        }
+        self
+    }
 }
 
 /// What came of an image on a pool.

@@ -96,10 +96,10 @@ impl UpgradeArgs {
             component,
             bundle,
         } = self.asked()?;
-        let fleet = clusters.fleet(true)?;
+        let (fleet, proof) = (clusters.fleet(true)?, self.proof.proof());
         let inputs = self.keys.iter().chain(&self.bundle);
         Ok(FleetUpgrade {
-            proof: self.proof.of_release(&image, component),
+            proof: proof.map(|proof| proof.of_release(image.to_string(), component)),
             request: UpgradeRequest {
                 image,
                 version,

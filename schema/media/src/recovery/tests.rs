@@ -78,7 +78,10 @@ fn protected(archive: &[u8], rate: &str) -> Result<(Layout, Vec<u8>), Box<dyn Er
     Ok((layout, fs::read(path)?))
 }
 
-fn repaired(archive: Disc, recovery: Disc) -> Result<(io::Result<Vec<u8>>, usize), Box<dyn Error>> {
+/// What was read, and how many cells had to be repaired for it.
+type Read = (io::Result<Vec<u8>>, usize);
+
+fn repaired(archive: Disc, recovery: Disc) -> Result<Read, Box<dyn Error>> {
     let repairing = Repairing::new(
         Arc::new(archive),
         Path::new("a.tar"),

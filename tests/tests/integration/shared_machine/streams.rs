@@ -110,7 +110,7 @@ fn a_file_that_may_not_be_so_large_is_called_that() -> Result<()> {
                 "File too large",
                 "FAT: 4 GiB",
                 "another file system",
-                "-o - | split",
+                "--volume-size fat32",
             ],
         );
         ensure!(!office.shared.join(name).exists());

@@ -185,6 +185,7 @@ fn clusters_come_to_trust_the_registry_and_keep_what_they_had() -> Result<()> {
         "--series",
         "site",
         "--prune",
+        "--auto-prune",
         "--auto-approve",
     ];
     site.applied(&["east"], &other, 0)?;
