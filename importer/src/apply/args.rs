@@ -44,7 +44,7 @@ pub struct ObjectArgs {
     /// Show how objects on the clusters would change; Secret data is not shown
     #[arg(long)]
     pub diff: bool,
-    /// Before a cluster is changed, save the objects that will change there into DIR, which is new or empty; for `rollback`
+    /// Before a cluster is changed, save the objects that will change or be removed there into DIR, which is new or empty; for `rollback`
     #[arg(long, value_name = "DIR", conflicts_with_all = ["dry_run", "render_to_dir"])]
     pub backup: Option<PathBuf>,
     /// Save Secrets too; else those that will change are left out, and a rollback leaves them alone
@@ -59,7 +59,7 @@ pub struct ObjectArgs {
     pub inventory_namespace: String,
     /// Remove what earlier bundles of the series brought and this one no longer has, after asking; never Namespaces,
     /// CustomResourceDefinitions, or what others manage too
-    #[arg(long, requires = "series", conflicts_with_all = ["only", "exclude", "backup"])]
+    #[arg(long, requires = "series", conflicts_with_all = ["only", "exclude"])]
     pub prune: bool,
     /// Remove it without asking, on all clusters; --auto-approve approves waves, and nothing that is removed
     #[arg(long, requires = "prune")]

@@ -21,16 +21,17 @@ use super::{
 };
 use crate::{
     health::{Gate, Target, Wait},
-    rollout::{ClusterOutcome, State},
+    rollout::{Clock, ClusterOutcome, State},
 };
 
 /// Applies everything to one cluster. `progress` hears of each object when it is done with, in no certain order; the outcome
 /// lists them in the order of the manifests. On a dry run nothing more is asked: the preflight has the answers, and what waits
-/// for other objects of the bundle is no failure.
+/// for other objects of the bundle is no failure. `clock` runs while objects are applied, not while they become healthy.
 pub async fn apply(
     cluster: &Cluster,
     preflight: &Preflight<'_>,
     options: &ApplyOptions,
+    clock: &mut Clock,
     progress: &(dyn Fn(&ObjectOutcome) + Send + Sync),
     say: &(dyn Fn(&str) + Send + Sync),
 ) -> ClusterOutcome<Applied> {
@@ -44,11 +45,12 @@ pub async fn apply(
             .map(|(manifest, result)| forecast(manifest, result))
             .collect()
     } else {
-        let session = preflight.session(cluster, options);
+        let session = preflight.session(cluster, options, clock.deadline());
         let gate = match options.wait {
             Wait::Healthy => {
                 let for_nodes = manifests.iter().any(Manifest::is_for_nodes);
-                Gate::before(&session, for_nodes).await.map(Some)
+                let gate = clock.bound(Gate::before(&session, for_nodes)).await;
+                gate.map(Some)
             }
             Wait::None | Wait::Applied => Ok(None),
         };
@@ -58,14 +60,15 @@ pub async fn apply(
                 return ClusterOutcome::at(cluster, &preflight.site, State::Failed, reason);
             }
         };
-        let mut run = Run::new(&session, preflight, options, progress);
+        let mut run = Run::new(&session, preflight, options, clock.deadline(), progress);
         run.all().await;
         if let Some(gate) = gate.filter(|_| run.is_right()) {
             let limit = options.health_timeout;
-            let session = preflight.session(cluster, options);
-            let session = session.until(Instant::now() + limit).patient();
+            let session = preflight.session(cluster, options, Instant::now() + limit);
+            let session = session.patient();
             let (targets, changed) = (run.targets(), run.changed(Manifest::is_for_nodes));
-            match gate.pass(&session, &targets, changed, limit, say).await {
+            let healthy = gate.pass(&session, &targets, changed, limit, say);
+            match clock.aside(healthy).await {
                 Ok(noted) => warnings.extend(noted),
                 Err(reason) => unhealthy = Some(reason),
             }
@@ -167,6 +170,7 @@ impl<'a> Run<'a> {
         session: &'a Session,
         preflight: &'a Preflight<'_>,
         options: &'a ApplyOptions,
+        deadline: Instant,
         progress: &'a (dyn Fn(&ObjectOutcome) + Send + Sync),
     ) -> Self {
         Self {
@@ -181,7 +185,7 @@ impl<'a> Run<'a> {
             manifests: &preflight.manifests,
             forecast: &preflight.objects,
             progress,
-            deadline: Instant::now() + options.cluster_timeout,
+            deadline,
             outcomes: vec![None; preflight.manifests.len()],
             deferred: Vec::new(),
             written: false,

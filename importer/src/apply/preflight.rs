@@ -106,11 +106,15 @@ impl Forecast for Preflight<'_> {
 }
 
 impl Preflight<'_> {
-    /// A session with the cluster that was looked at, for as long as one cluster may take.
-    pub(crate) fn session(&self, cluster: &Cluster, options: &ApplyOptions) -> Session {
+    /// A session with the cluster that was looked at.
+    pub(crate) fn session(
+        &self,
+        cluster: &Cluster,
+        options: &ApplyOptions,
+        deadline: Instant,
+    ) -> Session {
         let (timeout, id) = (options.request_timeout, self.site.cluster_id.as_ref());
-        Session::again(cluster, &self.connection, timeout, id)
-            .until(Instant::now() + options.cluster_timeout)
+        Session::again(cluster, &self.connection, timeout, id).until(deadline)
     }
 }
 

@@ -1,4 +1,4 @@
-/*! Saves what one cluster is, as far as an apply may change it. */
+/*! Saves what one cluster is, as far as an apply may change or remove it. */
 
 use cluster::{Cluster, Session};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -11,27 +11,27 @@ use super::{
     record::{ClusterBackup, FORMAT, Saved, SavedObject},
 };
 use crate::apply::{
-    ApplyOptions,
     manifests::Manifest,
     object::{DryRunResult, ObjectPath, being_deleted, refusal_text},
     preflight::{AT_ONCE, Preflight},
 };
 
-/// Saves every object that the preflight did not find right already; why it could not.
+/// Saves every object that the preflight did not find right already, and others, which were read before and are null if they
+/// are not there; why it could not.
 pub(crate) async fn save(
     backup: &Backup,
     cluster: &Cluster,
+    session: &Session,
     preflight: &Preflight<'_>,
-    options: &ApplyOptions,
+    others: Vec<Manifest>,
 ) -> Result<(), String> {
-    let session = preflight.session(cluster, options);
     let default_namespace = session.default_namespace();
     let changing = preflight.manifests.iter().zip(&preflight.objects);
     let changing = changing.filter(|(_, result)| !matches!(result, DryRunResult::Unchanged { .. }));
     let found: Vec<(SavedObject, Option<Vec<u8>>)> = stream::iter(changing)
         .map(|(manifest, result)| {
             let look = Look {
-                session: &session,
+                session,
                 preflight,
                 default_namespace: &default_namespace,
                 secrets: backup.secrets,
@@ -44,7 +44,11 @@ pub(crate) async fn save(
         .await?;
     let mut files = Vec::new();
     let mut objects = Vec::new();
-    for (mut object, bytes) in found {
+    let others = others.iter().map(|manifest| {
+        let bytes = (!manifest.value.is_null()).then(|| canonical(&manifest.value));
+        (absent(manifest, &default_namespace), bytes)
+    });
+    for (mut object, bytes) in others.chain(found) {
         if let Some(bytes) = bytes {
             let file = format!("objects/{:04}.json", files.len() + 1);
             object.state = Saved::Present {
@@ -92,17 +96,8 @@ impl Look<'_> {
         recreated: bool,
     ) -> Result<(SavedObject, Option<Vec<u8>>), String> {
         let named = |reason: String| format!("{} {}: {reason}", manifest.kind, manifest.name);
-        let mut object = SavedObject {
-            api_version: manifest.api_version.clone(),
-            kind: manifest.kind.clone(),
-            namespace: Some(match &manifest.namespace {
-                Some(namespace) => namespace.clone(),
-                None => self.default_namespace.to_owned(),
-            }),
-            name: manifest.name.clone(),
-            recreated,
-            state: Saved::Absent,
-        };
+        let mut object = absent(manifest, self.default_namespace);
+        object.recreated = recreated;
         let serves = &self.preflight.serves;
         let resource = serves.find(&manifest.api_version, &manifest.kind);
         // Of a kind that is not served there is nothing.
@@ -124,6 +119,19 @@ impl Look<'_> {
             return Ok((object, None));
         }
         Ok((object, Some(canonical(&answer.body))))
+    }
+}
+
+/// The entry of an object, as long as it was not found.
+fn absent(manifest: &Manifest, default_namespace: &str) -> SavedObject {
+    let namespace = manifest.namespace.as_deref().unwrap_or(default_namespace);
+    SavedObject {
+        api_version: manifest.api_version.clone(),
+        kind: manifest.kind.clone(),
+        namespace: Some(namespace.to_owned()),
+        name: manifest.name.clone(),
+        recreated: false,
+        state: Saved::Absent,
     }
 }
 

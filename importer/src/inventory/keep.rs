@@ -1,13 +1,15 @@
 /*! Keeps the list of a series on one cluster while its objects are applied. */
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use cluster::{Cluster, Resource, Session};
+use cluster::{Resource, Session};
 use serde_json::{Value, json};
 
 use super::record::{Entry, Inventory};
 use crate::apply::{
-    ApplyOptions,
     manifests::Manifest,
     object::{ObjectPath, refusal_text},
     preflight::Preflight,
@@ -15,28 +17,30 @@ use crate::apply::{
 
 /// The list as it was found, and what of it this run does not have.
 pub(crate) struct Known {
-    pub(super) session: Session,
     pub(super) dropped: Vec<Entry>,
     pub(super) dry_run: bool,
+    /// What a backup has of what may be removed; nothing else is then. None where there is no backup.
+    pub(super) saved: Option<BTreeMap<Entry, Arc<Value>>>,
     listed: BTreeSet<Entry>,
     path: ObjectPath,
+    /// The ConfigMap; null if there is none.
+    pub(super) there: Value,
 }
 
 impl Inventory {
-    /// Reads the list, and writes it with what is new, unless that changes nothing.
-    pub(crate) async fn begin(
+    /// Reads the list.
+    pub(crate) async fn look(
         &self,
-        cluster: &Cluster,
+        session: &Session,
         preflight: &Preflight<'_>,
-        options: &ApplyOptions,
+        dry_run: bool,
     ) -> Result<Known, String> {
-        let session = preflight.session(cluster, options);
         let path = self.path()?;
         let answer = session.send(&path.read()).await;
         let answer = answer.map_err(|error| error.to_string())?;
-        let found = match answer.status {
-            404 => BTreeSet::new(),
-            _ if answer.is_success() => Self::entries(&answer.body)?,
+        let (found, there) = match answer.status {
+            404 => (BTreeSet::new(), Value::Null),
+            _ if answer.is_success() => (Self::entries(&answer.body)?, answer.body),
             _ => return Err(refusal_text(&self.manifest(json!({})), &answer)),
         };
         let default_namespace = session.default_namespace();
@@ -55,27 +59,36 @@ impl Inventory {
         // Of what was left out by flags nobody knows whether the bundle has it.
         let dropped = missing.into_iter();
         let dropped = dropped.filter(|entry| self.whole && (self.renders || !entry.rendered));
-        let known = Known {
+        Ok(Known {
             dropped: dropped.collect(),
-            dry_run: options.dry_run,
+            dry_run,
+            saved: None,
             listed,
             path,
-            session,
-        };
-        self.write(&known, &answer.body).await?;
-        Ok(known)
+            there,
+        })
+    }
+
+    /// Writes it with what is new, unless that changes nothing.
+    pub(crate) async fn list(&self, session: &Session, known: &Known) -> Result<(), String> {
+        self.write(session, known, &known.there).await
     }
 
     /// Takes what is gone off the list.
-    pub(super) async fn forget(&self, known: &mut Known, gone: &[Entry]) -> Result<(), String> {
+    pub(super) async fn forget(
+        &self,
+        session: &Session,
+        known: &mut Known,
+        gone: &[Entry],
+    ) -> Result<(), String> {
         if gone.is_empty() {
             return Ok(());
         }
         known.listed.retain(|entry| !gone.contains(entry));
-        self.write(known, &Value::Null).await
+        self.write(session, known, &Value::Null).await
     }
 
-    async fn write(&self, known: &Known, there: &Value) -> Result<(), String> {
+    async fn write(&self, session: &Session, known: &Known, there: &Value) -> Result<(), String> {
         let wanted = self.config_map(&known.listed);
         if known.dry_run
             || (there.get("data") == wanted.get("data") && self.options.series.has(there))
@@ -83,7 +96,7 @@ impl Inventory {
             return Ok(());
         }
         let call = known.path.apply(&wanted, true, false);
-        let answer = known.session.send(&call).await;
+        let answer = session.send(&call).await;
         let answer = answer.map_err(|error| error.to_string())?;
         match answer.is_success() {
             true => Ok(()),
@@ -95,7 +108,7 @@ impl Inventory {
         ObjectPath::of(&self.manifest(json!({})), &Resource::config_map(), "")
     }
 
-    fn manifest(&self, value: Value) -> Manifest {
+    pub(super) fn manifest(&self, value: Value) -> Manifest {
         let name = self.options.series.config_map();
         Manifest::named(
             "v1",

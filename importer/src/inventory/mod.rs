@@ -11,5 +11,6 @@ mod prune;
 mod record;
 mod series;
 
+pub(crate) use keep::Known;
 pub use record::{Entry, Inventory, InventoryOptions};
 pub use series::{LABEL, Series};

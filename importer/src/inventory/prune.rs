@@ -1,8 +1,11 @@
 /*! Removes what a bundle of a series no longer has, where that is nobody else's and was agreed to. */
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use cluster::{Served, openshift::items};
+use cluster::{Served, Session, openshift::items};
 use serde_json::{Value, json};
 
 use super::{
@@ -13,11 +16,11 @@ use crate::{
     apply::{
         FIELD_MANAGER,
         manifests::Manifest,
-        object::{MANAGERS, ObjectPath, refusal_text, wait_until_gone},
+        object::{MANAGERS, ObjectPath, refusal_text, same, wait_until_gone},
         outcome::{Action, ObjectOutcome},
         preflight::AT_ONCE,
     },
-    rollout::Approval,
+    rollout::{Approval, Clock},
 };
 
 /// An object that may be removed, as it is now.
@@ -37,29 +40,38 @@ enum Found {
 
 impl Inventory {
     /// What becomes of the objects that the bundle no longer has. Only what was approved is removed.
-    pub(crate) async fn prune(&self, cluster: &str, known: &mut Known) -> Vec<ObjectOutcome> {
+    pub(crate) async fn prune(
+        &self,
+        session: &Session,
+        cluster: &str,
+        known: &mut Known,
+        clock: &mut Clock,
+    ) -> Vec<ObjectOutcome> {
         let (mut gone, mut outcomes, mut removable) = (Vec::new(), Vec::new(), Vec::new());
-        let serves = served(known).await;
+        let serves = clock.bound(served(session, known)).await;
         for entry in known.dropped.clone() {
             let found = match &serves {
-                Ok(serves) => self.find(known, serves, &entry).await,
+                Ok(serves) => clock.bound(self.find(session, serves, &entry)).await,
                 Err(reason) => Err(reason.clone()),
             };
             let unseen = |reason| Found::Kept(format!("it cannot be looked at: {reason}"));
             match found.unwrap_or_else(unseen) {
                 Found::Gone => gone.push(entry),
                 Found::Kept(reason) => outcomes.push(outcome(&entry, Action::Kept, Some(reason))),
-                Found::Removable(one) => removable.push(*one),
+                Found::Removable(one) => match unsaved(known, &one) {
+                    Some(reason) => outcomes.push(outcome(&entry, Action::Kept, Some(reason))),
+                    None => removable.push(*one),
+                },
             }
         }
         let refused = match known.dry_run {
             true => Some("it is no longer in the bundle; --prune would remove it".to_owned()),
-            false => self.ask(cluster, &removable).await.err(),
+            false => clock.aside(self.ask(cluster, &removable)).await.err(),
         };
         for one in removable {
             let (action, reason) = match &refused {
                 Some(reason) => (Action::Kept, Some(reason.clone())),
-                None => match remove(known, &one).await {
+                None => match clock.bound(remove(session, &one)).await {
                     Ok(()) => (Action::Pruned, None),
                     Err(reason) => (Action::Failed, Some(reason)),
                 },
@@ -69,20 +81,50 @@ impl Inventory {
                 gone.push(one.entry);
             }
         }
-        if let Err(reason) = self.forget(known, &gone).await {
+        let forgotten = self.forget(session, known, &gone);
+        if let Err(reason) = clock.bound(forgotten).await {
             tracing::warn!("{cluster}: the inventory still lists what is gone: {reason}");
         }
         outcomes
     }
 
-    async fn find(&self, known: &Known, serves: &Served, entry: &Entry) -> Result<Found, String> {
+    /// What a backup is to hold besides what is applied: the list, and what may be removed. Nothing else is removed then.
+    pub(crate) async fn to_save(
+        &self,
+        session: &Session,
+        known: &mut Known,
+        secrets: bool,
+    ) -> Result<Vec<Manifest>, String> {
+        let mut objects = vec![self.manifest(known.there.clone())];
+        let mut saved = BTreeMap::new();
+        if self.options.prune {
+            let serves = served(session, known).await?;
+            let dropped = known.dropped.iter();
+            for entry in dropped.filter(|entry| secrets || !is_secret(entry)) {
+                // What cannot be looked at is not removed later either.
+                if let Ok(Found::Removable(one)) = self.find(session, &serves, entry).await {
+                    saved.insert(one.entry, Arc::clone(&one.manifest.value));
+                    objects.push(one.manifest);
+                }
+            }
+        }
+        known.saved = Some(saved);
+        Ok(objects)
+    }
+
+    async fn find(
+        &self,
+        session: &Session,
+        serves: &Served,
+        entry: &Entry,
+    ) -> Result<Found, String> {
         let Some(resource) = serves.find(&entry.api_version, &entry.kind)? else {
             let reason = format!("{} ({}) is not served", entry.kind, entry.api_version);
             return Ok(Found::Kept(reason));
         };
         let mut manifest = manifest(entry);
         let path = ObjectPath::of(&manifest, resource, "")?;
-        let answer = known.session.send(&path.read()).await;
+        let answer = session.send(&path.read()).await;
         let answer = answer.map_err(|error| error.to_string())?;
         if answer.status == 404 {
             return Ok(Found::Gone);
@@ -151,23 +193,48 @@ impl Inventory {
 }
 
 /// What the cluster serves of what was dropped.
-async fn served(known: &Known) -> Result<Served, String> {
+async fn served(session: &Session, known: &Known) -> Result<Served, String> {
     let versions = known.dropped.iter();
     let versions: BTreeSet<_> = versions.map(|entry| entry.api_version.clone()).collect();
     let mut serves = Served::default();
-    let asked = serves.ask(&known.session, versions, AT_ONCE).await;
+    let asked = serves.ask(session, versions, AT_ONCE).await;
     asked.map_err(|error| error.to_string())?;
     Ok(serves)
 }
 
-async fn remove(known: &Known, one: &Removable) -> Result<(), String> {
-    let answer = known.session.send(&one.path.delete(&one.uid)).await;
+async fn remove(session: &Session, one: &Removable) -> Result<(), String> {
+    let answer = session.send(&one.path.delete(&one.uid)).await;
     let answer = answer.map_err(|error| error.to_string())?;
     match answer.status {
         404 => Ok(()),
-        _ if answer.is_success() => wait_until_gone(&known.session, &one.path).await,
+        _ if answer.is_success() => wait_until_gone(session, &one.path).await,
         _ => Err(refusal_text(&one.manifest, &answer)),
     }
+}
+
+/// Why an object must stay, where there is a backup that does not hold it as it is now.
+fn unsaved(known: &Known, one: &Removable) -> Option<String> {
+    let saved = known.saved.as_ref()?.get(&one.entry);
+    let wanted = |object: &Value| {
+        let mut object = object.clone();
+        if let Some(fields) = object.as_object_mut() {
+            fields.remove("status");
+        }
+        object
+    };
+    match saved {
+        Some(saved) if same(wanted(saved), wanted(&one.manifest.value)) => None,
+        None if is_secret(&one.entry) => Some(
+            "a Secret is removed only when the backup holds it; add --backup-secrets".to_owned(),
+        ),
+        _ => Some(
+            "the backup does not hold it as it is now; run again with another --backup".to_owned(),
+        ),
+    }
+}
+
+fn is_secret(entry: &Entry) -> bool {
+    entry.group.is_empty() && entry.kind == "Secret"
 }
 
 /// Who else wanted something of an object; metadata and status are everybody's.

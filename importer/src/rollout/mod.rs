@@ -10,6 +10,7 @@ What is done to a cluster is a [`Task`]: `apply` and `upgrade` are two; [`gated`
 
 mod approval;
 pub mod args;
+mod clock;
 mod forecasts;
 mod gated;
 mod interrupt;
@@ -38,6 +39,7 @@ use tokio::time::Instant;
 
 pub(crate) use approval::Approval;
 pub use approval::Unattended;
+pub use clock::Clock;
 pub(crate) use interrupt::interrupted;
 pub use outcome::{ClusterOutcome, State};
 pub use report::{Detail, Report};

@@ -17,7 +17,7 @@ pub(crate) use conflict::refusal_text;
 pub use dry_run::DryRunResult;
 pub use immutable::{Doomed, Recreate, RecreateKind};
 pub(crate) use immutable::{is_precious, unchangeable};
-pub(crate) use path::ObjectPath;
+pub(crate) use path::{ObjectPath, same};
 pub(super) use provided::{Provided, waits};
 pub(crate) use ready::wait_until_gone;
 pub(super) use ready::{PAUSES, wait as wait_until_ready};

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use cluster::{ClusterError, testing::cluster};
+use cluster::ClusterError;
 use fakes::{FakeCluster, Fault, faults, kubernetes::Scripted};
 use serde_json::json;
 
 use super::fixture::{
-    ALL, ALL_NAMES, FIRST, TWO, TWO_NAMES, Tested, actions, each, manifests, options, preflight,
-    reason_of, run, written,
+    ALL, ALL_NAMES, FIRST, TWO, TWO_NAMES, Tested, actions, converged, each, manifests, options,
+    preflight, reason_of, run, written,
 };
 use crate::{
-    apply::{ApplyOptions, converge, outcome::Action},
+    apply::{ApplyOptions, outcome::Action},
     rollout::State,
 };
 
@@ -54,7 +54,7 @@ async fn a_write_whose_answer_was_lost_is_still_said_to_have_created() -> Tested
             .times(1)
             .does(faults::Action::BreakAfter),
     );
-    let outcome = converge::apply(&cluster(), &preflight, &options(), &|_| {}, &|_| {}).await;
+    let outcome = converged(&preflight, &options()).await;
     assert_eq!(written(&server).len(), 3);
     assert_eq!(actions(&outcome), each(&TWO_NAMES, Action::Created));
     Ok(())

@@ -16,7 +16,7 @@ use crate::{
     },
     fleet::Overlays,
     health::Wait,
-    rollout::ClusterOutcome,
+    rollout::{Clock, ClusterOutcome},
 };
 
 pub(super) type Tested = Result<(), Box<dyn std::error::Error>>;
@@ -133,7 +133,16 @@ pub(super) async fn run(
     options: &ApplyOptions,
 ) -> Result<ClusterOutcome<Applied>, ClusterError> {
     let preflight = preflight(server, manifests, options).await?;
-    Ok(converge::apply(&testing::cluster(), &preflight, options, &|_| {}, &|_| {}).await)
+    Ok(converged(&preflight, options).await)
+}
+
+/// What comes of a turn after this preflight.
+pub(super) async fn converged(
+    preflight: &Preflight<'_>,
+    options: &ApplyOptions,
+) -> ClusterOutcome<Applied> {
+    let (cluster, mut clock) = (testing::cluster(), Clock::start(options.cluster_timeout));
+    converge::apply(&cluster, preflight, options, &mut clock, &|_| {}, &|_| {}).await
 }
 
 /// The paths that were written to, in order.

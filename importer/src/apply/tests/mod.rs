@@ -9,11 +9,11 @@ use cluster::{ClusterError, ClusterId, testing::cluster};
 use fakes::{FakeCluster, Fault};
 use serde_json::{Value, json};
 
-use super::{ApplyOptions, converge, object::DryRunResult, outcome::Action, preflight::Preflight};
+use super::{ApplyOptions, object::DryRunResult, outcome::Action, preflight::Preflight};
 use crate::rollout::State;
 use fixture::{
-    ALL, ALL_NAMES, FIRST, TWO, Tested, actions, each, manifests, options, preflight, preflight_of,
-    reason_of, run, written,
+    ALL, ALL_NAMES, FIRST, TWO, Tested, actions, converged, each, manifests, options, preflight,
+    preflight_of, reason_of, run, written,
 };
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +118,7 @@ async fn a_conflict_that_comes_up_after_the_preflight_is_one() -> Tested {
     let manifests = manifests(TWO)?;
     let preflight = preflight(&server, &manifests, &options()).await?;
     server.put_as("argocd", FIRST, theirs())?;
-    let outcome = converge::apply(&cluster(), &preflight, &options(), &|_| {}, &|_| {}).await;
+    let outcome = converged(&preflight, &options()).await;
     assert_eq!(outcome.detail.objects[0].action, Action::Conflict);
     assert_eq!(outcome.detail.objects[1].action, Action::Created);
     Ok(())

@@ -4,7 +4,10 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use tests::needs;
 
-use super::super::{Report, Site, map, map_at, real, says};
+use super::{
+    super::{Report, Site, map, map_at, real, says, shown},
+    SECRET_AT, bare, rollback, secret,
+};
 use crate::outcome::fails_with;
 
 #[test]
@@ -71,6 +74,87 @@ fn prune_removes_exactly_what_was_dropped() -> Result<()> {
         ["a unchanged", "c kept", "shop kept"]
     );
     assert_eq!(meant(mark)?, 0);
+    Ok(())
+}
+
+const LIST: &str = "offline-bundle-inventory-shop";
+
+/// What is removed is saved before, and comes back with the list as it was; a Secret that is not saved is not removed.
+#[test]
+fn what_was_pruned_comes_back_and_so_does_the_list() -> Result<()> {
+    needs!("kube-apiserver", "etcd", "kubectl");
+    let first = Site::new(&[
+        ("a.yaml", &map("default", "a", "1")),
+        ("b.yaml", &map("default", "b", "1")),
+        ("secret.yaml", &secret("one")),
+    ])?;
+    let (_turn, clusters) = real(&["east"])?;
+    let east = clusters.first().context("none")?;
+    first.contexts([east.admin()])?;
+    first.applied(&["east"], &["--series", "shop"], 0)?;
+    let places = ["a", "b", LIST].map(|name| map_at("default", name));
+    let places: Vec<String> = places.into_iter().chain([SECRET_AT.to_owned()]).collect();
+    let all = || {
+        places
+            .iter()
+            .map(|place| bare(east, place))
+            .collect::<Result<Vec<_>>>()
+    };
+    let before = all()?;
+
+    let second = Site::new(&[
+        ("a.yaml", &map("default", "a", "2")),
+        ("c.yaml", &map("default", "c", "1")),
+    ])?;
+    second.contexts([east.admin()])?;
+    let prune = ["--series", "shop", "--prune", "--auto-prune", "--backup"];
+    let without = second.desk.at("without");
+    let pruned = second.applied(&["east"], &[&prune[..], &[&shown(&without)]].concat(), 0)?;
+    let expected = ["a configured", "b pruned", "c created", "login kept"];
+    assert_eq!(pruned.actions("east")?, expected);
+    says(
+        pruned.why("east", "login")?,
+        &["Secret", "--backup-secrets"],
+    );
+    let with = second.desk.at("with");
+    let flags = [&prune[..], &[&shown(&with), "--backup-secrets"]].concat();
+    let pruned = second.applied(&["east"], &flags, 0)?;
+    assert_eq!(
+        pruned.actions("east")?,
+        ["a unchanged", "c unchanged", "login pruned"]
+    );
+
+    // One after the other, the last first.
+    let account = rollback(&second, &with, &[], 0)?;
+    let list = format!("{LIST} restored");
+    assert_eq!(account.actions("east")?, ["login restored", &list]);
+    let account = rollback(&second, &without, &[], 0)?;
+    let expected = ["a restored", "b restored", "c deleted", &list];
+    assert_eq!(account.actions("east")?, expected);
+    assert_eq!(all()?, before);
+    assert_eq!(east.get(&map_at("default", "c"))?, None);
+    Ok(())
+}
+
+/// A list that was not there before is gone afterwards.
+#[test]
+fn a_series_that_was_not_there_before_leaves_no_list() -> Result<()> {
+    needs!("kube-apiserver", "etcd", "kubectl");
+    let site = Site::new(&[("a.yaml", &map("default", "a", "1"))])?;
+    let (_turn, clusters) = real(&["east"])?;
+    let east = clusters.first().context("none")?;
+    site.contexts([east.admin()])?;
+    let directory = site.desk.at("backup");
+    site.applied(
+        &["east"],
+        &["--series", "shop", "--backup", &shown(&directory)],
+        0,
+    )?;
+    assert!(east.get(&map_at("default", LIST))?.is_some());
+    let account = rollback(&site, &directory, &[], 0)?;
+    let list = format!("{LIST} deleted");
+    assert_eq!(account.actions("east")?, ["a deleted", &list]);
+    assert_eq!(east.get(&map_at("default", LIST))?, None);
     Ok(())
 }
 
