@@ -185,6 +185,13 @@ impl Default for Log {
     }
 }
 
+impl State {
+    /// Whether nobody is connected, so that nothing more will be done.
+    pub fn is_deserted(&self) -> bool {
+        self.open == 0
+    }
+}
+
 impl Log {
     /// A connection is open.
     pub fn connect(&self) -> Connection<'_> {

@@ -213,6 +213,11 @@ impl FakeFleet {
         self.log.forget();
     }
 
+    /// Blocks until nobody is connected. What a program has asked for may be done after it was killed.
+    pub fn wait_until_deserted(&self) -> Result<()> {
+        self.log.wait(|state| state.is_deserted())
+    }
+
     /// Blocks until the numbers are as a test wants them.
     pub fn wait_for(&self, condition: impl Fn(&Summary) -> bool) -> Result<()> {
         self.log.wait(|state| condition(&state.summary))

@@ -55,6 +55,8 @@ fn there(fleet: &FakeFleet) -> usize {
 
 /// Runs once more: what is left is done, what is done is not done again.
 fn converges(site: &Site, fleet: &FakeFleet) -> Result<()> {
+    // What the run before has sent may still be done after its end.
+    fleet.wait_until_deserted()?;
     let before = there(fleet);
     fleet.forget();
     let outcome = Report::of(

@@ -1,5 +1,7 @@
 /*! What `--backup` saves, and what `rollback` makes of it, on real API servers. */
 
+mod beyond;
+mod killed;
 mod prune;
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::MutexGuard};
@@ -69,7 +71,11 @@ fn prepared() -> Result<(Site, MutexGuard<'static, ()>, Cluster)> {
 
 /// An object without what servers set by themselves, as text: equal only if it is so to the byte.
 fn bare(cluster: &Cluster, path: &str) -> Result<String> {
-    let mut object = cluster.get(path)?.with_context(|| path.to_owned())?;
+    let object = cluster.get(path)?.with_context(|| path.to_owned())?;
+    stripped(object)
+}
+
+fn stripped(mut object: Value) -> Result<String> {
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
     }

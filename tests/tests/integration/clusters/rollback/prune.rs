@@ -117,7 +117,8 @@ fn what_was_pruned_comes_back_and_so_does_the_list() -> Result<()> {
         &["Secret", "--backup-secrets"],
     );
     let with = second.desk.at("with");
-    let flags = [&prune[..], &[&shown(&with), "--backup-secrets"]].concat();
+    let place = shown(&with);
+    let flags = [&prune[..], &[&place, "--backup-secrets"]].concat();
     let pruned = second.applied(&["east"], &flags, 0)?;
     assert_eq!(
         pruned.actions("east")?,
