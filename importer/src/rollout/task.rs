@@ -1,4 +1,4 @@
-/*! What is done to the clusters of a fleet: two things so far, applying manifests and upgrading. */
+/*! What is done to the clusters of a fleet: applying manifests, upgrading, rolling back, a look. */
 
 use std::future::Future;
 
