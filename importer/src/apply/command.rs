@@ -195,7 +195,7 @@ impl PreparedApply {
             Mode::Apply => {
                 let finished = self.job(brought)?.run(status).await;
                 Ok(CommandOutput {
-                    text: finished.report.shown(format)?,
+                    text: finished.shown(format)?,
                     exit: finished.exit,
                     details: Some(Details::Report(finished.report)),
                 })

@@ -5,7 +5,7 @@ use schema::text::{Align, Page, Table};
 use super::outcome::{Action, Applied, ObjectOutcome};
 use crate::rollout::{
     ClusterOutcome, Detail, Report,
-    report::names::{alike, names},
+    report::names::{lines, names, rows},
 };
 
 /// What an apply did to every cluster.
@@ -34,13 +34,7 @@ impl Detail for Applied {
 
     /// What is alike on several clusters is shown once, with their names.
     fn table(clusters: &[ClusterOutcome<Self>], text: &mut Page) {
-        let each = |of: fn(&ClusterOutcome<Self>) -> Vec<String>| {
-            let items = clusters.iter().flat_map(move |cluster| {
-                let items = of(cluster).into_iter();
-                items.map(|item| (item, cluster.cluster.as_str()))
-            });
-            alike(items)
-        };
+        let each = |of: fn(&ClusterOutcome<Self>) -> Vec<String>| lines(clusters, of);
         for (warning, clusters) in each(|cluster| cluster.warnings.clone()) {
             text.line(format_args!("warning: {}: {warning}", names(&clusters)));
         }
@@ -98,9 +92,6 @@ const ACTIONS: [(Action, &str); 6] = [
     (Action::Skipped, "SKIPPED"),
 ];
 
-/// Above so many clusters, those that are alike share a row.
-const ROWS: usize = 10;
-
 /// A row for each cluster, a column for each action.
 fn matrix(clusters: &[ClusterOutcome<Applied>]) -> Table {
     let columns = [
@@ -111,18 +102,14 @@ fn matrix(clusters: &[ClusterOutcome<Applied>]) -> Table {
     let counts = ACTIONS.map(|(_, heading)| (heading, Align::Right));
     let columns = columns.into_iter().chain(counts);
     let mut table = Table::new(columns.chain([("WHY", Align::Left)]));
-    let rows = clusters.iter().map(|cluster| {
+    let each = clusters.iter().map(|cluster| {
         let mut row = vec![cluster.wave.to_string(), cluster.state.word().to_owned()];
         row.extend(ACTIONS.map(|(action, _)| cluster.detail.count(action).to_string()));
         row.push(cluster.reason.clone().unwrap_or_default());
         (row, cluster.cluster.as_str())
     });
-    let rows: Vec<_> = match clusters.len() > ROWS {
-        true => alike(rows),
-        false => rows.map(|(row, cluster)| (row, vec![cluster])).collect(),
-    };
-    for (row, clusters) in rows {
-        table.row([names(&clusters)].into_iter().chain(row));
+    for row in rows(each) {
+        table.row(row);
     }
     table
 }

@@ -45,7 +45,7 @@ pub async fn fleet(
     let task = RollbackTask::new(args, clusters, &rollout.fleet)?;
     let finished = rollout.run(&task, None, status).await;
     Ok(CommandOutput {
-        text: finished.report.shown(args.format)?,
+        text: finished.shown(args.format)?,
         details: None,
         exit: finished.exit,
     })

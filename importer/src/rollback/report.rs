@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     backup::SavedObject,
-    rollout::{ClusterOutcome, Detail, Report},
+    rollout::{
+        ClusterOutcome, Detail, Report,
+        report::names::{lines, names, rows},
+    },
 };
 
 /// What a rollback did to every cluster.
@@ -111,14 +114,16 @@ impl Detail for RolledBack {
     }
 
     fn table(clusters: &[ClusterOutcome<Self>], text: &mut Page) {
-        for cluster in clusters {
-            for warning in &cluster.warnings {
-                text.line(format_args!("warning: {}: {warning}", cluster.cluster));
-            }
+        for (warning, clusters) in lines(clusters, |cluster| cluster.warnings.clone()) {
+            text.line(format_args!("warning: {}: {warning}", names(&clusters)));
+        }
+        let changes = |cluster: &ClusterOutcome<Self>| {
             let objects = cluster.detail.objects.iter();
-            for object in objects.filter(|object| object.action != RollbackAction::Unchanged) {
-                text.line(line(&cluster.cluster, object));
-            }
+            let changed = objects.filter(|object| object.action != RollbackAction::Unchanged);
+            changed.map(line).collect()
+        };
+        for (line, clusters) in lines(clusters, changes) {
+            text.line(format_args!("{}: {line}", names(&clusters)));
         }
         if !text.is_empty() {
             text.gap();
@@ -135,31 +140,31 @@ impl Detail for RolledBack {
             ("WHY", Align::Left),
         ];
         let mut table = Table::new(columns);
-        for cluster in clusters {
+        let each = clusters.iter().map(|cluster| {
             let objects = &cluster.detail.objects;
             let counts = RollbackAction::ALL.map(|action| {
                 let count = objects.iter().filter(|object| object.action == action);
                 count.count().to_string()
             });
-            let cells = [
-                cluster.cluster.clone(),
-                cluster.wave.to_string(),
-                cluster.state.word().to_owned(),
-            ];
+            let cells = [cluster.wave.to_string(), cluster.state.word().to_owned()];
             let why = cluster.reason.clone().unwrap_or_default();
-            table.row(cells.into_iter().chain(counts).chain([why]));
+            let cells = cells.into_iter().chain(counts).chain([why]);
+            (cells.collect(), cluster.cluster.as_str())
+        });
+        for row in rows(each) {
+            table.row(row);
         }
         text.table(&table);
     }
 }
 
-fn line(cluster: &str, object: &ObjectRollback) -> String {
+fn line(object: &ObjectRollback) -> String {
     let namespace = object.namespace.as_ref();
     let namespace = namespace.map_or(String::new(), |namespace| format!(" -n {namespace}"));
     let reason = object.reason.as_ref();
     let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
     format!(
-        "{cluster}: {}/{} {}{namespace}{reason}",
+        "{}/{} {}{namespace}{reason}",
         object.kind.to_lowercase(),
         object.name,
         object.action.word(),

@@ -87,6 +87,9 @@ pub struct RolloutArgs {
     /// Write the report as a page for a browser, in one file
     #[arg(long, value_name = "FILE")]
     pub report_html: Option<PathBuf>,
+    /// Show only clusters that are not done, by reason, and count the others; --format json shows all
+    #[arg(long)]
+    pub summary: bool,
 }
 
 impl RolloutArgs {
@@ -104,6 +107,7 @@ impl RolloutArgs {
             retry_failed: self.retry_failed.clone(),
             report: self.report.clone(),
             report_html: self.report_html.clone(),
+            summary: self.summary,
         }
     }
 }

@@ -30,11 +30,11 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use cli::{Exit, StatusTable};
+use cli::{Exit, Format, StatusTable};
 use cluster::{Cluster, ClusterError};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use schema::Digest;
+use schema::{Digest, text::Page};
 use tokio::time::Instant;
 
 pub(crate) use approval::Approval;
@@ -76,6 +76,8 @@ pub struct RolloutOptions {
     pub report: Option<PathBuf>,
     /// Where it goes as a page.
     pub report_html: Option<PathBuf>,
+    /// Show only what is not as it should be.
+    pub summary: bool,
 }
 
 /// Everything that can be wrong with flags and files about clusters has been found out.
@@ -89,6 +91,7 @@ pub struct Rollout {
     all_or_nothing: bool,
     report: Option<PathBuf>,
     report_html: Option<PathBuf>,
+    summary: bool,
     dry_run: bool,
     /// The bundle of the run whose unfinished clusters have a turn.
     last_bundle: Option<Digest>,
@@ -101,6 +104,17 @@ pub struct Finished<D> {
     pub report: Report<D>,
     /// With which code the program ends.
     pub exit: Exit,
+    summary: bool,
+}
+
+impl<D: Detail> Finished<D> {
+    /// The text for standard output.
+    pub fn shown(&self, format: Format) -> Result<Page, Error> {
+        match format {
+            Format::Table if self.summary => Ok(self.report.summary()),
+            _ => self.report.shown(format),
+        }
+    }
 }
 
 impl Rollout {
@@ -139,6 +153,7 @@ impl Rollout {
             all_or_nothing: options.all_or_nothing && !dry_run,
             report: options.report,
             report_html: options.report_html,
+            summary: options.summary,
             dry_run,
             last_bundle,
         })
@@ -183,7 +198,11 @@ impl Rollout {
                 }
             }
         }
-        Finished { report, exit }
+        Finished {
+            report,
+            exit,
+            summary: self.summary,
+        }
     }
 }
 

@@ -81,7 +81,7 @@ pub async fn fleet(upgrade: FleetUpgrade, status: StatusTable) -> Result<Command
     };
     let finished = rollout.run(&task, upgrade.bundle, status).await;
     Ok(CommandOutput {
-        text: finished.report.shown(upgrade.format)?,
+        text: finished.shown(upgrade.format)?,
         details: None,
         exit: finished.exit,
     })

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::show::Before;
 use crate::prove_pull::Pulled;
-use crate::rollout::{ClusterOutcome, Detail, Report};
+use crate::rollout::{
+    ClusterOutcome, Detail, Report,
+    report::names::{alike, lines, names, rows},
+};
 
 /// What became of the upgrade of every cluster.
 pub type UpgradeReport = Report<UpgradeDetail>;
@@ -75,32 +78,37 @@ impl Detail for UpgradeDetail {
             "WAVE" => (heading, Align::Right),
             _ => (heading, Align::Left),
         }));
-        let (mut warnings, mut reasons) = (Page::new(), Page::new());
-        for outcome in clusters {
-            let cluster = &outcome.cluster;
+        let each = clusters.iter().map(|outcome| {
             let before = outcome.detail.before.as_ref();
             let version = before.and_then(|before| before.version.as_deref());
             let now = outcome.detail.version.as_deref();
-            table.row([
-                cluster.as_str(),
-                &outcome.wave.to_string(),
+            let cells = [
+                &*outcome.wave.to_string(),
                 version.unwrap_or("-"),
                 now.unwrap_or("-"),
                 outcome.state.word(),
                 outcome.detail.upgrade.map_or("-", UpgradeState::word),
-            ]);
-            for warning in &outcome.warnings {
-                warnings.line(format_args!("warning: {cluster}: {warning}"));
-            }
-            if let Some(reason) = &outcome.reason {
-                reasons.line(format_args!(
-                    "{}: {cluster}: {reason}",
-                    outcome.state.word()
-                ));
-            }
+            ];
+            let cells = cells.map(str::to_owned).to_vec();
+            (cells, outcome.cluster.as_str())
+        });
+        for row in rows(each) {
+            table.row(row);
         }
         text.table(&table);
-        text.append(&warnings);
-        text.append(&reasons);
+        for (warning, clusters) in lines(clusters, |outcome| outcome.warnings.clone()) {
+            text.line(format_args!("warning: {}: {warning}", names(&clusters)));
+        }
+        let reasons = clusters.iter().filter_map(|outcome| {
+            let reason = outcome.reason.as_deref()?;
+            Some(((outcome.state, reason), outcome.cluster.as_str()))
+        });
+        for ((state, reason), clusters) in alike(reasons) {
+            text.line(format_args!(
+                "{}: {}: {reason}",
+                state.word(),
+                names(&clusters)
+            ));
+        }
     }
 }

@@ -5,6 +5,9 @@ pub(crate) mod names;
 pub(super) mod preflight;
 pub(super) mod record;
 pub(super) mod retry;
+mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -131,11 +134,16 @@ impl<D: Detail> Report<D> {
     pub fn shown(&self, format: Format) -> Result<Page, Error> {
         match format {
             Format::Json => crate::report::json(self),
-            Format::Table => Ok(self.table()),
+            Format::Table => Ok(self.page(D::table)),
         }
     }
 
-    fn table(&self) -> Page {
+    /// The text for standard output with only what is not as it should be.
+    pub fn summary(&self) -> Page {
+        self.page(summary::table)
+    }
+
+    fn page(&self, table: impl Fn(&[ClusterOutcome<D>], &mut Page)) -> Page {
         let mut text = Page::new();
         let dry_run = if self.dry_run {
             " (dry run: nothing was changed)"
@@ -148,7 +156,7 @@ impl<D: Detail> Report<D> {
             ));
             return text;
         }
-        D::table(&self.clusters, &mut text);
+        table(&self.clusters, &mut text);
         let states = counts(&self.clusters);
         let states: Vec<_> = states
             .iter()

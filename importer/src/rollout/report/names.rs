@@ -1,5 +1,10 @@
 /*! Clusters of which the same is to be said: what is alike is shown once. */
 
+use crate::rollout::outcome::ClusterOutcome;
+
+/// Above so many clusters, those that are alike share a row.
+const ROWS: usize = 10;
+
 /// How many names are written out.
 const SHOWN: usize = 3;
 
@@ -26,4 +31,30 @@ pub(crate) fn alike<'c, T: Ord + Clone>(
         }
     }
     all
+}
+
+/// Lines about clusters, the same of several together.
+pub(crate) fn lines<D>(
+    clusters: &[ClusterOutcome<D>],
+    of: impl Fn(&ClusterOutcome<D>) -> Vec<String>,
+) -> Vec<(String, Vec<&str>)> {
+    let items = clusters.iter().flat_map(|cluster| {
+        let items = of(cluster).into_iter();
+        items.map(|item| (item, cluster.cluster.as_str()))
+    });
+    alike(items)
+}
+
+/// Rows of a table: the names of clusters, then the cells that they have in common.
+pub(crate) fn rows<'c>(
+    cells: impl ExactSizeIterator<Item = (Vec<String>, &'c str)>,
+) -> impl Iterator<Item = Vec<String>> {
+    let rows = match cells.len() > ROWS {
+        true => alike(cells),
+        false => cells
+            .map(|(cells, cluster)| (cells, vec![cluster]))
+            .collect(),
+    };
+    let rows = rows.into_iter();
+    rows.map(|(cells, clusters)| [names(&clusters)].into_iter().chain(cells).collect())
 }

@@ -157,6 +157,7 @@ fn every_flag_with_a_variable_is_known_to_be_harmless() {
         "retry-failed",
         "series",
         "signature-store",
+        "summary",
         "timeout",
         "to",
         "to-dir",
