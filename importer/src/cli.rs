@@ -11,7 +11,8 @@ use crate::{
     apply::{args::ApplyArgs, command},
     args::{BundleArgs, InspectArgs, PushArgs, TrustArgs},
     clusters::{self, ClustersCommand},
-    drift, extract,
+    drift::{self, DriftArgs},
+    extract,
     import::{self, ImportArgs},
     inspect, open, push,
     rollback::{self, RollbackArgs},
@@ -75,7 +76,7 @@ enum Subcommand {
         rollout: RolloutArgs,
     },
     /// Compare clusters with a bundle: exit code 0 if all is as it says, 42 if anything differs
-    Drift(Box<ApplyArgs>),
+    Drift(Box<DriftArgs>),
     /// Bring clusters back to what `apply --backup` or `import --backup` saved
     Rollback {
         #[command(flatten)]
@@ -119,7 +120,8 @@ impl Subcommand {
             Self::Extract { bundle, .. } | Self::Repair { bundle, .. } => Some(bundle),
             Self::Push(args) => Some(&args.bundle),
             Self::Import(args) => Some(&args.bundle),
-            Self::Apply(args) | Self::Drift(args) => Some(&args.bundle),
+            Self::Apply(args) => Some(&args.bundle),
+            Self::Drift(args) => Some(&args.apply.bundle),
             _ => None,
         }
     }
@@ -178,10 +180,9 @@ impl Importer {
                 return Ok(output.exit);
             }
             Subcommand::Drift(args) => {
-                let bundle = args.bundle.verified()?;
-                let output = drift::drift(bundle, *args, self.common.status()).await?;
-                cli::print_page(&output.text)?;
-                return Ok(output.exit);
+                let bundle = args.apply.bundle.verified()?;
+                let show = |page: &Page| Ok(cli::print_page(page)?);
+                return drift::drift(bundle, *args, self.common.status(), show).await;
             }
             Subcommand::Rollback {
                 rollback,

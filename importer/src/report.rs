@@ -13,6 +13,15 @@ pub fn json(report: &impl Serialize) -> Result<Page, Error> {
     Page::json(report).map_err(Error::Report)
 }
 
+/// The same on one line: a line feed in a string is spelled out, so that those between the parts are all there are.
+pub fn json_line(value: &impl Serialize) -> Result<Page, Error> {
+    let parts = json(value)?;
+    let mut line = Page::new();
+    let parts = parts.as_str().lines().map(str::trim_start);
+    line.line(parts.collect::<String>());
+    Ok(line)
+}
+
 /// Says of a release that nobody vouches for it.
 pub fn unverified(version: &str, digest: &Digest) -> String {
     format!(

@@ -70,19 +70,9 @@ pub async fn apply(
     args: &ApplyArgs,
     status: StatusTable,
 ) -> Result<CommandOutput, Error> {
-    carry_out(bundle, args, args.request()?, status).await
-}
-
-/// Carries out what flags ask for.
-pub(crate) async fn carry_out(
-    bundle: Verified,
-    args: &ApplyArgs,
-    request: ApplyRequest,
-    status: StatusTable,
-) -> Result<CommandOutput, Error> {
     let index = bundle.index().clone();
     let rendered = rendered(&index, args)?;
-    let prepared = PreparedApply::new(request)?;
+    let prepared = PreparedApply::new(args.request()?)?;
     let brought = Brought {
         index: &index,
         bundle: bundle.id(),

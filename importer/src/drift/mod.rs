@@ -2,30 +2,42 @@
 `importer drift`: whether clusters are as a bundle says.
 
 It is the preflight of `apply` on all clusters, which changes nothing, with an exit code of its own: 0 where everything is
-right, 42 where anything differs. Clusters that could not be asked keep the codes that `apply` gives them.
+right, 42 where anything differs. Clusters that could not be asked keep the codes that `apply` gives them. With `--watch` it
+looks again and again, and shows what has changed since the last look.
 */
 
+mod args;
+mod changes;
+mod watch;
+
 use cli::{Exit, StatusTable};
-use schema::bundle::Verified;
+use schema::{bundle::Verified, text::Page};
+
+pub use args::DriftArgs;
 
 use crate::{
     Error,
     apply::{
         ApplyReport,
-        args::ApplyArgs,
-        command::{self, CommandOutput, Details},
-        outcome::Action,
+        command::{self, Brought, PreparedApply},
+        manifests::collect::Collected,
+        outcome::{Action, Applied},
     },
     options::DryRun,
-    rollout::State,
+    rollout::{Finished, State},
 };
 
-/// Compares clusters with a bundle.
+/// Compares clusters with a bundle, once or again and again, and shows what it finds.
 pub async fn drift(
     bundle: Verified,
-    mut args: ApplyArgs,
+    args: DriftArgs,
     status: StatusTable,
-) -> Result<CommandOutput, Error> {
+    show: impl Fn(&Page) -> Result<(), Error>,
+) -> Result<Exit, Error> {
+    let DriftArgs {
+        apply: mut args,
+        watch,
+    } = args;
     if args.dry_run.is_some()
         || args.objects.backup.is_some()
         || args.objects.render_to_dir.is_some()
@@ -34,15 +46,33 @@ pub async fn drift(
         return Err(Error::Usage(reason.to_owned()));
     }
     args.dry_run = Some(DryRun::Server);
+    let index = bundle.index().clone();
+    let rendered = command::rendered(&index, &args)?;
     let mut request = args.request()?;
     // No cluster is going to be begun, so that nothing need hold for it.
     request.rollout.fleet.without_gates();
-    let output = command::carry_out(bundle, &args, request, status).await?;
-    let exit = match &output.details {
-        Some(Details::Report(report)) => exit(report),
-        _ => output.exit,
-    };
-    Ok(CommandOutput { exit, ..output })
+    let prepared = PreparedApply::new(request)?;
+    let job = prepared.job(Brought {
+        index: &index,
+        bundle: bundle.id(),
+        collected: Collected::of(bundle)?,
+        rendered: &rendered,
+    })?;
+    if let Some(interval) = watch {
+        return watch::watch(&job, interval, args.format, status, show).await;
+    }
+    let finished = job.run(status).await;
+    show(&finished.shown(args.format)?)?;
+    Ok(verdict(&finished))
+}
+
+/// With which code the program ends after a look.
+fn verdict(finished: &Finished<Applied>) -> Exit {
+    match exit(&finished.report) {
+        // All is right, but for the report perhaps.
+        Exit::Done => finished.exit,
+        other => other,
+    }
 }
 
 /// Nothing is said of drift where not everything could be asked.
@@ -66,10 +96,7 @@ mod tests {
     use cluster::testing::cluster;
 
     use super::*;
-    use crate::{
-        apply::outcome::{Applied, ObjectOutcome},
-        rollout::ClusterOutcome,
-    };
+    use crate::{apply::outcome::ObjectOutcome, rollout::ClusterOutcome};
 
     fn report(state: State, actions: &[Action]) -> ApplyReport {
         let objects = actions.iter().map(|action| ObjectOutcome {

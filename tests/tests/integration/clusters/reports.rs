@@ -1,6 +1,7 @@
 /*! Reports: what a run leaves for the next one and for programs, and that none is lost. */
 
 pub(super) mod schema;
+mod watch;
 
 use std::fs;
 

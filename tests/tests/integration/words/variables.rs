@@ -166,6 +166,7 @@ fn every_flag_with_a_variable_is_known_to_be_harmless() {
         "update-service",
         "verbose",
         "wait",
+        "watch",
         "wave",
         "write-ids",
     ];
