@@ -3,6 +3,7 @@
 mod faults;
 mod fixture;
 mod healthy;
+mod recreate;
 mod skew;
 
 use cluster::{ClusterError, ClusterId, testing::cluster};
