@@ -141,6 +141,7 @@ fn every_flag_with_a_variable_is_known_to_be_harmless() {
         "mirror-tags",
         "no-progress",
         "only",
+        "output",
         "prove-image",
         "prove-namespace",
         "prove-pull",
