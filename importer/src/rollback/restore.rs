@@ -224,3 +224,80 @@ impl Restore<'_> {
 fn uid(object: &Value) -> &str {
     text(object, "/metadata/uid")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cluster::testing;
+    use fakes::{FakeCluster, kubernetes::Scripted};
+    use serde_json::json;
+
+    use super::*;
+
+    /// The real ones in the package `tests` show what is recreated.
+    #[tokio::test(start_paused = true)]
+    async fn what_was_not_recreated_or_is_of_others_or_holds_others_is_not_deleted()
+    -> Result<(), Box<dyn std::error::Error>> {
+        let kept = "is not deleted by a rollback";
+        let table = [
+            (
+                "Namespace",
+                "/api/v1/namespaces/a",
+                "offline-bundle",
+                true,
+                kept,
+            ),
+            (
+                "ConfigMap",
+                "/api/v1/namespaces/default/configmaps/a",
+                "kubectl",
+                true,
+                kept,
+            ),
+            (
+                "ConfigMap",
+                "/api/v1/namespaces/default/configmaps/a",
+                "offline-bundle",
+                false,
+                "refused",
+            ),
+        ];
+        for (kind, path, manager, recreated, expected) in table {
+            let server = FakeCluster::kubernetes();
+            let live = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}, "spec": {"x": "2"}});
+            server.put_as(manager, path, live)?;
+            server.script(|_, request| {
+                let causes = json!([{"field": "spec", "message": "Forbidden: field is immutable"}]);
+                let refused =
+                    json!({"kind": "Status", "message": "refused", "details": {"causes": causes}});
+                (request.method == "PUT").then_some(Scripted::Reply(422, refused))
+            });
+            let connection = testing::connection(server.clone(), "https://east:6443");
+            let session = testing::session(&connection, Duration::from_secs(5));
+            let mut serves = Served::default();
+            serves.ask(&session, ["v1".to_owned()], 1).await?;
+            let restore = Restore {
+                session: &session,
+                serves: &serves,
+                default_namespace: "default".to_owned(),
+                rules: Rules {
+                    dry_run: false,
+                    delete_foundations: true,
+                },
+            };
+            let record = json!({
+                "apiVersion": "v1", "kind": kind, "name": "a", "namespace": "default", "recreated": recreated,
+                "state": "present", "file": "objects/0001.json", "digest": schema::Digest::of(b""),
+            });
+            let saved = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a", "uid": "before"}, "spec": {"x": "1"}});
+            let done = restore
+                .object(&serde_json::from_value(record)?, saved)
+                .await;
+            let reason = done.err().unwrap_or_default();
+            assert!(reason.contains(expected), "{kind} {manager}: {reason}");
+            assert_eq!(server.lines("DELETE"), Vec::<String>::new());
+        }
+        Ok(())
+    }
+}
