@@ -6,7 +6,7 @@ contender is a process of its own, so its peak memory is its own too. The *roofl
 sockets and nothing else; nobody can be much faster.
 
 ```text
-cargo run --release -p tests --bin bench -- [--set light|heavy] [--images 40] [--rounds 5] [--against DIR]
+cargo run --release -p tests --bin bench -- [--set light|heavy] [--images 40] [--rounds 5] [--against DIR] [--clusters 200,1000]
     [--only build|push|verify|latency|release|clusters|memory|hostile] [--dir DIR]
 ```
 */
@@ -47,6 +47,9 @@ struct Options {
     /// Rounds of which the median counts
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// A trial: other sizes of both fleets of clusters; the bounds stay those of 200 and 1000
+    #[arg(long, value_delimiter = ',', value_name = "SIZE,SIZE")]
+    clusters: Vec<usize>,
     /// Only this part
     #[arg(long, value_enum)]
     only: Option<Part>,
@@ -92,6 +95,7 @@ enum Helper {
     #[command(hide = true)]
     FakeFleet {
         directory: PathBuf,
+        count: usize,
         hanging: Option<usize>,
     },
 }
@@ -104,9 +108,11 @@ fn main() -> Result<()> {
     match &options.helper {
         Some(Helper::RooflineFetch { list, out }) => return roofline::fetch(list, out),
         Some(Helper::RooflinePut { list }) => return roofline::put(list),
-        Some(Helper::FakeFleet { directory, hanging }) => {
-            return clusters::stand_in(directory, *hanging);
-        }
+        Some(Helper::FakeFleet {
+            directory,
+            count,
+            hanging,
+        }) => return clusters::stand_in(directory, *count, *hanging),
         None => {}
     }
     tests::process::binaries()?;
@@ -139,7 +145,7 @@ fn main() -> Result<()> {
         release::compare(work.path(), options.rounds, &mut report)?;
     }
     if wanted(Part::Clusters) {
-        clusters::run(work.path(), options.rounds, &mut report)?;
+        clusters::run(work.path(), options.rounds, &options.clusters, &mut report)?;
     }
     if wanted(Part::Memory) {
         memory::run(work.path(), &mut report)?;

@@ -155,21 +155,17 @@ pub enum Target {
 #[derive(Debug, Default)]
 pub struct Report {
     lines: Vec<[String; 7]>,
-    contenders: Vec<(&'static str, Contender)>,
+    contenders: Vec<(String, Contender)>,
 }
 
 impl Report {
     /// Adds contenders with their medians and peaks.
-    pub fn contenders(
-        &mut self,
-        job: &'static str,
-        contenders: impl IntoIterator<Item = Contender>,
-    ) {
+    pub fn contenders(&mut self, job: &str, contenders: impl IntoIterator<Item = Contender>) {
         let ran = contenders
             .into_iter()
             .filter(|contender| !contender.runs.is_empty());
         self.contenders
-            .extend(ran.map(|contender| (job, contender)));
+            .extend(ran.map(|contender| (job.to_owned(), contender)));
     }
 
     /// Compares the medians of two.
@@ -227,7 +223,7 @@ impl fmt::Display for Report {
                 times.fold(f64::NAN, f64::max),
             );
             contenders.row([
-                (*job).to_owned(),
+                job.clone(),
                 contender.name.to_owned(),
                 contender.cell(),
                 format!("{fastest:.2} s"),
