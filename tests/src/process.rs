@@ -102,14 +102,29 @@ impl Program {
     }
 
     /// Without a terminal, as in a job: in a session of its own, with an empty stdin.
-    pub fn unattended(mut self) -> Self {
-        let mut command = Command::new("setsid");
-        command
-            .arg("--wait")
-            .arg(self.command.get_program())
-            .args(self.command.get_args())
-            .stdin(Stdio::null())
-            .env_clear();
+    pub fn unattended(self) -> Self {
+        let mut setsid = Command::new("setsid");
+        setsid.arg("--wait").arg(self.command.get_program());
+        setsid.args(self.command.get_args()).stdin(Stdio::null());
+        self.under(setsid)
+    }
+
+    /// At a terminal at which this is typed; what it shows there, and its stdout and stderr, become stdout.
+    pub fn at_terminal(self, typed: &str) -> Result<Self> {
+        let quoted = |word: &OsStr| format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"));
+        let words = [self.command.get_program()].into_iter();
+        let words: Vec<String> = words.chain(self.command.get_args()).map(quoted).collect();
+        let mut script = Command::new("script");
+        script.args(["--quiet", "--return", "--command", &words.join(" ")]);
+        script.arg("/dev/null");
+        let file = self.home.path().join("typed");
+        fs::write(&file, typed)?;
+        self.under(script).stdin_file(&file)
+    }
+
+    /// With another program's command line, in the same environment.
+    fn under(mut self, mut command: Command) -> Self {
+        command.env_clear();
         let set = self.command.get_envs();
         command.envs(set.filter_map(|(name, value)| Some((name, value?))));
         self.command = command;

@@ -1,13 +1,86 @@
-/*! Rollbacks that go further than one cluster's ConfigMaps: several waves, and what an import has applied. */
+/*! Rollbacks that go further than one cluster's ConfigMaps: several waves, what an import has applied, and foundations. */
 
-use anyhow::{Context as _, Result};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
 use fakes::{FakeRegistry, registry::Settings};
+use serde_json::json;
 use tests::{cluster::Cluster, needs, process::Program};
 
 use super::{
     super::{Report, Site, map, map_at, real, says, shown},
     bare, rollback,
 };
+
+const SHOP: &str = "apiVersion: example.com/v1\nkind: Shop\nmetadata: {name: corner}\n";
+const KIND: &str = "apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: shops.example.com}
+spec:
+  group: example.com
+  scope: Cluster
+  names: {kind: Shop, listKind: ShopList, plural: shops, singular: shop}
+  versions:
+  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}
+";
+const NAMESPACE: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shops}\n";
+
+#[test]
+fn foundations_go_only_where_that_is_said() -> Result<()> {
+    needs!("kube-apiserver", "etcd", "kubectl");
+    let site = Site::new(&[
+        ("shop.yaml", SHOP),
+        ("kind.yaml", KIND),
+        ("namespace.yaml", NAMESPACE),
+    ])?;
+    let (_turn, clusters) = real(&["east"])?;
+    let east = clusters.first().context("none")?;
+    site.contexts([east.admin()])?;
+    let directory = site.desk.at("backup");
+    site.applied(&["east"], &["--backup", &shown(&directory)], 0)?;
+    let account = rollback(&site, &directory, &[], 0)?;
+    let expected = ["corner deleted", "shops kept", "shops.example.com kept"];
+    assert_eq!(account.actions("east")?, expected);
+    // Here is no controller that finishes a namespace which is being deleted.
+    let account = thread::scope(|scope| {
+        let controller = scope.spawn(|| finish(east, "shops", &site));
+        let account = rollback(&site, &directory, &["--delete-foundations"], 0);
+        controller.join().map_err(|_| anyhow!("a panic"))??;
+        account
+    })?;
+    let expected = [
+        "corner unchanged",
+        "shops deleted",
+        "shops.example.com deleted",
+    ];
+    assert_eq!(account.actions("east")?, expected);
+    for gone in [
+        "/api/v1/namespaces/shops",
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/shops.example.com",
+    ] {
+        assert_eq!(east.get(gone)?, None, "{gone}");
+    }
+    Ok(())
+}
+
+/// Waits until a namespace is being deleted, and takes its finalizer away, as its controller does once it is empty.
+fn finish(cluster: &Cluster, name: &str, site: &Site) -> Result<()> {
+    let empty = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {"finalizers": []}});
+    let empty = site.desk.file("empty.json", empty.to_string())?;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let place = format!("/api/v1/namespaces/{name}");
+    while cluster.get(&place)?.context("it is gone")?["metadata"]["deletionTimestamp"].is_null() {
+        ensure!(Instant::now() < deadline, "nobody has deleted it");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let replace = ["replace", "--raw", &format!("{place}/finalize"), "-f"];
+    let replace = cluster.kubectl()?.args(replace).args([empty]);
+    replace.run()?.expect_code(0)?;
+    Ok(())
+}
 
 /// A canary that cannot be brought back stops the others; when it can, the same report continues.
 #[test]

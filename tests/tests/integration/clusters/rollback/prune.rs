@@ -1,5 +1,7 @@
 /*! What a later bundle of a series no longer has, and what somebody changed by hand, on a real API server. */
 
+use std::fs;
+
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use tests::needs;
@@ -134,6 +136,51 @@ fn what_was_pruned_comes_back_and_so_does_the_list() -> Result<()> {
     assert_eq!(account.actions("east")?, expected);
     assert_eq!(all()?, before);
     assert_eq!(east.get(&map_at("default", "c"))?, None);
+    Ok(())
+}
+
+/// The question names what is to go; only yes removes it, and it is asked once for all clusters.
+#[test]
+fn somebody_at_the_terminal_decides_what_is_removed() -> Result<()> {
+    needs!("kube-apiserver", "etcd", "kubectl", "script");
+    let both = Site::new(&[
+        ("a.yaml", &map("default", "a", "1")),
+        ("b.yaml", &map("default", "b", "1")),
+    ])?;
+    let (_turn, clusters) = real(&["east", "west"])?;
+    let names = ["east", "west"];
+    let fewer = Site::new(&[("a.yaml", &map("default", "a", "1"))])?;
+    for site in [&both, &fewer] {
+        site.contexts(clusters.iter().map(tests::cluster::Cluster::admin))?;
+    }
+    both.applied(&names, &["--series", "shop"], 0)?;
+    let report = fewer.desk.at("report.json");
+    let report_shown = shown(&report);
+    let flags = [
+        "--series",
+        "shop",
+        "--prune",
+        "--max-parallel",
+        "1",
+        "--report",
+        &report_shown,
+    ];
+    let question = "the bundle no longer has these objects";
+    for (answer, action, asked) in [("no\nno\n", "kept", 2), ("yes\n", "pruned", 1)] {
+        let run = fewer.to(&names, &flags)?;
+        let shown = run.at_terminal(answer)?.run()?.expect_code(0)?.text();
+        says(&shown, &[question, "ConfigMap b default", "[yes/no]"]);
+        assert_eq!(shown.matches(question).count(), asked, "{shown}");
+        let account = Report(serde_json::from_slice(&fs::read(&report)?)?);
+        for (name, cluster) in names.iter().zip(&clusters) {
+            assert_eq!(
+                account.actions(name)?,
+                ["a unchanged", &format!("b {action}")]
+            );
+            let there = cluster.get(&map_at("default", "b"))?.is_some();
+            assert_eq!(there, action == "kept", "{name}");
+        }
+    }
     Ok(())
 }
 
