@@ -20,6 +20,7 @@ mod release;
 mod reports;
 mod resume;
 mod rollback;
+mod story;
 mod trust;
 mod upgrade;
 
