@@ -51,6 +51,13 @@ pub fn when_true<'v>(object: &'v Value, kind: &str) -> Option<Condition<'v>> {
     condition(object, kind).filter(|condition| condition.status == "True")
 }
 
+/// Whether all nodes of a MachineConfigPool are at its configuration. `Updated` may still be about the configuration before: it
+/// counts once the pool's status is about the wanted one.
+pub fn is_updated(pool: &Value) -> bool {
+    when_true(pool, "Updated").is_some()
+        && text(pool, "/spec/configuration/name") == text(pool, "/status/configuration/name")
+}
+
 /// The text at a JSON pointer, empty if there is none.
 pub fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or("")

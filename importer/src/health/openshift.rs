@@ -1,6 +1,6 @@
 /*! Rules for OLM's kinds (`operators.coreos.com`), and for OpenShift's operators and pools of machines. */
 
-use cluster::openshift::{one_line, text};
+use cluster::openshift::{is_updated, one_line, text};
 use schema::text::escape;
 use serde_json::Value;
 
@@ -99,11 +99,7 @@ pub(super) fn pool(object: &Value) -> Health {
     if let Some(degraded) = said(object, "Degraded", "True") {
         return underway(degraded);
     }
-    let rendered = text(object, "/spec/configuration/name");
-    // `Updated` may still be about the configuration before.
-    if conditions::is(object, "Updated", "True")
-        && rendered == text(object, "/status/configuration/name")
-    {
+    if is_updated(object) {
         return Ok(());
     }
     if object["spec"]["paused"] == true {

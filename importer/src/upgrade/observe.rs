@@ -1,6 +1,8 @@
 /*! What one look at a cluster says about its upgrade. Pure; how long that may last is for [`watch`](super::watch()) to judge. */
 
-use cluster::openshift::{Condition, condition, digest_of, items, one_line, text, when_true};
+use cluster::openshift::{
+    Condition, condition, digest_of, is_updated, items, one_line, text, when_true,
+};
 use schema::{Digest, text::escape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -154,12 +156,6 @@ pub fn pools(pools: &[Value]) -> Pools {
         }
     }
     seen
-}
-
-/// `Updated` may still be about the configuration before: it counts once the pool's status is about the wanted one.
-fn is_updated(pool: &Value) -> bool {
-    when_true(pool, "Updated").is_some()
-        && text(pool, "/spec/configuration/name") == text(pool, "/status/configuration/name")
 }
 
 fn progress(stage: Stage, message: String) -> Progress {
