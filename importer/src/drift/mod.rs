@@ -45,6 +45,11 @@ pub async fn drift(
         let reason = "drift changes nothing and writes nothing: leave out --dry-run, --backup and --render-to-dir";
         return Err(Error::Usage(reason.to_owned()));
     }
+    if args.proof.prove_pull {
+        let reason =
+            "drift creates no pods: leave out --prove-pull, or give it to apply or upgrade";
+        return Err(Error::Usage(reason.to_owned()));
+    }
     args.dry_run = Some(DryRun::Server);
     let index = bundle.index().clone();
     let rendered = command::rendered(&index, &args)?;
