@@ -79,7 +79,11 @@ impl Before {
         let there = digest_of(&self.image) == Some(request.image.digest());
         let not_upgradeable = self.not_upgradeable.iter().filter(|_| !there);
         let not_upgradeable = not_upgradeable.map(|reason| {
-            format!("the cluster says it is not upgradeable and will itself refuse a release of another minor version: {reason}")
+            let how = match reason.contains("AdminAck") {
+                true => "; acknowledge it with `importer apply --acknowledge ack-VERSION-…`",
+                false => "",
+            };
+            format!("the cluster says it is not upgradeable and will itself refuse a release of another minor version: {reason}{how}")
         });
         let risks = self.risks.iter();
         let risks = risks.map(|risk| format!("not recommended for this cluster: {risk}"));

@@ -175,7 +175,7 @@ fn a_cluster_that_is_not_upgradeable_is_told_of_before_and_asked() -> Tested {
     let before = Before::new(&held, &request);
     let warnings = before.warnings(&request).join("\n");
     for part in [
-        "Kubernetes 1.28 removes an API (AdminAckRequired)",
+        "Kubernetes 1.28 removes an API (AdminAckRequired); acknowledge it with `importer apply --acknowledge",
         "not recommended for this cluster: Disks may be slow. (SlowDisks)",
     ] {
         assert!(warnings.contains(part), "{warnings}");
