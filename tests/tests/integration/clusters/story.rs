@@ -44,6 +44,7 @@ fn a_rollout_from_beginning_to_end() -> Result<()> {
         map("default", "settings", "2"),
         map("default", "prices", "1"),
     );
+    let zero = Site::new(&[("settings.yaml", &map("default", "settings", "1"))])?;
     let one = Site::new(&[
         ("prices.yaml", &prices),
         ("settings.yaml", &settings),
@@ -52,14 +53,15 @@ fn a_rollout_from_beginning_to_end() -> Result<()> {
     let two = Site::new(&[("prices.yaml", &prices), ("settings.yaml", &settings)])?;
     let three = Site::new(&[("settings.yaml", &settings)])?;
     let (_turn, clusters) = real(&["canary", "store-1", "store-2"])?;
-    for site in [&one, &two, &three] {
+    for site in [&zero, &one, &two, &three] {
         site.contexts(clusters.iter().map(|cluster| cluster.admin()))?;
         site.clusters(CLUSTERS)?;
     }
     let [canary, stores @ ..] = &clusters[..] else {
         anyhow::bail!("no clusters");
     };
-    canary.apply(&map("default", "settings", "1"))?;
+    // Where they stand: an earlier bundle of the series.
+    zero.to_all(&["--series", "shop"])?.run()?.expect_code(0)?;
     let before = canary
         .get(&map_at("default", "settings"))?
         .context("settings")?;
@@ -98,7 +100,7 @@ fn a_rollout_from_beginning_to_end() -> Result<()> {
         "--report",
         &written,
     ];
-    import(&one, &gates, 40)?;
+    import(&one, &gates, 41)?;
     let failed = of_file(&report)?;
     assert_eq!(failed.state("canary")?, "failed");
     says(failed.reason("canary")?, &["Deployment web"]);
