@@ -44,6 +44,13 @@ struct Pending {
     served: u32,
 }
 
+/// What machines are configured by.
+const MIRRORS: [&str; 3] = [
+    "imagedigestmirrorsets",
+    "imagetagmirrorsets",
+    "imagecontentsourcepolicies",
+];
+
 /// There is no room.
 #[derive(Debug)]
 pub(super) struct Full;
@@ -93,6 +100,8 @@ impl State {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
         let fresh = before.is_null();
+        let for_machines =
+            MIRRORS.contains(&key.plural.as_str()) && before["spec"] != object["spec"];
         if key.is_namespace() && object["status"]["phase"].is_null() {
             object["status"]["phase"] = "Active".into();
         }
@@ -101,6 +110,9 @@ impl State {
             object["status"] = established(crd_delay == 0);
         }
         self.objects.insert(key.clone(), object.clone());
+        if for_machines {
+            self.roll_out();
+        }
         if defines && fresh {
             self.pending.push(Pending {
                 key,
@@ -109,6 +121,16 @@ impl State {
             });
         }
         Ok(object)
+    }
+
+    /// Machines take up, at once, what was changed for them.
+    fn roll_out(&mut self) {
+        let pools = self.objects.iter_mut();
+        for (key, pool) in pools.filter(|(key, _)| key.plural == "machineconfigpools") {
+            let rendered = json!({"name": format!("rendered-{}-{}", key.name, self.version)});
+            pool["spec"]["configuration"] = rendered.clone();
+            pool["status"]["configuration"] = rendered;
+        }
     }
 
     /// A request goes by: definitions come into force.

@@ -10,6 +10,7 @@ mod choices;
 mod failures;
 mod fleet;
 mod gates;
+mod health;
 mod input;
 mod interrupted;
 mod kinds;

@@ -2,7 +2,8 @@
 Two hundred clusters at once, and one of them dead; and a thousand.
 
 The clusters are stand-ins in a process of their own, which is this program again: what they cost is not the importer's.
-They answer after 20 ms, and one request in a hundred meets 429, 500 or a connection that breaks.
+They answer after 20 ms, their machines take up mirror sets at once, and one request in a hundred meets 429, 500 or a connection that
+breaks.
 */
 
 mod stand_ins;
@@ -184,6 +185,7 @@ impl Bench {
         let apply = Program::importer()?.args(["apply".as_ref(), self.bundle.as_os_str()]);
         let apply = apply.args(["--key".as_ref(), self.public.as_os_str()]);
         let apply = apply
+            .args(["--wait", "healthy"])
             .args(["--request-timeout", &timeout, "--report"])
             .args([&file]);
         let apply = apply
