@@ -5,7 +5,7 @@ One run over many clusters: each is looked at before the first is changed, then 
 flags → Rollout::prepare → look at all → waves → report
 ```
 
-What is done to a cluster is a [`Task`]: `apply` and `upgrade` are two; [`gated`] puts the gates of its wave before it. Nothing here knows HTTP or Kubernetes.
+What is done to a cluster is a [`Task`]: `apply` and `upgrade` are two; `gated` puts the gates of its wave before it. Nothing here knows HTTP or Kubernetes.
 */
 
 mod approval;
