@@ -9,7 +9,7 @@ use schema::{
 };
 use serde::Serialize;
 
-use crate::{Plan, Request};
+use crate::{Plan, Request, write::Output};
 
 /// The plan or the result, for people.
 pub(crate) fn table(plan: &Plan, request: &Request) -> Page {
@@ -49,6 +49,7 @@ pub(crate) fn table(plan: &Plan, request: &Request) -> Page {
     };
     let place = match &request.output {
         output if output.is_stdout() && request.dry_run => "a bundle".to_owned(),
+        Output::Volumes { path, .. } => format!("the volumes of {}", path.display()),
         output => output.path().display().to_string(),
     };
     text.line(format_args!(
